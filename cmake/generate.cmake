@@ -1,0 +1,2 @@
+# Files generated at build time: syscall tables and seccomp programs.
+add_library(generated INTERFACE)

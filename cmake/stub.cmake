@@ -1,0 +1,1 @@
+# The stub image is built freestanding and embedded as a byte array.

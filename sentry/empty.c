@@ -1,0 +1,1 @@
+typedef int sentry_empty_translation_unit;
