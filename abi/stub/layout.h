@@ -1,0 +1,67 @@
+#pragma once
+// What the Sentry and the stub agree on: addresses, hypercalls and the operation array.
+// The stub runs inside the guest: nothing it says is trusted, and nothing here is secret.
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+#endif
+
+// Address range reserved in every guest address space.
+#define STUB_BASE 0x700000000000
+#define STUB_TEXT_START STUB_BASE
+#define STUB_TEXT_END 0x700000010000     // code only; filter rules "by address" cover exactly this range
+#define STUB_DATA_START STUB_TEXT_END    // read-write data and the boot stack
+#define STUB_DATA_END 0x700000020000
+#define STUB_AREAS_START 0x700000100000  // per-thread areas, one every STUB_AREA_SIZE
+#define STUB_AREA_SIZE 0x10000
+#define STUB_AREA_MAX 0x10000            // areas of one address space
+#define STUB_AREAS_END (STUB_AREAS_START + STUB_AREA_SIZE * STUB_AREA_MAX)
+#define STUB_RANGE_END 0x700200000000
+
+// The one descriptor number that a guest process may hold for a moment, and the host RLIMIT_NOFILE above it.
+#define STUB_DONATION_FD 0
+#define STUB_HOST_NOFILE 4
+
+// The host signal that calls a thread into the stub.
+#define STUB_KICK_SIGNAL 23 // SIGURG
+
+// Hypercalls are call numbers that Linux does not have, so the filter's default notifies them.
+#define STUB_HYPERCALL_BASE 0x53450000u
+#define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0)   // fresh image: (stack pointer)
+#define STUB_HC_SIGNAL (STUB_HYPERCALL_BASE + 1) // kick or fault: (ucontext, signo, rip, rax, rsp, siginfo)
+#define STUB_HC_DONE (STUB_HYPERCALL_BASE + 2)   // operations done: (ucontext, index of the first failure or count, its result)
+#define STUB_HC_CHILD (STUB_HYPERCALL_BASE + 3)  // a clone child before any guest code: (ucontext)
+#define STUB_HC_ZYGOTE (STUB_HYPERCALL_BASE + 4) // the zygote waits for a launch
+#define STUB_HC_NATIVE (STUB_HYPERCALL_BASE + 5) // a native row refused by the guest's own filter
+#define STUB_HC_LAST STUB_HC_NATIVE
+
+// Reply values of a hypercall: what the stub does next.
+#define STUB_DO_RETURN 0 // return through rt_sigreturn from the context (rewritten or not)
+#define STUB_DO_OPS 1    // run the operations in the area, then STUB_HC_DONE
+#define STUB_DO_OPS_RETURN 2 // run the operations, put the last result into RAX of the context, return
+#define STUB_DO_EXIT 3   // leave: exit_group(127)
+
+#define STUB_OP_MAX 96
+
+#ifndef __ASSEMBLER__
+// One native call that the Sentry orders. `flags` says what to do with its result.
+struct stub_op {
+    uint32_t nr;
+    uint32_t flags;
+    uint64_t args[6];
+};
+#define STUB_OP_MAY_FAIL 1u  // go on after an error
+#define STUB_OP_CLONE_VM 2u  // clone that shares memory: args[5] is the area of the child
+#define STUB_OP_CLONE 4u     // clone with a copied address space
+#define STUB_OP_TOUCH 8u     // no call: write a zero byte every page from args[0] down to args[1]
+#define STUB_OP_JUMP 16u     // no call: load the context at args[0] with rt_sigreturn
+#define STUB_OP_RESULT 32u   // this result, not the last one, goes to RAX
+
+// Head of a thread's area; the alternate signal stack fills the rest of it.
+struct stub_area {
+    uint32_t op_count;
+    uint32_t pad;
+    struct stub_op ops[STUB_OP_MAX];
+};
+_Static_assert(sizeof(struct stub_op) == 56, "stub_op is shared with the stub image");
+#endif

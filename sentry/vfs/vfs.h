@@ -1,0 +1,216 @@
+#pragma once
+// Names and inodes: the contract between the VFS and the filesystems. Everything here: kernel lock.
+//
+// The VFS walks paths, follows symlinks, handles "..", mounts, permissions, sticky bits, umask and O_*/AT_* flags; a
+// filesystem sees single components and already allowed operations. An operation may drop the kernel lock
+// (kernel_blocking_begin) while it asks the Gofer; the VFS holds references over it and looks again afterwards.
+// Lock order: there is one lock. References: a dentry holds its parent and its inode, an inode its superblock, a mount its
+// root dentry and its parent mount.
+#include "sentry/core/list.h"
+#include "sentry/core/wait.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VFS_NAME_MAX 255
+#define VFS_PATH_MAX 4096
+#define VFS_SYMLINKS_MAX 40
+
+struct inode;
+struct dentry;
+struct mount;
+struct file;
+struct file_ops;
+struct cred;
+struct wait_queue;
+
+struct timespec64 {
+    int64_t sec;
+    uint32_t nsec;
+};
+
+// Attributes of an inode, as statx(2) has them.
+struct kstat {
+    uint64_t ino, size, blocks; // blocks of 512 bytes
+    uint64_t dev, rdev;         // Linux dev_t encoding as stat(2) shows
+    uint32_t mode, nlink, uid, gid, blksize;
+    uint32_t attributes;        // STATX_ATTR_*
+    struct timespec64 atime, mtime, ctime, btime;
+};
+
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_CTIME 64u
+struct iattr { // what setattr changes
+    uint32_t valid; // ATTR_*
+    uint32_t mode, uid, gid;
+    uint64_t size;
+    struct timespec64 atime, mtime, ctime;
+};
+
+struct kstatfs {
+    uint64_t type, bsize, blocks, bfree, bavail, files, ffree, namelen, flags;
+};
+
+// A place in the tree: both are counted references of the holder.
+struct path {
+    struct mount *mnt;
+    struct dentry *dentry;
+};
+
+// Operations of an inode. NULL: the errno Linux gives (EPERM, ENOTDIR, EOPNOTSUPP). Directories get `dir`.
+struct inode_ops {
+    // Finds dentry->name in dir. On success attaches the inode (dentry_attach) or leaves it negative; 0 or -errno.
+    int (*lookup)(struct inode *dir, struct dentry *dentry);
+    // Makes a regular file and attaches it. `excl` as O_EXCL. mode has umask applied. uid and gid are the new owner's.
+    int (*create)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid, bool excl);
+    int (*mkdir)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid);
+    int (*mknod)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid);
+    int (*symlink)(struct inode *dir, struct dentry *dentry, const char *target, uint32_t uid, uint32_t gid);
+    int (*link)(struct inode *dir, struct dentry *dentry, struct inode *target);
+    int (*unlink)(struct inode *dir, struct dentry *dentry);
+    int (*rmdir)(struct inode *dir, struct dentry *dentry);
+    // flags: RENAME_NOREPLACE, RENAME_EXCHANGE. The VFS moves the dentries afterwards.
+    int (*rename)(struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir, struct dentry *new_dentry,
+                  unsigned flags);
+    int (*tmpfile)(struct inode *dir, struct dentry *anon, uint32_t mode, uint32_t uid, uint32_t gid);
+    // Symlinks: target into buf without NUL; bytes or -errno.
+    int64_t (*readlink)(struct inode *inode, char *buf, size_t size);
+    // Magic links of proc: takes references into *out. Used instead of readlink when following.
+    int (*get_link)(struct inode *inode, struct path *out);
+    // Refreshes inode->attr (shared mounts ask the Gofer); NULL: attr is always right.
+    int (*getattr)(struct inode *inode);
+    int (*setattr)(struct inode *inode, const struct iattr *attr); // updates inode->attr too
+    // Opens: sets f->ops if it differs from inode->fops, and f->priv. NULL: nothing to do.
+    int (*open)(struct inode *inode, struct file *f);
+    // Is a cached dentry still right? 1 yes, 0 look it up again. NULL: always.
+    int (*revalidate)(struct inode *dir, struct dentry *dentry);
+    int (*statfs)(struct inode *inode, struct kstatfs *out);
+    int64_t (*getxattr)(struct inode *inode, const char *name, void *value, size_t size); // size 0: length only
+    int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, int flags);
+    int64_t (*listxattr)(struct inode *inode, char *list, size_t size);
+    int (*removexattr)(struct inode *inode, const char *name);
+    // Extra permission rule before the mode bits (proc); 0 = go on with mode bits, 1 = allowed, -errno.
+    int (*permission)(struct inode *inode, int mask);
+    void (*evict)(struct inode *inode); // the last reference is gone; frees priv
+};
+
+struct super_block;
+struct super_ops {
+    void (*put_super)(struct super_block *sb); // the last mount is gone
+    // Text after the options of /proc/mounts, such as ",size=1024k". Optional.
+    size_t (*show_options)(struct super_block *sb, char *buf, size_t size);
+};
+#define SB_RDONLY 1u
+struct super_block {
+    unsigned refs;
+    const char *fstype; // "tmpfs", "proc", "9p", "overlay"
+    char source[64];    // first column of /proc/mounts
+    const struct super_ops *ops;
+    uint64_t dev;       // st_dev of its inodes
+    uint32_t flags;     // SB_*
+    void *priv;
+};
+
+struct inode {
+    unsigned refs;
+    struct super_block *sb;
+    const struct inode_ops *ops;
+    const struct file_ops *fops; // of files opened on it
+    struct kstat attr;           // dev and ino never change
+    int write_count;             // open writers; -1 per running program that denies writes (ETXTBSY)
+    struct wait_queue *wait;     // for fifos and locks; owned by the code that set it
+    void *locks;                 // advisory locks (vfs/locks.c); NULL when none
+    void *watches;               // inotify marks; NULL when none
+    void *socket;                // a bound AF_UNIX socket; weak, cleared by it
+    void *pipe;                  // the pipe of a fifo while somebody has it open
+    void *priv;                  // the filesystem's own
+};
+
+// A name. Negative when inode is NULL. Children hold their parent.
+struct dentry {
+    unsigned refs;
+    struct dentry *parent;      // itself for a root
+    struct inode *inode;        // NULL: negative
+    struct list_head children;  // struct dentry.sibling
+    struct list_head sibling;
+    struct list_head hash_link; // in the dentry hash; empty when unhashed (deleted)
+    struct list_head lru_link;  // when refs == 0
+    uint64_t hash;
+    unsigned mounts;            // mounts whose mount point it is
+    bool unhashed;              // removed from its directory: shows as "(deleted)"
+    void *priv;                 // the filesystem's own (a fid)
+    uint16_t name_len;
+    char *name;                 // NUL-terminated
+};
+
+// Mount flags, Linux's MS_ values.
+#define MNT_RDONLY 1u
+#define MNT_NOSUID 2u
+#define MNT_NODEV 4u
+#define MNT_NOEXEC 8u
+struct mount {
+    unsigned refs;
+    int id;
+    struct super_block *sb;
+    struct dentry *root;       // what it shows
+    struct mount *parent;      // NULL for the root mount
+    struct dentry *mountpoint; // in parent; NULL for the root mount
+    uint32_t flags;            // MNT_*
+    struct list_head link;     // in the namespace's list, in mount order
+    struct mount_ns *ns;       // NULL: internal (pipes) or detached
+};
+struct mount_ns {
+    unsigned refs;
+    struct list_head mounts;
+    struct mount *root;
+};
+
+// --- inodes and dentries, for filesystems ---
+struct super_block *sb_alloc(const char *fstype, const struct super_ops *ops, void *priv); // fresh anonymous dev
+void sb_put(struct super_block *sb);
+struct inode *inode_alloc(struct super_block *sb, const struct inode_ops *ops, const struct file_ops *fops); // refs 1
+struct inode *inode_get(struct inode *i);
+void inode_put(struct inode *i);
+uint64_t inode_next_ino(void);
+// Gives a dentry its inode; takes over the caller's inode reference.
+void dentry_attach(struct dentry *d, struct inode *i);
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+struct dentry *dentry_alloc_root(struct inode *root); // takes the inode reference
+// Forget a cached name (proc entries of a dead process, shared mounts).
+void dentry_drop(struct dentry *d);
+void path_get(const struct path *p);
+void path_put(struct path *p);
+
+// --- for the rest of the kernel ---
+#define LOOKUP_FOLLOW 1u      // follow a symlink at the end
+#define LOOKUP_EMPTY 2u       // AT_EMPTY_PATH: "" is the start itself
+#define LOOKUP_DIRECTORY 4u   // must be a directory
+#define LOOKUP_NO_MAGICLINKS 8u
+#define LOOKUP_NO_SYMLINKS 16u
+#define LOOKUP_BENEATH 32u
+#define LOOKUP_IN_ROOT 64u
+#define LOOKUP_NO_XDEV 128u
+// Resolves `name` from dirfd (LX_AT_FDCWD allowed) for current. 0 and references in *out, or -errno.
+int path_lookup(int dirfd, const char *name, unsigned flags, struct path *out);
+// As path_lookup, but from an explicit start instead of a descriptor.
+int path_lookup_from(const struct path *start, const char *name, unsigned flags, struct path *out);
+// Opens as openat2(2) does, with current's credentials. 0 and a reference in *out, or -errno (or -LX_EBLOCKED: fifo).
+int vfs_open(int dirfd, const char *name, uint32_t o_flags, uint32_t mode, unsigned lookup, struct file **out);
+// Opens an already resolved place (exec, proc fd reopen).
+int vfs_open_path(const struct path *p, uint32_t o_flags, struct file **out);
+// Reads from a file into our own memory at an offset; may drop the kernel lock. Bytes or -errno.
+int64_t kernel_read(struct file *f, void *buf, size_t n, int64_t offset);
+#define MAY_EXEC 1
+#define MAY_WRITE 2
+#define MAY_READ 4
+int inode_permission(struct inode *i, int mask); // current's fs ids; 0 or -LX_EACCES
+int vfs_getattr(struct inode *i, struct kstat *out);
+// The path as current sees it, below its root. Returns the length (without NUL) or -LX_ENAMETOOLONG. A deleted name ends in
+// " (deleted)"; one outside the root begins with "(unreachable)".
+int path_name(const struct path *p, char *buf, size_t size);
