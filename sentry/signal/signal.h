@@ -1,0 +1,86 @@
+#pragma once
+// Guest signals: dispositions, queues, masks, and what is to be delivered. Kernel lock throughout.
+#include "sentry/core/list.h"
+#include "sentry/core/wait.h"
+#include "sentry/mm/uaccess.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct task;
+struct thread_group;
+
+#define LX_NSIG 64
+typedef uint64_t sigset64; // bit n-1 is signal n
+#define SIGBIT(n) (1ull << ((n)-1))
+
+// The guest's struct kernel_sigaction (x86-64).
+struct lx_sigaction {
+    uint64_t handler, flags, restorer, mask;
+};
+_Static_assert(sizeof(struct lx_sigaction) == 32, "kernel_sigaction");
+
+// The guest's siginfo_t, 128 bytes.
+struct lx_siginfo {
+    int32_t signo, err, code, pad0;
+    union {
+        uint8_t bytes[112];
+        struct { int32_t pid; uint32_t uid; uint64_t value; } rt;                       // kill, sigqueue
+        struct { int32_t pid; uint32_t uid; int32_t status; int32_t pad; int64_t utime, stime; } chld;
+        struct { int32_t tid; int32_t overrun; uint64_t value; int32_t sys_private; } timer;
+        struct { uint64_t addr; int16_t addr_lsb; uint8_t pad[6]; uint64_t lower, upper; } fault;
+        struct { int64_t band; int32_t fd; } poll;
+        struct { uint64_t call_addr; int32_t nr; uint32_t arch; } sys;
+    } u;
+};
+_Static_assert(sizeof(struct lx_siginfo) == 128, "siginfo");
+
+struct sigpending {
+    struct list_head queue; // struct sigqueue.link
+    sigset64 set;
+};
+struct sigqueue {
+    struct list_head link;
+    struct lx_siginfo info;
+    void (*free)(struct sigqueue *q); // NULL: free(3). POSIX timers own theirs
+};
+
+// Dispositions; shared by CLONE_SIGHAND.
+struct sighand {
+    unsigned refs;
+    struct lx_sigaction action[LX_NSIG];
+};
+
+struct sigaltstack_state {
+    gaddr_t sp;
+    uint64_t size;
+    uint32_t flags; // LX_SS_*
+};
+
+// --- sending. 0 or -errno. `info` NULL: from the kernel (SI_KERNEL). Target selection, queueing, SIGCONT and stop
+// interplay, ignored signals, wake-up of the target (through task_interrupt) are done inside. Permission is the caller's.
+int send_signal_task(struct task *t, int sig, const struct lx_siginfo *info);
+int send_signal_group(struct thread_group *tg, int sig, const struct lx_siginfo *info);
+int send_signal_pgrp(int pgid, int sig, const struct lx_siginfo *info); // -LX_ESRCH when empty
+// A fault of the task itself: not blockable, kills if blocked or ignored (force_sig_info).
+void force_signal(struct task *t, const struct lx_siginfo *info);
+
+// Is there an unblocked signal (or a group stop/kill) for t to act on?
+bool signal_pending(const struct task *t);
+bool fatal_signal_pending(const struct task *t);
+// Takes the next deliverable signal of t off its queues. Fatal and stopping default actions are carried out inside
+// (task_group_exit, group stop). Returns the signal with its info and action when a HANDLER is to run, else 0.
+// Resets SA_RESETHAND actions. `info`, `action` filled only when the result is not 0.
+int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_sigaction *action);
+void set_blocked(struct task *t, sigset64 mask); // SIGKILL and SIGSTOP are removed; re-targets shared signals
+// Mask swap of sigsuspend, ppoll, pselect, epoll_pwait: the old mask comes back after the handler's frame is built, or at
+// the end of the call when no handler runs.
+void set_temporary_mask(struct task *t, sigset64 mask);
+void restore_saved_mask(struct task *t);
+
+struct sighand *sighand_alloc(void);
+struct sighand *sighand_get(struct sighand *s);
+void sighand_put(struct sighand *s);
+struct sighand *sighand_dup(const struct sighand *s);
+void sighand_exec(struct task *t); // handlers become default, ignored stay
+void sigpending_init(struct sigpending *p);
+void sigpending_flush(struct sigpending *p);

@@ -1,0 +1,25 @@
+#pragma once
+// Credentials of a task. Immutable once shared: change a copy, then replace (include/linux/cred.h). Kernel lock.
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CRED_GROUPS_MAX 65536
+
+struct cred {
+    unsigned refs;
+    uint32_t uid, euid, suid, fsuid;
+    uint32_t gid, egid, sgid, fsgid;
+    uint64_t cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+    uint32_t securebits;
+    bool no_new_privs;
+    uint32_t nr_groups;
+    uint32_t *groups; // sorted
+};
+
+struct cred *cred_alloc(void); // refs 1, all zero
+struct cred *cred_get(struct cred *c);
+void cred_put(struct cred *c);
+struct cred *cred_dup(const struct cred *c); // a private copy, refs 1; NULL: no memory
+// Is `cap` (LX_CAP_*) effective for current?
+bool capable(int cap);
+bool cred_in_group(const struct cred *c, uint32_t gid); // fsgid or supplementary

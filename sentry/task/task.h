@@ -1,0 +1,224 @@
+#pragma once
+// Tasks (threads), thread groups (processes), process groups and sessions. Kernel lock throughout.
+//
+// Numbers: guest-visible pids and tids are those of the guests' host pid namespace; host_tid is the same thread as the
+// Sentry's own namespace numbers it, and only ever comes from the kernel (a notification), never from a guest argument.
+// Ownership: a thread group is freed when reaped and its last task is gone; a task is freed with its last reference.
+#include "sentry/core/list.h"
+#include "sentry/core/timer.h"
+#include "sentry/core/event.h"
+#include "sentry/core/wait.h"
+#include "sentry/mm/uaccess.h"
+#include "sentry/signal/signal.h"
+#include "sentry/task/cred.h"
+#include "sentry/trap/call.h"
+#include "sentry/vfs/file.h"
+#include "sentry/vfs/vfs.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TASK_COMM_LEN 16
+#define RLIM_NLIMITS_LX 16
+
+struct thread_group;
+struct tty;
+
+// An address space of a guest. Shared by threads and vfork children.
+struct mm {
+    unsigned refs;        // tasks and thread groups that use it
+    unsigned users;       // live tasks in it
+    bool dead;            // exec or exit took it: no copy may reach it any more
+    uint8_t *areas;       // bitmap of stub areas in use, STUB_AREA_MAX bits allocated on demand
+    unsigned areas_bytes;
+    unsigned areas_mapped; // areas below this index are mapped
+    gaddr_t start_code, end_code, start_data, end_data, start_brk, arg_start, arg_end, env_start, env_end, start_stack;
+    gaddr_t vdso;
+    gaddr_t auxv_addr;
+    unsigned auxv_len;
+    uint64_t auxv[64];    // for /proc/PID/auxv
+    struct file *exe;     // the program
+    bool dumpable;
+    struct list_head file_maps; // files mapped into it, for /proc/PID/maps names (mm/filemap.c)
+};
+struct mm *mm_alloc(void);
+struct mm *mm_get(struct mm *m);
+void mm_put(struct mm *m);
+
+// Root, working directory and umask; shared by CLONE_FS.
+struct fs_struct {
+    unsigned refs;
+    struct path root, pwd;
+    uint32_t umask;
+    struct mount_ns *mnt_ns;
+};
+struct fs_struct *fs_dup(const struct fs_struct *f);
+struct fs_struct *fs_get(struct fs_struct *f);
+void fs_put(struct fs_struct *f);
+
+enum task_state { TASK_NEW, TASK_RUNNING, TASK_DEAD };
+
+// What the trap layer knows of the thread; only sentry/trap touches it.
+struct trap_state {
+    int host_tid, host_tgid;     // in the Sentry's pid namespace
+    unsigned area;               // index of its stub area
+    bool kick_sent;              // a kick is on its way and no hypercall has come since
+    bool in_stub;                // it sits in a hypercall of ours, or runs operations
+    bool kick_wanted;            // something to do at the next hypercall or before the next reply
+    bool fixup;                  // the next hypercall must see this result (a kick was outstanding at reply time)
+    gaddr_t fixup_ip;
+    int64_t fixup_result;
+    uint32_t fixup_nr;
+    bool fixup_has_restart;      // fixup asks for a restart instead of a result
+    gaddr_t ucontext;            // of the open hypercall
+    uint64_t hypercall_id;       // notification id of the open hypercall, 0 when none
+    int stage;                   // enum trap_stage: what the stub is doing for us
+    void *order;                 // the work in progress (struct stub_order)
+    uint64_t expect_flags;       // clone flags the next native clone must carry
+    struct ktimer watchdog;
+    uint64_t restore_frame;      // guest frame that rt_sigreturn asked to restore, or 0
+    bool sigreturn;              // a sigreturn is to be done at the next hypercall
+    // Result of a call that ended in a signal, decided at delivery (restart or EINTR).
+    bool restart_pending;
+    int64_t restart_code;
+    uint32_t restart_nr;
+    gaddr_t restart_ip;
+    uint64_t restart_args[6];
+};
+
+struct task {
+    unsigned refs;
+    int tid;                     // guest-visible; changes only when a non-leader's exec takes the leader's number
+    enum task_state state;
+    struct thread_group *tg;
+    struct list_head thread_link; // in tg->threads
+    struct list_head hash_link;   // tid hash
+    struct list_head host_link;   // host tid hash
+    struct mm *mm;
+    struct fdtable *files;
+    struct fs_struct *fs;
+    struct cred *cred;
+    struct sighand *sighand;
+    sigset64 blocked, saved_mask, real_blocked;
+    bool restore_mask;            // saved_mask comes back at delivery or at the end of the call
+    struct sigpending pending;
+    struct sigaltstack_state altstack;
+    struct wait_queue signalfd_wait; // signalfd and sigtimedwait of this task
+    char comm[TASK_COMM_LEN];
+    struct call call;
+    struct trap_state trap;
+    bool exiting;                 // exit has begun; takes no more signals
+    bool stopped;                 // parked by a group stop
+    gaddr_t clear_child_tid;      // informational; the host clears it natively
+    int pdeath_signal;
+    int exit_code;                // wait status form
+    uint64_t start_ns;            // CLOCK_BOOTTIME of creation
+    uint64_t personality;
+    uint64_t native_calls;        // statistics
+    struct task *vfork_parent;    // held while a vfork child has not exec'ed or exited
+    // restart_syscall: what a nanosleep, poll or futex goes on with
+    int64_t (*restart_fn)(struct call *call);
+    uint64_t restart_words[6];
+    int ioprio, nice;
+    uint64_t timer_slack_ns;
+    void *robust_list;            // unused on the Sentry's side: native
+};
+
+enum job_state { JOB_RUNNING, JOB_STOPPED };
+
+struct session {
+    unsigned refs;
+    int sid;
+    struct tty *tty;              // controlling terminal
+    struct list_head groups;      // process_group.session_link
+};
+struct process_group {
+    unsigned refs;
+    int pgid;
+    struct session *session;
+    struct list_head members;     // thread_group.pgrp_link
+    struct list_head session_link;
+    struct list_head hash_link;
+};
+
+struct lx_rlimit64 {
+    uint64_t cur, max;
+};
+
+struct thread_group {
+    unsigned refs;
+    int pid;                      // guest-visible
+    struct task *leader;          // may be dead while others live
+    struct list_head threads;     // live tasks, task.thread_link
+    unsigned nr_threads;
+    struct thread_group *parent;  // NULL for the first process
+    struct list_head children;    // thread_group.sibling, zombies included
+    struct list_head sibling;
+    struct list_head hash_link;   // pid hash
+    struct list_head all_link;
+    struct process_group *pgrp;
+    struct list_head pgrp_link;
+    struct sigpending shared_pending;
+    struct wait_queue child_wait; // wait4 of its threads
+    struct wait_queue exit_wait;  // pidfds
+    bool group_exit;              // exit_group or a fatal signal is under way
+    int exit_code;                // wait status once zombie
+    bool zombie;
+    bool dead;                    // the host process is known to be gone
+    int exit_signal;              // what the parent gets
+    enum job_state job;
+    int stop_signal;              // of the present stop
+    bool stop_reported, continued_pending; // for wait4 WUNTRACED / WCONTINUED
+    struct lx_rlimit64 rlim[RLIM_NLIMITS_LX];
+    int host_pid;                 // in the Sentry's namespace
+    int host_pidfd;               // owned; -1 when gone
+    struct host_watch death_watch;
+    bool did_exec;
+    bool child_subreaper;
+    uint64_t min_flt, maj_flt;
+    uint64_t utime_ns, stime_ns;  // of dead threads
+    uint64_t cutime_ns, cstime_ns, cmaxrss; // of waited children
+    uint64_t maxrss;
+    uint64_t start_ns;
+    struct ktimer itimer_real;
+    uint64_t itimer_real_interval_ns;
+    struct list_head posix_timers;
+    void *timers;                 // other timer state (time/)
+    void *ipc;                    // SEM_UNDO etc.
+    int oom_score_adj;
+    uint32_t exec_id;
+};
+
+extern struct thread_group *init_tg;   // the first process
+extern struct list_head all_groups;    // thread_group.all_link, zombies included
+
+struct task *task_get(struct task *t);
+void task_put(struct task *t);
+struct task *find_task(int tid);            // borrowed; NULL
+struct thread_group *find_group(int pid);   // borrowed, zombies included; NULL
+struct process_group *find_pgrp(int pgid);  // borrowed
+struct thread_group *tg_get(struct thread_group *tg);
+void tg_put(struct thread_group *tg);
+
+// --- life cycle (task/). clone flags are the guest's, already checked by sys_clone.
+// Makes the task objects of a clone before the host thread exists: fields copied or shared as the flags say, state TASK_NEW,
+// not visible. NULL and *err on failure (-LX_EAGAIN, -LX_ENOMEM).
+struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int *err);
+// The host thread has registered: gives numbers, links it everywhere (parent, threads, pgrp, hashes), TASK_RUNNING.
+int task_publish(struct task *t, int tid, int pid);
+void task_abandon(struct task *t);          // a copy that never became a thread
+// One thread ends (exit, or found dead). Releases what it holds. The last one makes the group a zombie with its code.
+void task_exit(struct task *t, int wait_status);
+// exit_group or a fatal signal: marks the group, records the status; kills the other host threads.
+void group_exit(struct thread_group *tg, int wait_status);
+// The host process died without our knowledge (SIGKILL from outside, OOM): status 9.
+void group_found_dead(struct thread_group *tg);
+// After a successful exec in `t`: others are gone, t becomes the leader, dispositions reset, cloexec closed, new mm.
+void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm);
+
+// --- asked of the trap layer (trap/); task/ and signal/ call these.
+// Something changed for t (a signal, a stop, a continue): a blocked call ends or runs again, a running thread is kicked.
+void task_interrupt(struct task *t);
+// SIGCONT: threads parked by a stop go on.
+void task_resume(struct task *t);
+// Kills the host process of tg / one host thread's whole process.
+void trap_kill_group(struct thread_group *tg);
