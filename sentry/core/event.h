@@ -14,10 +14,10 @@ struct host_watch {
 int host_watch_add(struct host_watch *w, int fd, void (*ready)(struct host_watch *, uint32_t));
 // Arms one-shot interest. The caller may be any thread under the kernel lock.
 int host_watch_arm(struct host_watch *w, uint32_t events);
-// Afterwards `ready` runs no more (the kernel lock orders the two).
+// Afterwards `ready` runs no more (the kernel lock orders the two). Before the descriptor is closed.
 void host_watch_del(struct host_watch *w);
 
-// Tells the event thread that the first timer changed. Called by ktimer_arm.
-void event_timers_changed(void);
+// Tells the event thread that the first timer is now this one. Called by ktimer_arm; costs no wake-up.
+void event_timers_changed(uint64_t first_ns);
 int event_init(void);             // before any of the above; 0 or -errno
 void event_loop(void);            // body of the event thread; never returns

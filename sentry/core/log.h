@@ -4,6 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define LOG_BURST 20u
+#define LOG_BURST_DEBUG 2000u // at LOG_DEBUG, which somebody asked for
+#define LOG_INTERVAL 5u
+
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct log_site {

@@ -42,6 +42,7 @@ struct waiter {
     // Called under the kernel lock with the events signalled. May remove itself (wait_del). Must not wake this queue.
     // Returns true if it took the wake-up (counts for wake_one).
     bool (*wake)(struct waiter *w, uint32_t events);
+    void *owner;              // for `wake`; never changes while registered
 };
 
 static inline void wait_queue_init(struct wait_queue *q)
@@ -67,7 +68,7 @@ static inline void poll_wait(struct poll_table *pt, struct wait_queue *q)
         pt->add(pt, q);
 }
 
-// Registers the running call on a queue and returns -LX_EBLOCKED, or another negative errno if it must not wait
+// Registers the running call on a queue (EV_ERR and EV_HUP always count, as in poll) and returns -LX_EBLOCKED, or another negative errno if it must not wait
 // (out of memory). If a signal is already pending the call will end at once as call->interrupted says.
 int64_t block_on(struct wait_queue *q, uint32_t events);
 // The same with a deadline in nanoseconds of CLOCK_MONOTONIC (UINT64_MAX: none). On the run after the deadline
@@ -77,3 +78,5 @@ int64_t block_on_until(struct wait_queue *q, uint32_t events, uint64_t deadline_
 int block_add(struct wait_queue *q, uint32_t events);
 // Blocks on what block_add() collected, until the deadline.
 int64_t block_until(uint64_t deadline_ns);
+// Takes back what block_add() collected: the call goes on after all.
+void block_cancel(void);

@@ -70,6 +70,14 @@ extern const unsigned syscall_table_size;
 // A handler of a continue row returns this after vetting registers only: the host runs the call.
 #define CALL_CONTINUE (-(int64_t)LX_ECONTINUE)
 
+// --- blocking (sentry/core/wait.c). Kernel lock.
+// Removes every registration of the call and its timer. Anybody who ends a wait (a signal, an exit) calls it.
+void call_unblock(struct call *c);
+// The same, and frees what the call holds for waiting. Before the task's memory goes.
+void call_wait_free(struct call *c);
+// A wait of `c` is over and it has no registrations left: its handler is to run again (sentry/trap).
+void call_make_runnable(struct call *c);
+
 extern __thread struct task *current; // the task whose call this worker runs; NULL outside of calls
 
 // 32-bit arguments arrive zero-extended: take them with these.
