@@ -16,6 +16,12 @@ struct mount_config {
     uint32_t mode;        // tmpfs: mode of its root
 };
 
+// A symbolic link of the root that we compose ourselves (/bin -> usr/bin). Made in the root mount before anything else.
+struct link_config {
+    char *path;   // absolute guest path
+    char *target; // what readlink gives
+};
+
 struct sentry_config {
     char **argv, **envp;          // NULL-terminated
     char *cwd;
@@ -25,6 +31,8 @@ struct sentry_config {
     size_t nr_groups;
     struct mount_config *mounts;  // parents before children; [0] is "/"
     size_t nr_mounts;
+    struct link_config *links;    // only where [0] is a tmpfs
+    size_t nr_links;
     uint64_t memory_limit;        // bytes, 0 = none (informational: sysinfo, tmpfs sizes)
     unsigned cpus;                // 0 = host's
     unsigned max_tasks;
