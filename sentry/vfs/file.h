@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct file;
+struct fdtable;
 struct call;
 
 // Emits one directory entry; returns false when the caller's buffer is full (the entry is then not consumed).
@@ -39,6 +40,10 @@ struct file_ops {
     int (*map)(struct file *f, uint64_t offset, uint64_t len, int prot, int flags, struct host_map *out);
     void (*flush)(struct file *f);   // each close of a descriptor
     void (*release)(struct file *f); // the last reference is gone; frees priv
+    // Commands of fcntl(2) that only some files know (F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS). NULL: EINVAL.
+    int64_t (*fcntl)(struct file *f, int cmd, uint64_t arg);
+    // O_NONBLOCK, O_ASYNC, O_DIRECT... are about to change (f->flags still old). 0 or -errno. Optional.
+    int (*set_flags)(struct file *f, uint32_t new_flags);
     // Text of /proc/PID/fdinfo/N after the common lines. Returns bytes written.
     size_t (*show_fdinfo)(struct file *f, char *buf, size_t size);
 };
@@ -73,6 +78,23 @@ void file_put(struct file *f); // the last one calls ops->release and drops the 
 struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, uint32_t flags, const char *name,
                        uint32_t inode_mode);
 
+// lseek for files whose size is inode->attr.size (SEEK_DATA and SEEK_HOLE as one block of data), and with an explicit end.
+int64_t generic_lseek(struct file *f, int64_t offset, int whence);
+int64_t generic_lseek_size(struct file *f, int64_t offset, int whence, int64_t size);
+// Positions that only SEEK_SET and SEEK_CUR reach (directories).
+int64_t dir_lseek(struct file *f, int64_t offset, int whence);
+// Opens a fifo; set by the pipe code. NULL: ENXIO. May return -LX_EBLOCKED.
+extern int (*fifo_open_hook)(struct inode *inode, struct file *f);
+// Reads or writes as the system calls do: mode, RLIMIT_FSIZE, O_APPEND is the operation's. Bytes, -errno or block.
+int64_t file_read(struct file *f, struct iov_iter *it, int64_t *pos);
+int64_t file_write(struct file *f, struct iov_iter *it, int64_t *pos);
+// An open file of an inode that has no name (memfd_create): takes over the inode reference. NULL: no memory.
+struct file *inode_file(struct inode *i, uint32_t fmode, uint32_t flags, const char *name);
+
+// --- advisory locks (vfs/locks.c) ---
+void locks_release_posix(struct file *f, struct fdtable *owner); // each close of a descriptor
+void locks_release_file(struct file *f);                         // the last reference (flock, OFD)
+
 // --- descriptor tables ---
 #define FD_CLOEXEC_BIT 1u
 struct fd_slot {
@@ -100,4 +122,5 @@ int fd_install(struct fdtable *t, struct file *f, unsigned min, bool cloexec);
 struct file *fd_lookup(struct fdtable *t, int fd);
 struct file *fd_lookup_path(struct fdtable *t, int fd); // O_PATH files too
 int fd_close(struct fdtable *t, int fd);                // 0 or -LX_EBADF
+int fd_available(struct fdtable *t); // 0 if fd_install(t, f, 0) would find a number, else -LX_EMFILE
 int fd_set_at(struct fdtable *t, int fd, struct file *f, bool cloexec); // dup2: replaces; takes the reference

@@ -8,6 +8,7 @@
 // root dentry and its parent mount.
 #include "sentry/core/list.h"
 #include "sentry/core/wait.h"
+#include "sentry/vfs/mutex.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,7 @@ struct timespec64 {
 };
 
 // Attributes of an inode, as statx(2) has them.
+// (dev, ino) identifies a file: two names of one file have the same, two files that exist at the same time never do.
 struct kstat {
     uint64_t ino, size, blocks; // blocks of 512 bytes
     uint64_t dev, rdev;         // Linux dev_t encoding as stat(2) shows
@@ -64,7 +66,9 @@ struct path {
 
 // Operations of an inode. NULL: the errno Linux gives (EPERM, ENOTDIR, EOPNOTSUPP). Directories get `dir`.
 struct inode_ops {
-    // Finds dentry->name in dir. On success attaches the inode (dentry_attach) or leaves it negative; 0 or -errno.
+    // Finds dentry->name in dir. On success attaches the inode (dentry_attach) or leaves it negative; 0 or -errno
+    // (not -LX_ENOENT). The dentry is not yet in the cache. What the walk asks for after it is in walk_rest(), so that
+    // one message can bring several components: the rest goes into the cache with dentry_add().
     int (*lookup)(struct inode *dir, struct dentry *dentry);
     // Makes a regular file and attaches it. `excl` as O_EXCL. mode has umask applied. uid and gid are the new owner's.
     int (*create)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid, bool excl);
@@ -75,6 +79,7 @@ struct inode_ops {
     int (*unlink)(struct inode *dir, struct dentry *dentry);
     int (*rmdir)(struct inode *dir, struct dentry *dentry);
     // flags: RENAME_NOREPLACE, RENAME_EXCHANGE. The VFS moves the dentries afterwards.
+    // dentry->inode of both stay attached.
     int (*rename)(struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir, struct dentry *new_dentry,
                   unsigned flags);
     int (*tmpfile)(struct inode *dir, struct dentry *anon, uint32_t mode, uint32_t uid, uint32_t gid);
@@ -106,6 +111,8 @@ struct super_ops {
     size_t (*show_options)(struct super_block *sb, char *buf, size_t size);
 };
 #define SB_RDONLY 1u
+#define SB_ANON 2u    // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
+#define SB_NODCACHE 4u // negative answers are not cached (proc)
 struct super_block {
     unsigned refs;
     const char *fstype; // "tmpfs", "proc", "9p", "overlay"
@@ -122,6 +129,8 @@ struct inode {
     const struct inode_ops *ops;
     const struct file_ops *fops; // of files opened on it
     struct kstat attr;           // dev and ino never change
+    struct vfs_mutex lock;       // of a directory: held around every change of its names, also while the kernel lock is dropped
+    uint32_t dir_seq;            // of a directory: changes with every change of its names
     int write_count;             // open writers; -1 per running program that denies writes (ETXTBSY)
     struct wait_queue *wait;     // for fifos and locks; owned by the code that set it
     void *locks;                 // advisory locks (vfs/locks.c); NULL when none
@@ -171,6 +180,18 @@ struct mount_ns {
 };
 
 // --- inodes and dentries, for filesystems ---
+// Each type that mount(2) and the boot configuration can name. Registered once at start.
+struct fs_type {
+    const char *name;
+    // Makes (or finds again) the superblock; references of the caller in *sb and *root. `options` as mount(2)'s data.
+    int (*mount)(const struct fs_type *t, const char *source, const char *options, struct super_block **sb,
+                 struct dentry **root);
+    bool guest_may_mount; // with CAP_SYS_ADMIN
+    struct list_head link;
+};
+void fs_type_register(struct fs_type *t);
+struct fs_type *fs_type_find(const char *name);
+extern struct list_head fs_types;
 struct super_block *sb_alloc(const char *fstype, const struct super_ops *ops, void *priv); // fresh anonymous dev
 void sb_put(struct super_block *sb);
 struct inode *inode_alloc(struct super_block *sb, const struct inode_ops *ops, const struct file_ops *fops); // refs 1
@@ -181,9 +202,23 @@ uint64_t inode_next_ino(void);
 void dentry_attach(struct dentry *d, struct inode *i);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-struct dentry *dentry_alloc_root(struct inode *root); // takes the inode reference
+struct dentry *dentry_alloc_root(struct inode *root); // takes the inode reference; NULL: no memory (reference dropped)
+// A name outside the cache (refs 1): for a filesystem's own bookkeeping, and what lookup operations get. NULL: no memory.
+struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len);
+// Puts a name with its inode (NULL: negative) into the cache if it is not there. Takes over the inode reference. Returns the
+// cached dentry with a reference, or NULL when out of memory.
+struct dentry *dentry_add(struct dentry *parent, const char *name, size_t len, struct inode *inode);
+// The cached dentry with a reference, or NULL. Asks nobody.
+struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len);
+// Finds a name below a directory through the cache, or asks the filesystem; no permission check, no mounts, no symlinks.
+// A reference (maybe negative) in *out, or -errno.
+int dentry_lookup(struct dentry *parent, const char *name, size_t len, struct dentry **out);
+// What the running walk will ask for after the component in hand, such as "b/c"; "" when nothing is known.
+const char *walk_rest(void);
 // Forget a cached name (proc entries of a dead process, shared mounts).
 void dentry_drop(struct dentry *d);
+// Frees cached names nobody uses until at most `keep` of them are left.
+void dentry_shrink(unsigned keep);
 void path_get(const struct path *p);
 void path_put(struct path *p);
 
@@ -206,10 +241,57 @@ int vfs_open(int dirfd, const char *name, uint32_t o_flags, uint32_t mode, unsig
 int vfs_open_path(const struct path *p, uint32_t o_flags, struct file **out);
 // Reads from a file into our own memory at an offset; may drop the kernel lock. Bytes or -errno.
 int64_t kernel_read(struct file *f, void *buf, size_t n, int64_t offset);
+// Finds the parent directory of the last component of `name` and copies that component into `last` (VFS_NAME_MAX + 1
+// bytes). *type tells "." and ".." and "/" apart; *slash whether slashes follow it.
+enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
+int path_parent(int dirfd, const char *name, unsigned flags, struct path *parent, char *last, enum last_type *type,
+                bool *slash);
+
+// Changes of the tree as current may do them; `name` values are guest paths.
+int vfs_mkdirat(int dirfd, const char *name, uint32_t mode);
+int vfs_mknodat(int dirfd, const char *name, uint32_t mode, uint64_t rdev);
+// As vfs_mknodat, and gives the new place (bind of AF_UNIX): references in *out.
+int vfs_mknod_path(int dirfd, const char *name, uint32_t mode, uint64_t rdev, struct path *out);
+int vfs_symlinkat(const char *target, int dirfd, const char *name);
+int vfs_linkat(int olddirfd, const char *oldname, int newdirfd, const char *newname, int at_flags);
+int vfs_unlinkat(int dirfd, const char *name, bool rmdir);
+int vfs_renameat(int olddirfd, const char *oldname, int newdirfd, const char *newname, unsigned flags);
+int64_t vfs_readlink(const struct path *p, char *buf, size_t size);
+// Applies already permitted changes: read-only mounts, setattr, ctime. `p->mnt` may be NULL.
+int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr);
+int vfs_truncate(const struct path *p, struct inode *i, uint64_t size);
+int vfs_statfs(const struct path *p, struct kstatfs *out);
+struct timespec64 vfs_now(void);
+// Access of a new file to the inode: deny_write for a running program (-LX_ETXTBSY), get_write for an open writer.
+int inode_deny_write(struct inode *i);
+void inode_allow_write(struct inode *i);
+
+// --- mounts ---
+struct mount *mount_alloc(struct super_block *sb, struct dentry *root, uint32_t flags); // takes its own references
+struct mount *mount_get(struct mount *m);
+void mount_put(struct mount *m);
+struct mount_ns *mount_ns_alloc(struct mount *root); // takes the reference of root
+struct mount_ns *mount_ns_get(struct mount_ns *ns);
+void mount_ns_put(struct mount_ns *ns);
+// Puts `m` (its reference is taken over on success) onto a place of a namespace: both directories or both not.
+int mount_attach(struct mount *m, const struct path *at);
+int mount_detach(struct mount *m, bool lazy); // -LX_EBUSY when in use and not lazy
+// Mounts one filesystem at `dest`, making missing directories on the way; at boot, no permission is asked.
+int vfs_mount_at(const struct path *root, const char *fstype, const char *source, const char *options, uint32_t flags,
+                 const char *dest);
+int vfs_make_mountpoint(const struct path *root, const char *dest, bool directory, struct path *out);
+// Sets up caches, anonymous files, and the filesystems of this directory (tmpfs, overlay, devtmpfs). Once at start.
+int vfs_init(void);
+
 #define MAY_EXEC 1
 #define MAY_WRITE 2
 #define MAY_READ 4
 int inode_permission(struct inode *i, int mask); // current's fs ids; 0 or -LX_EACCES
+int path_permission(const struct path *p, int mask); // the same, and read-only mounts (EROFS), noexec (EACCES)
+// Is current the owner of the inode, or may act as such (CAP_FOWNER)?
+bool inode_owner_or_capable(const struct inode *i);
+// As capable(), and true while the kernel itself starts (no current task).
+bool vfs_capable(int cap);
 int vfs_getattr(struct inode *i, struct kstat *out);
 // The path as current sees it, below its root. Returns the length (without NUL) or -LX_ENAMETOOLONG. A deleted name ends in
 // " (deleted)"; one outside the root begins with "(unreachable)".
