@@ -63,6 +63,9 @@ struct syscall_row {
     const char *name; // NULL: no such call
     syscall_handler handler; // NULL: ENOSYS
     enum syscall_path path;
+    // Native rows: may the host run the call with these registers? Under --strace the filter has no native rows, and
+    // what passes here is answered CONTINUE. NULL for other rows.
+    bool (*native)(const uint64_t args[6]);
 };
 extern const struct syscall_row syscall_table[];
 extern const unsigned syscall_table_size;
