@@ -59,6 +59,13 @@ void wake_one(struct wait_queue *q, uint32_t events)
     signal_waiters(q, events, true);
 }
 
+void wait_queue_release(struct wait_queue *q)
+{
+    wake_up(q, EV_HUP);
+    while (!list_empty(&q->waiters))
+        wait_del(list_first(&q->waiters, struct waiter, link));
+}
+
 static struct waiter *waiters_of(struct call *c)
 {
     if (!c->waiters) {

@@ -29,6 +29,8 @@ struct file_ops {
     // Moves up to it->count bytes at *pos and advances *pos (streams ignore pos). Bytes moved, 0 at the end, -errno,
     // or what block_on() returned. Nonblocking if file->flags & LX_O_NONBLOCK.
     int64_t (*read)(struct file *f, struct iov_iter *it, int64_t *pos);
+    // A stream that blocks with bytes already moved counts them in current->call.state.words[0] and skips them on the next
+    // run: so a handler that calls read or write leaves words[0] to the operation and passes the whole iterator again.
     int64_t (*write)(struct file *f, struct iov_iter *it, int64_t *pos);
     // Events that hold now; calls poll_wait() for each queue. NULL: always readable and writable.
     uint32_t (*poll)(struct file *f, struct poll_table *pt);
