@@ -1,5 +1,7 @@
 #pragma once
-// Capability numbers (include/uapi/linux/capability.h).
+// Capabilities of the guest's ABI (uapi/linux/capability.h).
+#include <stdint.h>
+
 #define LX_CAP_CHOWN 0
 #define LX_CAP_DAC_OVERRIDE 1
 #define LX_CAP_DAC_READ_SEARCH 2
@@ -42,3 +44,25 @@
 #define LX_CAP_BPF 39
 #define LX_CAP_CHECKPOINT_RESTORE 40
 #define LX_CAP_LAST_CAP 40
+#define LX_CAP_BIT(cap) (1ull << (cap))
+#define LX_CAP_FULL ((1ull << (LX_CAP_LAST_CAP + 1)) - 1)
+
+#define LX_CAPABILITY_VERSION_1 0x19980330u
+#define LX_CAPABILITY_VERSION_2 0x20071026u
+#define LX_CAPABILITY_VERSION_3 0x20080522u
+
+struct lx_cap_header {
+    uint32_t version;
+    int32_t pid;
+};
+struct lx_cap_data {
+    uint32_t effective, permitted, inheritable;
+};
+_Static_assert(sizeof(struct lx_cap_data) == 12, "cap_user_data");
+
+#define LX_SECBIT_NOROOT 0x01u
+#define LX_SECBIT_NO_SETUID_FIXUP 0x04u
+#define LX_SECBIT_KEEP_CAPS 0x10u
+#define LX_SECBIT_NO_CAP_AMBIENT_RAISE 0x40u
+#define LX_SECURE_ALL_BITS 0x55u
+#define LX_SECURE_ALL_LOCKS (LX_SECURE_ALL_BITS << 1)
