@@ -42,6 +42,10 @@ struct sigqueue {
     struct list_head link;
     struct lx_siginfo info;
     void (*free)(struct sigqueue *q); // NULL: free(3). POSIX timers own theirs
+    // A timer's signal is being taken: may complete `info` (overrun count) and arm the timer again. NULL: nothing.
+    void (*dequeued)(struct sigqueue *q, struct lx_siginfo *info);
+    uint32_t uid;   // whom it is counted for
+    bool counted;
 };
 
 // Dispositions; shared by CLONE_SIGHAND.
@@ -64,18 +68,52 @@ int send_signal_pgrp(int pgid, int sig, const struct lx_siginfo *info); // -LX_E
 // A fault of the task itself: not blockable, kills if blocked or ignored (force_sig_info).
 void force_signal(struct task *t, const struct lx_siginfo *info);
 
+// Queues a preallocated entry (POSIX timers): 0 queued, 1 when it was queued already, or ignored -LX_EINVAL.
+int send_sigqueue(struct task *t, bool group, struct sigqueue *q);
+// May current send `sig` to the process? 0 or -LX_EPERM (kill_ok_by_cred, SIGCONT within the session).
+int signal_permission(const struct thread_group *tg, int sig);
+// The siginfo of kill(2) and tgkill(2) from current.
+void siginfo_from_current(struct lx_siginfo *info, int sig, int code);
+
+// Takes the lowest signal of `set` off t's queues (its own first, then the shared ones): sigtimedwait, signalfd. 0: none.
+int dequeue_signal(struct task *t, sigset64 set, struct lx_siginfo *info);
+// Signals of `set` that are pending for t, blocked or not.
+sigset64 signals_pending_in(const struct task *t, sigset64 set);
 // Is there an unblocked signal (or a group stop/kill) for t to act on?
 bool signal_pending(const struct task *t);
 bool fatal_signal_pending(const struct task *t);
 // Takes the next deliverable signal of t off its queues. Fatal and stopping default actions are carried out inside
 // (task_group_exit, group stop). Returns the signal with its info and action when a HANDLER is to run, else 0.
 // Resets SA_RESETHAND actions. `info`, `action` filled only when the result is not 0.
+// After 0 look at t->exiting (a fatal signal: the thread never returns to its program) and t->stopped (park it until
+// task_resume, then ask again).
 int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_sigaction *action);
 void set_blocked(struct task *t, sigset64 mask); // SIGKILL and SIGSTOP are removed; re-targets shared signals
 // Mask swap of sigsuspend, ppoll, pselect, epoll_pwait: the old mask comes back after the handler's frame is built, or at
 // the end of the call when no handler runs.
 void set_temporary_mask(struct task *t, sigset64 mask);
 void restore_saved_mask(struct task *t);
+
+// The mask that goes into the frame's uc_sigmask: the saved one of a temporary mask, else the present one. Once per frame.
+sigset64 mask_for_frame(struct task *t);
+// The frame is built: blocks what the action says while its handler runs.
+void signal_delivered(struct task *t, int sig, const struct lx_sigaction *action);
+
+// --- job control (signal/stop.c)
+// A thread came to rest or died: tells the parent once all have stopped.
+void group_stop_check(struct thread_group *tg);
+// Begins a group stop with `sig`.
+void group_stop_begin(struct thread_group *tg, int sig);
+// Tells the parent that tg stopped or continued (`code` LX_CLD_STOPPED or LX_CLD_CONTINUED).
+void notify_parent_job(struct thread_group *tg, int code);
+// Tells the parent of a zombie. True: nobody will wait for it, the caller reaps it.
+bool notify_parent_exit(struct thread_group *tg);
+// A thread leaves or blocks more: somebody else takes the shared signals of `which` that it can no longer take.
+void retarget_shared(struct thread_group *tg, const struct task *except, sigset64 which);
+
+bool signal_default_ignored(int sig);
+bool signal_default_stops(int sig);
+bool signal_default_dumps_core(int sig);
 
 struct sighand *sighand_alloc(void);
 struct sighand *sighand_get(struct sighand *s);

@@ -2,6 +2,7 @@
 // Credentials of a task. Immutable once shared: change a copy, then replace (include/linux/cred.h). Kernel lock.
 #include <stdbool.h>
 #include <stdint.h>
+#include "sentry/core/list.h"
 
 #define CRED_GROUPS_MAX 65536
 
@@ -22,4 +23,15 @@ void cred_put(struct cred *c);
 struct cred *cred_dup(const struct cred *c); // a private copy, refs 1; NULL: no memory
 // Is `cap` (LX_CAP_*) effective for current?
 bool capable(int cap);
+bool cred_has(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid); // fsgid or supplementary
+
+// What one user uses of limits that count per user: RLIMIT_NPROC, RLIMIT_SIGPENDING. Made on demand, kept while not zero.
+struct user_usage {
+    struct list_head link;
+    uint32_t uid;
+    unsigned threads, signals;
+};
+struct user_usage *user_usage_find(uint32_t uid); // NULL: none counted
+bool user_add_threads(uint32_t uid, int n);       // false: out of memory (never for a negative n)
+bool user_add_signals(uint32_t uid, int n);

@@ -43,6 +43,7 @@ struct mm {
 struct mm *mm_alloc(void);
 struct mm *mm_get(struct mm *m);
 void mm_put(struct mm *m);
+extern void (*mm_release_hook)(struct mm *m); // the last reference is gone: frees file_maps
 
 // Root, working directory and umask; shared by CLONE_FS.
 struct fs_struct {
@@ -106,7 +107,7 @@ struct task {
     char comm[TASK_COMM_LEN];
     struct call call;
     struct trap_state trap;
-    bool exiting;                 // exit has begun; takes no more signals
+    bool exiting;                 // exit has begun; takes no more signals. Its running call ends in task_exit_finish()
     bool stopped;                 // parked by a group stop
     gaddr_t clear_child_tid;      // informational; the host clears it natively
     int pdeath_signal;
@@ -164,6 +165,9 @@ struct thread_group {
     int exit_code;                // wait status once zombie
     bool zombie;
     bool dead;                    // the host process is known to be gone
+    bool linked;                  // published: the tree and the hashes know it
+    bool stop_notified;           // the parent knows of the present stop
+    int parent_tid;               // the thread that made it (PR_SET_PDEATHSIG, __WNOTHREAD); 0 when unknown
     int exit_signal;              // what the parent gets
     enum job_state job;
     int stop_signal;              // of the present stop
@@ -181,7 +185,8 @@ struct thread_group {
     uint64_t start_ns;
     struct ktimer itimer_real;
     uint64_t itimer_real_interval_ns;
-    struct list_head posix_timers;
+    struct list_head posix_timers; // struct posix_timer.link
+    int next_timer_id;
     void *timers;                 // other timer state (time/)
     void *ipc;                    // SEM_UNDO etc.
     int oom_score_adj;
@@ -190,6 +195,8 @@ struct thread_group {
 
 extern struct thread_group *init_tg;   // the first process
 extern struct list_head all_groups;    // thread_group.all_link, zombies included
+extern unsigned nr_tasks;              // threads that are published or being made
+extern unsigned max_tasks;             // limit of the sandbox (--pids)
 
 struct task *task_get(struct task *t);
 void task_put(struct task *t);
@@ -199,26 +206,73 @@ struct process_group *find_pgrp(int pgid);  // borrowed
 struct thread_group *tg_get(struct thread_group *tg);
 void tg_put(struct thread_group *tg);
 
+// --- process groups and sessions (task/pgrp.c)
+struct process_group *pgrp_get(struct process_group *p);
+void pgrp_put(struct process_group *p);
+struct session *session_get(struct session *s);
+void session_put(struct session *s);
+// Has no member a parent in another group of the same session? (POSIX 3.264)
+bool pgrp_is_orphaned(const struct process_group *p);
+// A live thread of the group, the leader if it lives; NULL when all are gone.
+struct task *group_thread(const struct thread_group *tg);
+// Called when a session leader that has a controlling terminal dies; set by the terminal code.
+extern void (*session_leader_exit_hook)(struct session *s);
+
 // --- life cycle (task/). clone flags are the guest's, already checked by sys_clone.
+// The first process, or one more for `exec`: a task in a group of its own with the identity the configuration gives,
+// TASK_NEW. Its fs is NULL and is the caller's to set. NULL and *err on failure.
+struct sentry_config;
+struct task *task_create(const struct sentry_config *config, int *err);
 // Makes the task objects of a clone before the host thread exists: fields copied or shared as the flags say, state TASK_NEW,
 // not visible. NULL and *err on failure (-LX_EAGAIN, -LX_ENOMEM).
 struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int *err);
-// The host thread has registered: gives numbers, links it everywhere (parent, threads, pgrp, hashes), TASK_RUNNING.
+// The host thread has registered: gives numbers, links it everywhere (parent, threads, pgrp, hashes), TASK_RUNNING. On
+// failure nothing is linked, the caller kills the host thread and abandons the task: -LX_ESRCH when its process or the
+// sandbox ended meanwhile, -LX_EAGAIN when a zombie, a process group or a session still has this number.
+// The group then holds one reference for its host process, which group_found_dead() gives back.
 int task_publish(struct task *t, int tid, int pid);
 void task_abandon(struct task *t);          // a copy that never became a thread
 // One thread ends (exit, or found dead). Releases what it holds. The last one makes the group a zombie with its code.
+// A task whose call is CALL_RUNNING only becomes `exiting`: whoever runs the call must call task_exit_finish() after the
+// handler returned, because a handler uses files, mm and so on of its task. Whoever holds a task over a call (the trap layer)
+// holds a reference.
 void task_exit(struct task *t, int wait_status);
+// The rest of task_exit() for a task that is exiting; harmless otherwise. The trap layer calls it after each handler.
+void task_exit_finish(struct task *t);
 // exit_group or a fatal signal: marks the group, records the status; kills the other host threads.
 void group_exit(struct thread_group *tg, int wait_status);
-// The host process died without our knowledge (SIGKILL from outside, OOM): status 9.
+// The same without killing the host process, for exit_group, which the host then runs itself.
+void group_exit_native(struct thread_group *tg, int wait_status);
+// The host process died (learnt from its pidfd): gives the host process's reference back. One that died without our
+// knowledge (SIGKILL from outside, OOM) ends with status 9.
 void group_found_dead(struct thread_group *tg);
-// After a successful exec in `t`: others are gone, t becomes the leader, dispositions reset, cloexec closed, new mm.
+// Before the point of no return of an exec: a descriptor table and signal handlers of its own. 0 or -LX_ENOMEM.
+int task_exec_prepare(struct task *t);
+// After a successful exec in `t`: others are gone, t becomes the leader, dispositions reset, cloexec closed, new mm (takes
+// over the caller's reference). task_exec_prepare() succeeded before.
 void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm);
+// The first process has ended, with this wait status; set by the boot code.
+extern void (*init_exit_hook)(int wait_status);
+
+// --- credentials at exec (task/cred_exec.c). What the program file says.
+struct exec_cred_file {
+    uint32_t mode, uid, gid;     // of the inode; mode 0 when the mount is nosuid or it is a script
+    bool has_caps;               // security.capability, never on nosuid mounts
+    uint64_t cap_permitted, cap_inheritable;
+    bool cap_effective;
+};
+// The credentials a program gets (capabilities(7), begin_exec of fs/exec.c): set-id bits, file capabilities, no_new_privs,
+// ambient and securebits. *secure is AT_SECURE: also the signal that pdeath_signal and dumpable are reset. *out has one
+// reference for the caller. 0, -LX_ENOMEM.
+int cred_for_exec(struct task *t, const struct exec_cred_file *file, struct cred **out, bool *secure);
 
 // --- asked of the trap layer (trap/); task/ and signal/ call these.
 // Something changed for t (a signal, a stop, a continue): a blocked call ends or runs again, a running thread is kicked.
 void task_interrupt(struct task *t);
-// SIGCONT: threads parked by a stop go on.
+// SIGCONT: threads parked by a stop go on (t->stopped is false again).
 void task_resume(struct task *t);
 // Kills the host process of tg / one host thread's whole process.
 void trap_kill_group(struct thread_group *tg);
+// The thread is dead: its call, if one is blocked, gets no answer any more. Its registrations are gone already. The trap
+// layer forgets the host thread.
+void trap_task_gone(struct task *t);

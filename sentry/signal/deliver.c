@@ -1,0 +1,119 @@
+// Taking signals off the queues and carrying out default actions (get_signal of kernel/signal.c), and masks.
+#include "sentry/signal/queue.h"
+#include "abi/linux/resource.h"
+#include "abi/linux/signal.h"
+
+#define UNBLOCKABLE (SIGBIT(LX_SIGKILL) | SIGBIT(LX_SIGSTOP))
+#define CORE_BIT 0x80
+#define CORE_MIN 4096 // a smaller RLIMIT_CORE makes no core
+
+sigset64 signals_pending_in(const struct task *t, sigset64 set)
+{
+    return (t->pending.set | t->tg->shared_pending.set) & set;
+}
+
+bool signal_pending(const struct task *t)
+{
+    return t->exiting || signals_pending_in(t, ~t->blocked) || (t->tg->job == JOB_STOPPED && !t->stopped);
+}
+
+bool fatal_signal_pending(const struct task *t)
+{
+    return t->exiting || t->tg->group_exit;
+}
+
+int dequeue_signal(struct task *t, sigset64 set, struct lx_siginfo *info)
+{
+    struct sigpending *p = &t->pending;
+    int sig = next_signal(p, set);
+    if (!sig) {
+        p = &t->tg->shared_pending;
+        sig = next_signal(p, set);
+    }
+    if (sig)
+        collect_signal(p, sig, info);
+    return sig;
+}
+
+static int status_of(const struct task *t, int sig)
+{
+    bool core = signal_default_dumps_core(sig) && t->mm->dumpable && t->tg->rlim[LX_RLIMIT_CORE].cur >= CORE_MIN;
+    return core ? sig | CORE_BIT : sig;
+}
+
+int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_sigaction *action)
+{
+    struct thread_group *tg = t->tg;
+    for (;;) {
+        if (t->exiting || t->state != TASK_RUNNING)
+            return 0;
+        if (tg->job == JOB_STOPPED) {
+            t->stopped = true;
+            group_stop_check(tg);
+            return 0;
+        }
+        int sig = dequeue_signal(t, ~t->blocked, info);
+        if (!sig)
+            return 0;
+        struct lx_sigaction *a = &t->sighand->action[sig - 1];
+        if (a->handler == LX_SIG_IGN)
+            continue;
+        if (a->handler != LX_SIG_DFL) {
+            *action = *a;
+            if (a->flags & LX_SA_RESETHAND)
+                a->handler = LX_SIG_DFL;
+            return sig;
+        }
+        if (signal_default_ignored(sig))
+            continue;
+        if (signal_default_stops(sig)) {
+            if (sig == LX_SIGSTOP || !pgrp_is_orphaned(tg->pgrp))
+                group_stop_begin(tg, sig);
+            continue;
+        }
+        group_exit(tg, status_of(t, sig));
+        return 0;
+    }
+}
+
+void set_blocked(struct task *t, sigset64 mask)
+{
+    mask &= ~UNBLOCKABLE;
+    sigset64 newly = mask & ~t->blocked;
+    t->blocked = mask;
+    if (newly & t->tg->shared_pending.set)
+        retarget_shared(t->tg, t, newly);
+}
+
+void set_temporary_mask(struct task *t, sigset64 mask)
+{
+    if (!t->restore_mask) {
+        t->saved_mask = t->blocked;
+        t->restore_mask = true;
+    }
+    set_blocked(t, mask);
+}
+
+void restore_saved_mask(struct task *t)
+{
+    if (!t->restore_mask)
+        return;
+    t->restore_mask = false;
+    set_blocked(t, t->saved_mask);
+}
+
+sigset64 mask_for_frame(struct task *t)
+{
+    if (!t->restore_mask)
+        return t->blocked;
+    t->restore_mask = false;
+    return t->saved_mask;
+}
+
+void signal_delivered(struct task *t, int sig, const struct lx_sigaction *action)
+{
+    sigset64 mask = t->blocked | action->mask;
+    if (!(action->flags & LX_SA_NODEFER))
+        mask |= SIGBIT(sig);
+    set_blocked(t, mask);
+}

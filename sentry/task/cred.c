@@ -1,0 +1,72 @@
+// Credentials: reference counts, copies, and what they allow. cred_exec.c has the rules of exec.
+#include "sentry/task/task.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct cred *cred_alloc(void)
+{
+    struct cred *c = calloc(1, sizeof(*c));
+    if (c)
+        c->refs = 1;
+    return c;
+}
+
+struct cred *cred_get(struct cred *c)
+{
+    c->refs++;
+    return c;
+}
+
+void cred_put(struct cred *c)
+{
+    if (!c || --c->refs > 0)
+        return;
+    free(c->groups);
+    free(c);
+}
+
+struct cred *cred_dup(const struct cred *c)
+{
+    struct cred *n = malloc(sizeof(*n));
+    if (!n)
+        return NULL;
+    *n = *c;
+    n->refs = 1;
+    n->groups = NULL;
+    if (c->nr_groups) {
+        n->groups = malloc(c->nr_groups * sizeof(*n->groups));
+        if (!n->groups) {
+            free(n);
+            return NULL;
+        }
+        memcpy(n->groups, c->groups, c->nr_groups * sizeof(*n->groups));
+    }
+    return n;
+}
+
+bool cred_has(const struct cred *c, int cap)
+{
+    return c->cap_effective >> cap & 1;
+}
+
+bool capable(int cap)
+{
+    return cred_has(current->cred, cap);
+}
+
+bool cred_in_group(const struct cred *c, uint32_t gid)
+{
+    if (gid == c->fsgid)
+        return true;
+    uint32_t low = 0, high = c->nr_groups;
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (c->groups[mid] == gid)
+            return true;
+        if (c->groups[mid] < gid)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return false;
+}
