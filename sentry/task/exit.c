@@ -201,13 +201,8 @@ void group_exit(struct thread_group *tg, int wait_status)
 
 void group_found_dead(struct thread_group *tg)
 {
-    if (tg->dead)
-        return;
+    tg_get(tg);
     tg->dead = true;
-    if (!tg->zombie && !tg->group_exit) {
-        tg->group_exit = true;
-        tg->exit_code = LX_SIGKILL;
-        end_threads(tg, LX_SIGKILL);
-    }
-    tg_put(tg); // the host process's
+    group_exit_native(tg, LX_SIGKILL);
+    tg_put(tg);
 }

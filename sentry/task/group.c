@@ -42,6 +42,7 @@ void tg_put(struct thread_group *tg)
     time_group_release(tg);
     sigpending_flush(&tg->shared_pending);
     pgrp_leave(tg);
+    task_put(tg->pidfd_to);
     if (tg->host_pidfd >= 0)
         close(tg->host_pidfd);
     free(tg);

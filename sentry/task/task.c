@@ -1,6 +1,7 @@
 // Tasks: making, copying (clone), publishing, freeing. Follows kernel/fork.c of Linux.
 #include "sentry/task/internal.h"
 #include "sentry/boot/config.h"
+#include "sentry/fs/pidfd/pidfd.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
@@ -172,6 +173,10 @@ static struct thread_group *copy_group(struct task *parent, uint64_t flags, int 
     tg->parent = flags & LX_CLONE_PARENT ? from->parent : from;
     tg->parent_tid = flags & LX_CLONE_PARENT ? from->parent_tid : parent->tid;
     pgrp_join(tg, from->pgrp);
+    if (flags & LX_CLONE_PIDFD) {
+        tg->pidfd_to = task_get(parent);
+        tg->pidfd_addr = parent->clone_pidfd_addr;
+    }
     return tg;
 }
 
@@ -283,8 +288,26 @@ static int publish_group(struct task *t, int pid)
     table_add_group(tg);
     list_add_tail(&tg->all_link, &all_groups);
     tg->linked = true;
-    tg_get(tg); // for the host process
     return 0;
+}
+
+// CLONE_PIDFD. sys_clone has seen that a descriptor is free and the address can be written; if the parent changed that
+// meanwhile, it gets none.
+static void give_pidfd(struct thread_group *tg)
+{
+    struct task *parent = tg->pidfd_to, *running = current;
+    tg->pidfd_to = NULL;
+    struct file *f = parent->files ? pidfd_file(tg, 0) : NULL;
+    if (f) {
+        current = parent;
+        int fd = fd_install(parent->files, f, 0, true);
+        current = running;
+        if (fd < 0)
+            file_put(f);
+        else if (task_copy_out(parent, tg->pidfd_addr, &fd, sizeof(fd)) != 0)
+            fd_close(parent->files, fd);
+    }
+    task_put(parent);
 }
 
 int task_publish(struct task *t, int tid, int pid)
@@ -306,6 +329,8 @@ int task_publish(struct task *t, int tid, int pid)
     tg->nr_threads++;
     t->mm->users++;
     t->state = TASK_RUNNING;
+    if (tg->pidfd_to)
+        give_pidfd(tg);
     return 0;
 }
 

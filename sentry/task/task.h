@@ -119,7 +119,10 @@ struct task {
     // restart_syscall: what a nanosleep, poll or futex goes on with
     int64_t (*restart_fn)(struct call *call);
     uint64_t restart_words[6];
+    gaddr_t clone_pidfd_addr;     // of the clone under way (CLONE_PIDFD)
     int ioprio, nice;
+    int sched_policy, sched_priority;
+    bool sched_reset_on_fork;
     uint64_t timer_slack_ns;
     void *robust_list;            // unused on the Sentry's side: native
 };
@@ -191,6 +194,8 @@ struct thread_group {
     void *ipc;                    // SEM_UNDO etc.
     int oom_score_adj;
     uint32_t exec_id;
+    struct task *pidfd_to;        // CLONE_PIDFD: who gets the descriptor at task_publish(), referenced
+    gaddr_t pidfd_addr;
 };
 
 extern struct thread_group *init_tg;   // the first process
@@ -229,7 +234,7 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
 // The host thread has registered: gives numbers, links it everywhere (parent, threads, pgrp, hashes), TASK_RUNNING. On
 // failure nothing is linked, the caller kills the host thread and abandons the task: -LX_ESRCH when its process or the
 // sandbox ended meanwhile, -LX_EAGAIN when a zombie, a process group or a session still has this number.
-// The group then holds one reference for its host process, which group_found_dead() gives back.
+// Whoever watches the host process (death_watch) holds a reference on the group.
 int task_publish(struct task *t, int tid, int pid);
 void task_abandon(struct task *t);          // a copy that never became a thread
 // One thread ends (exit, or found dead). Releases what it holds. The last one makes the group a zombie with its code.
@@ -243,8 +248,8 @@ void task_exit_finish(struct task *t);
 void group_exit(struct thread_group *tg, int wait_status);
 // The same without killing the host process, for exit_group, which the host then runs itself.
 void group_exit_native(struct thread_group *tg, int wait_status);
-// The host process died (learnt from its pidfd): gives the host process's reference back. One that died without our
-// knowledge (SIGKILL from outside, OOM) ends with status 9.
+// The host process died (learnt from its pidfd). One that died without our knowledge (SIGKILL from outside, OOM) ends with
+// status 9.
 void group_found_dead(struct thread_group *tg);
 // Before the point of no return of an exec: a descriptor table and signal handlers of its own. 0 or -LX_ENOMEM.
 int task_exec_prepare(struct task *t);
