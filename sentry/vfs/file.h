@@ -19,7 +19,7 @@ struct dir_context {
 
 // What mmap of a file needs: a host descriptor that holds the bytes.
 struct host_map {
-    int fd;          // borrowed: stays the file's
+    int fd;          // borrowed: stays the file's; -1: map anonymous memory instead (/dev/zero)
     uint64_t offset; // offset in that descriptor for the file offset asked
     bool shared_write_ok; // MAP_SHARED with PROT_WRITE allowed
 };
@@ -54,6 +54,8 @@ struct file_ops {
 #define FMODE_WRITE 2u
 #define FMODE_PATH 4u    // O_PATH
 #define FMODE_SEEKABLE 8u // pread, pwrite and lseek work
+#define FMODE_WRITER 16u  // counts in inode->write_count (vfs/open.c)
+#define FMODE_NO_POS 32u  // pread and pwrite work, the file's own position does not exist
 
 struct file {
     unsigned refs;

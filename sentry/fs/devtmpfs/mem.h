@@ -1,0 +1,2 @@
+#pragma once
+int mem_devices_init(void); // 0 or -LX_ENOMEM

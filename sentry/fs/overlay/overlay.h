@@ -1,0 +1,2 @@
+#pragma once
+void overlay_init(void);

@@ -1,0 +1,24 @@
+#pragma once
+// What a memory filesystem may use. Kernel lock.
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mem_account {
+    uint64_t pages, max_pages; // 4 KiB each
+    uint64_t inodes, max_inodes;
+};
+#define MEM_PAGE 4096u
+
+static inline bool mem_charge(struct mem_account *a, uint64_t pages)
+{
+    if (pages > a->max_pages || a->pages > a->max_pages - pages)
+        return false;
+    a->pages += pages;
+    return true;
+}
+static inline void mem_uncharge(struct mem_account *a, uint64_t pages)
+{
+    a->pages -= pages;
+}
+// Sets limits for a filesystem of `bytes` (0: the default size).
+void mem_account_init(struct mem_account *a, uint64_t bytes, uint64_t inodes);

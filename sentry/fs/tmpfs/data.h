@@ -1,0 +1,34 @@
+#pragma once
+// The bytes of a regular file in memory. Kernel lock; nothing here drops it.
+//
+// Up to DATA_INLINE_MAX bytes, and until somebody maps the file, they are pages of the Sentry's own memory: host
+// descriptors are few and most files are small. Beyond that they are one memfd, whose descriptor a mapping needs.
+// Where no descriptor is left a file stays in our own memory at any size, and only mapping it fails (ENFILE).
+#include "sentry/fs/tmpfs/account.h"
+#include "sentry/mm/uaccess.h"
+#include <stdint.h>
+
+#define DATA_INLINE_MAX (256u * 1024)
+
+struct mem_data {
+    struct mem_account *account;
+    uint64_t size;          // bytes
+    unsigned char **pages;  // NULL entries are holes; unused once fd >= 0
+    size_t nr_pages;        // entries of `pages`
+    uint64_t charged;       // pages taken from the account
+    int fd;                 // memfd, or -1
+};
+void mem_data_init(struct mem_data *d, struct mem_account *account);
+void mem_data_free(struct mem_data *d);
+// Move bytes between the file and an iterator. Bytes, 0 at the end, -LX_EFAULT, -LX_ENOSPC, -LX_ENOMEM, -LX_EFBIG.
+int64_t mem_data_read(struct mem_data *d, struct iov_iter *it, uint64_t pos);
+int64_t mem_data_write(struct mem_data *d, struct iov_iter *it, uint64_t pos);
+int mem_data_truncate(struct mem_data *d, uint64_t size);
+// As fallocate(2): LX_FALLOC_FL_KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE. -LX_EOPNOTSUPP for other modes.
+int mem_data_fallocate(struct mem_data *d, int mode, uint64_t offset, uint64_t len);
+// SEEK_DATA or SEEK_HOLE: the position found or -LX_ENXIO.
+int64_t mem_data_seek(struct mem_data *d, int64_t offset, int whence);
+// Makes sure the bytes are in d->fd. 0, -LX_ENFILE, -LX_ENOSPC or -LX_ENOMEM.
+int mem_data_need_fd(struct mem_data *d);
+// Allocated blocks of 512 bytes.
+uint64_t mem_data_blocks(struct mem_data *d);

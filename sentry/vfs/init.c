@@ -1,0 +1,13 @@
+#include "sentry/vfs/internal.h"
+#include "sentry/fs/devtmpfs/devtmpfs.h"
+#include "sentry/fs/overlay/overlay.h"
+#include "sentry/fs/tmpfs/tmpfs.h"
+
+int vfs_init(void)
+{
+    dentry_cache_init();
+    anon_init();
+    tmpfs_init();
+    overlay_init();
+    return devtmpfs_init();
+}

@@ -1,0 +1,36 @@
+#pragma once
+// Shared by the files of sentry/vfs only.
+#include "sentry/vfs/file.h"
+#include "sentry/vfs/vfs.h"
+#include <string.h>
+
+// Most cached names that nobody uses; a name and its inode take about half a KiB.
+#define DENTRY_UNUSED_MAX 16384u
+
+void dentry_unhash(struct dentry *d);
+void dentry_hash(struct dentry *d);
+// Takes the inode away from a name that was removed: negative and still cached, or unhashed while in use.
+void dentry_removed(struct dentry *d);
+// After a successful rename: `d` takes the place of `target`, which becomes what is left of the old name.
+void dentry_move(struct dentry *d, struct dentry *target);
+void dentry_exchange(struct dentry *a, struct dentry *b);
+bool dentry_is_ancestor(const struct dentry *ancestor, const struct dentry *d);
+void dentry_cache_init(void);
+void walk_rest_set(const char *rest);
+
+struct mount *mount_find(const struct mount *parent, const struct dentry *at); // topmost, borrowed
+void path_follow_mounts(struct path *p);
+// To the parent of the mount root; false at the top.
+bool path_follow_up(struct path *p);
+void anon_init(void);
+
+int may_create(const struct path *dir);
+int may_delete(const struct path *dir, struct dentry *victim, bool is_dir);
+// Opens an inode that has been checked, as vfs_open's last step.
+int open_resolved(const struct path *p, uint32_t flags, uint32_t mode, struct file **out);
+// Owner and mode of a new object in a directory, as setgid directories ask for.
+void new_object_owner(const struct inode *dir, uint32_t *mode, uint32_t *uid, uint32_t *gid);
+static inline bool dentry_is_dir(const struct dentry *d)
+{
+    return d->inode && (d->inode->attr.mode & 0170000u) == 0040000u;
+}

@@ -1,0 +1,34 @@
+// Changing attributes whose change has been permitted.
+#include "sentry/vfs/internal.h"
+#include "abi/linux/capability.h"
+#include "abi/linux/errno.h"
+#include "abi/linux/stat.h"
+#include "sentry/task/task.h"
+
+int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr)
+{
+    if ((i->sb->flags & SB_RDONLY) || (p && p->mnt && (p->mnt->flags & MNT_RDONLY)))
+        return -LX_EROFS;
+    if (!i->ops || !i->ops->setattr)
+        return -LX_EPERM;
+    return i->ops->setattr(i, attr);
+}
+
+int vfs_truncate(const struct path *p, struct inode *i, uint64_t size)
+{
+    if (LX_S_ISDIR(i->attr.mode))
+        return -LX_EISDIR;
+    if (!LX_S_ISREG(i->attr.mode))
+        return -LX_EINVAL;
+    if (current && size > current->tg->rlim[1].cur && size > i->attr.size) // RLIMIT_FSIZE
+        return -LX_EFBIG;
+    struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .size = size, .mtime = vfs_now()};
+    attr.ctime = attr.mtime;
+    if ((i->attr.mode & (LX_S_ISUID | LX_S_ISGID)) && !vfs_capable(LX_CAP_FSETID)) {
+        attr.mode = i->attr.mode & ~LX_S_ISUID;
+        if (attr.mode & LX_S_IXGRP)
+            attr.mode &= ~LX_S_ISGID;
+        attr.valid |= ATTR_MODE;
+    }
+    return vfs_setattr(p, i, &attr);
+}
