@@ -1,4 +1,3 @@
-// variants: dynamic static musl-static
 // Threads: identity, what they share, how they and the process end.
 #include "guest.h"
 #include <sys/prctl.h>
