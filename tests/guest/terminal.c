@@ -89,6 +89,7 @@ int main(void)
     SHOW(tcsetattr(slave, TCSANOW, &t));
     int pending = -1;
     write(master, "xyz\n", 4);
+    sleep_ms(20);
     SHOW(ioctl(slave, FIONREAD, &pending));
     printf("pending %d\n", pending);
     SHOW(tcflush(slave, TCIFLUSH));
