@@ -30,11 +30,11 @@ const struct np_field *np_fields(uint8_t type)
 {
     switch (type) {
 #define F(kind, field) {NP_##kind, offsetof(message_type, field)},
-#define NP_MESSAGE(number, name, fields)                                                     \
-    case number: {                                                                           \
-        typedef struct np_##name message_type __attribute__((unused));                       \
-        static const struct np_field table[] = {fields{NP_END, 0}};                          \
-        return table;                                                                        \
+#define NP_MESSAGE(number, name, fields)                               \
+    case number: {                                                     \
+        typedef struct np_##name message_type __attribute__((unused)); \
+        static const struct np_field table[] = {fields{NP_END, 0}};    \
+        return table;                                                  \
     }
 #include "abi/ninep/messages.def"
 #undef NP_MESSAGE

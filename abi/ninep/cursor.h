@@ -1,5 +1,6 @@
-// A cursor over a message buffer that never runs over its end. An access that does not fit sets `overflow`, reads as
-// zero and changes nothing; once set, every later access fails too, so a codec checks it once, at the end.
+// A cursor over a message buffer that never runs over its end. An access that does not fit sets `overflow`,
+// reads as zero and changes nothing; once set, every later access fails too, so a codec checks it once, at
+// the end.
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +20,8 @@ static inline struct np_cursor np_cursor_over(void *data, size_t size)
     return (struct np_cursor){.data = data, .size = size};
 }
 
-// Returns `length` bytes of the buffer and moves past them, or NULL (and sets overflow) when they are not there.
+// Returns `length` bytes of the buffer and moves past them, or NULL (and sets overflow) when they are not
+// there.
 static inline uint8_t *np_take(struct np_cursor *cursor, size_t length)
 {
     if (cursor->overflow || length > cursor->size - cursor->position) {

@@ -1,8 +1,9 @@
-// 9P2000.L and the extension 9P2000.L.sentry1: message structures, generated from messages.def, and their codec.
+// 9P2000.L and the extension 9P2000.L.sentry1: message structures, generated from messages.def, and their
+// codec.
 //
-// A decoded message points into the buffer it was decoded from: strings and data are valid as long as that buffer is.
-// Both ends treat what they decode as hostile: the codec bounds every count and length, nothing more; what a name or
-// number means is checked by its user.
+// A decoded message points into the buffer it was decoded from: strings and data are valid as long as that
+// buffer is. Both ends treat what they decode as hostile: the codec bounds every count and length, nothing
+// more; what a name or number means is checked by its user.
 #pragma once
 
 #include "abi/ninep/cursor.h"
@@ -11,9 +12,9 @@
 #define NP_VERSION_SENTRY "9P2000.L.sentry1"
 #define NP_NOFID 0xffffffffu
 #define NP_NOTAG 0xffffu
-#define NP_HEADER_SIZE 7        // size[4] type[1] tag[2]
-#define NP_IO_HEADER_SIZE 24    // the most that precedes data in Tread, Twrite and their replies
-#define NP_MESSAGE_MIN 4096     // smallest message size a version exchange may settle on
+#define NP_HEADER_SIZE 7         // size[4] type[1] tag[2]
+#define NP_IO_HEADER_SIZE 24     // the most that precedes data in Tread, Twrite and their replies
+#define NP_MESSAGE_MIN 4096      // smallest message size a version exchange may settle on
 #define NP_MESSAGE_MIN_EXT 16384 // the same with the extension
 #define NP_MESSAGE_MAX (1u << 20)
 #define NP_WALK_MAX 16  // names in a Twalk
@@ -106,7 +107,21 @@ struct np_fids {
 };
 
 // Kinds of field, and the C type of each.
-enum np_kind { NP_END, NP_u8, NP_u16, NP_u32, NP_u64, NP_str, NP_data, NP_qid, NP_attr, NP_names, NP_qids, NP_attrs, NP_fids };
+enum np_kind {
+    NP_END,
+    NP_u8,
+    NP_u16,
+    NP_u32,
+    NP_u64,
+    NP_str,
+    NP_data,
+    NP_qid,
+    NP_attr,
+    NP_names,
+    NP_qids,
+    NP_attrs,
+    NP_fids
+};
 typedef uint8_t np_type_u8;
 typedef uint16_t np_type_u16;
 typedef uint32_t np_type_u32;
@@ -168,12 +183,13 @@ static inline void *np_field_of(struct np_message *message, const struct np_fiel
     return (char *)&message->rlerror + field->offset;
 }
 
-// Writes a whole message with its size into the buffer. A data field whose bytes already stand at their place is not
-// copied. Returns the size, or -1 when it does not fit or is no message.
+// Writes a whole message with its size into the buffer. A data field whose bytes already stand at their place
+// is not copied. Returns the size, or -1 when it does not fit or is no message.
 ptrdiff_t np_encode(const struct np_message *message, void *buffer, size_t size);
 
-// Reads a whole message, `size` bytes with its header. Returns 0, or -1 when the size field, the type, any count, or
-// the total length is wrong; bytes left over are wrong too. The message then has undefined contents.
+// Reads a whole message, `size` bytes with its header. Returns 0, or -1 when the size field, the type, any
+// count, or the total length is wrong; bytes left over are wrong too. The message then has undefined
+// contents.
 int np_decode(struct np_message *message, const void *buffer, size_t size);
 
 // Size announced in the first four bytes of a message.

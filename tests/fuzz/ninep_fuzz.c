@@ -1,5 +1,6 @@
-// Fuzz target of the codec: whatever decodes must encode to the same bytes. Reads one input from standard input or from
-// the file named (AFL++, plain replay), or makes N mutated inputs of its own: `ninep_fuzz --smoke N [SEED]`.
+// Fuzz target of the codec: whatever decodes must encode to the same bytes. Reads one input from standard
+// input or from the file named (AFL++, plain replay), or makes N mutated inputs of its own: `ninep_fuzz
+// --smoke N [SEED]`.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,8 +48,10 @@ static void smoke(unsigned long rounds)
         uint32_t announced = (uint32_t)(next() % 16 ? size : next());
         memcpy(wire, &announced, 4);
         try_one(wire, size);
-        // The same again cut or grown to what its contents claim, as far as a scan over nearby sizes finds it.
-        for (size_t other = size > 24 ? size - 24 : NP_HEADER_SIZE; other < size + 24 && other < sizeof(wire); other++) {
+        // The same again cut or grown to what its contents claim, as far as a scan over nearby sizes finds
+        // it.
+        for (size_t other = size > 24 ? size - 24 : NP_HEADER_SIZE; other < size + 24 && other < sizeof(wire);
+             other++) {
             announced = (uint32_t)other;
             memcpy(wire, &announced, 4);
             decoded += np_decode(&message, wire, other) == 0;

@@ -27,7 +27,8 @@ static struct np_qid random_qid(void)
 
 static void random_attr(struct np_attr *attr)
 {
-    *attr = (struct np_attr){.valid = next(), .qid = random_qid(), .mode = (uint32_t)next(), .uid = (uint32_t)next()};
+    *attr = (struct np_attr){
+        .valid = next(), .qid = random_qid(), .mode = (uint32_t)next(), .uid = (uint32_t)next()};
     for (uint64_t *value = &attr->nlink; value <= &attr->data_version; value++)
         *value = next();
 }
@@ -51,7 +52,8 @@ static void fill(uint8_t kind, void *field)
         *(struct np_str *)field = random_string();
         break;
     case NP_data:
-        *(struct np_data *)field = (struct np_data){.bytes = (const uint8_t *)pool, .count = (uint32_t)(next() % 512)};
+        *(struct np_data *)field =
+            (struct np_data){.bytes = (const uint8_t *)pool, .count = (uint32_t)(next() % 512)};
         break;
     case NP_qid:
         *(struct np_qid *)field = random_qid();
@@ -195,8 +197,8 @@ Test(codec, every_row_survives_a_round_trip)
             cr_assert_eq(out.type, type);
             cr_assert_eq(out.tag, in.tag);
             for (const struct np_field *f = np_fields(type); f->kind != NP_END; f++)
-                cr_assert(same(f->kind, np_field_of(&in, f), np_field_of(&out, f)), "%s, offset %d", np_name(type),
-                          f->offset);
+                cr_assert(same(f->kind, np_field_of(&in, f), np_field_of(&out, f)), "%s, offset %d",
+                          np_name(type), f->offset);
         }
     }
 }
@@ -268,10 +270,12 @@ Test(codec, counts_over_the_limit_are_refused)
 Test(codec, plain_messages_match_the_bytes_other_servers_send)
 {
     // Tversion of the Linux client: msize 8192, "9P2000.L", no tag.
-    static const uint8_t expected[] = {21, 0, 0, 0, 100, 0xff, 0xff, 0, 0x20, 0, 0, 8, 0, '9', 'P', '2', '0', '0', '0', '.', 'L'};
+    static const uint8_t expected[] = {21, 0, 0,   0,   100, 0xff, 0xff, 0,   0x20, 0,  0,
+                                       8,  0, '9', 'P', '2', '0',  '0',  '0', '.',  'L'};
     uint8_t wire[64];
-    struct np_message message = {
-        .type = np_type_of_tversion, .tag = NP_NOTAG, .tversion = {.msize = 8192, .version = np_string("9P2000.L")}};
+    struct np_message message = {.type = np_type_of_tversion,
+                                 .tag = NP_NOTAG,
+                                 .tversion = {.msize = 8192, .version = np_string("9P2000.L")}};
     cr_assert_eq(np_encode(&message, wire, sizeof(wire)), sizeof(expected));
     cr_assert_arr_eq(wire, expected, sizeof(expected));
     cr_assert_eq(np_encode(&(struct np_message){.type = np_type_of_rgetattr}, (uint8_t[256]){0}, 256), 160);

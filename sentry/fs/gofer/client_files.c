@@ -1,0 +1,195 @@
+// Requests on files and names.
+#include <errno.h>
+#include <string.h>
+
+#include "sentry/fs/gofer/client_internal.h"
+
+int gofer_open(struct gofer_client *client, uint32_t fid, uint32_t flags, struct np_attr *attr, int *host_fd)
+{
+    gofer_begin(client, np_type_of_topenfd)->topenfd = (struct np_topenfd){.fid = fid, .flags = flags};
+    int error = gofer_rpc(client, host_fd, flags);
+    if (!error)
+        *attr = client->reply.ropenfd.attr;
+    return gofer_finish(client, error);
+}
+
+int gofer_create(struct gofer_client *client, uint32_t dfid, uint32_t newfid, struct np_str name,
+                 uint32_t flags, uint32_t mode, uint32_t uid, uint32_t gid, struct np_attr *attr,
+                 int *host_fd)
+{
+    gofer_begin(client, np_type_of_tcreatefd)->tcreatefd = (struct np_tcreatefd){
+        .dfid = dfid, .newfid = newfid, .name = name, .flags = flags, .mode = mode, .uid = uid, .gid = gid};
+    int error = gofer_rpc(client, host_fd, flags);
+    if (!error)
+        *attr = client->reply.rcreatefd.attr;
+    return gofer_finish(client, error);
+}
+
+int gofer_make(struct gofer_client *client, uint32_t dfid, uint32_t newfid, const struct gofer_make *make,
+               struct np_attr *attr)
+{
+    gofer_begin(client, np_type_of_tmake)->tmake = (struct np_tmake){
+        .dfid = dfid,
+        .newfid = newfid,
+        .name = make->name,
+        .mode = make->mode,
+        .major = make->major,
+        .minor = make->minor,
+        .target = make->target,
+        .uid = make->uid,
+        .gid = make->gid,
+    };
+    int error = gofer_rpc(client, NULL, 0);
+    if (!error)
+        *attr = client->reply.rmake.attr;
+    return gofer_finish(client, error);
+}
+
+// A name that a directory may hold: what a hostile Gofer could send and the VFS must not see.
+static bool is_component(struct np_str name)
+{
+    if (!name.length || name.length > NP_NAME_MAX || memchr(name.bytes, '/', name.length) ||
+        memchr(name.bytes, 0, name.length))
+        return false;
+    return name.bytes[0] != '.' || (name.length > 1 && (name.bytes[1] != '.' || name.length > 2));
+}
+
+int gofer_readdir(struct gofer_client *client, uint32_t fid, uint64_t offset, uint32_t count,
+                  gofer_entry_fn *entry, void *context, bool *end)
+{
+    gofer_begin(client, np_type_of_treaddirattr)->treaddirattr =
+        (struct np_treaddirattr){.fid = fid, .offset = offset, .count = count};
+    int error = gofer_rpc(client, NULL, 0);
+    if (error)
+        return gofer_finish(client, error);
+    const struct np_rreaddirattr *reply = &client->reply.rreaddirattr;
+    struct np_cursor cursor = np_cursor_over((void *)(uintptr_t)reply->data.bytes, reply->data.count);
+    bool more = true;
+    *end = reply->end;
+    while (more && cursor.position < cursor.size) {
+        struct np_dirent dirent;
+        struct np_attr attr;
+        np_get_dirent(&cursor, &dirent);
+        np_get_attr(&cursor, &attr);
+        if (cursor.overflow || !is_component(dirent.name) || dirent.offset > INT64_MAX) {
+            error = -EIO;
+            break;
+        }
+        more = entry(context, &dirent, &attr);
+    }
+    if (!more)
+        *end = false;
+    return gofer_finish(client, error);
+}
+
+int gofer_setattr(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr)
+{
+    gofer_begin(client, np_type_of_tsetattrget)->tsetattrget = *change;
+    int error = gofer_rpc(client, NULL, 0);
+    if (!error)
+        *attr = client->reply.rsetattrget.attr;
+    return gofer_finish(client, error);
+}
+
+int gofer_statfs(struct gofer_client *client, uint32_t fid, struct np_rstatfs *out)
+{
+    gofer_begin(client, np_type_of_tstatfs)->tstatfs.fid = fid;
+    int error = gofer_rpc(client, NULL, 0);
+    if (!error)
+        *out = client->reply.rstatfs;
+    return gofer_finish(client, error);
+}
+
+int gofer_fsync(struct gofer_client *client, uint32_t fid, bool datasync)
+{
+    gofer_begin(client, np_type_of_tfsync)->tfsync = (struct np_tfsync){.fid = fid, .datasync = datasync};
+    return gofer_simple(client);
+}
+
+int gofer_link(struct gofer_client *client, uint32_t dfid, uint32_t fid, struct np_str name)
+{
+    gofer_begin(client, np_type_of_tlink)->tlink = (struct np_tlink){.dfid = dfid, .fid = fid, .name = name};
+    return gofer_simple(client);
+}
+
+int gofer_rename(struct gofer_client *client, uint32_t old_dfid, struct np_str old_name, uint32_t new_dfid,
+                 struct np_str new_name, uint32_t flags)
+{
+    gofer_begin(client, np_type_of_trenameflags)->trenameflags =
+        (struct np_trenameflags){old_dfid, old_name, new_dfid, new_name, flags};
+    return gofer_simple(client);
+}
+
+int gofer_unlink(struct gofer_client *client, uint32_t dfid, struct np_str name, bool directory)
+{
+    gofer_begin(client, np_type_of_tunlinkat)->tunlinkat =
+        (struct np_tunlinkat){.dirfid = dfid, .name = name, .flags = directory ? NP_AT_REMOVEDIR : 0};
+    return gofer_simple(client);
+}
+
+int64_t gofer_getxattr(struct gofer_client *client, uint32_t fid, struct np_str name, void *value,
+                       size_t size)
+{
+    uint32_t wanted = size > UINT16_MAX + 1 ? UINT16_MAX + 1 : (uint32_t)size;
+    gofer_begin(client, np_type_of_tgetxattr)->tgetxattr =
+        (struct np_tgetxattr){.fid = fid, .name = name, .size = wanted};
+    int error = gofer_rpc(client, NULL, 0);
+    if (error)
+        return gofer_finish(client, error);
+    const struct np_rgetxattr *reply = &client->reply.rgetxattr;
+    int64_t length = reply->size;
+    if (length > UINT16_MAX + 1 || (size && (reply->data.count != reply->size || reply->data.count > wanted)))
+        length = -EIO;
+    else if (size)
+        memcpy(value, reply->data.bytes, reply->data.count);
+    gofer_finish(client, 0);
+    return length;
+}
+
+int gofer_setxattr(struct gofer_client *client, uint32_t fid, struct np_str name, const void *value,
+                   size_t size, uint32_t flags)
+{
+    if (size > UINT16_MAX + 1)
+        return -E2BIG;
+    gofer_begin(client, np_type_of_tsetxattr)->tsetxattr = (struct np_tsetxattr){
+        .fid = fid, .name = name, .flags = flags, .value = {.bytes = value, .count = (uint32_t)size}};
+    return gofer_simple(client);
+}
+
+int gofer_lopen(struct gofer_client *client, uint32_t fid, uint32_t flags)
+{
+    gofer_begin(client, np_type_of_tlopen)->tlopen = (struct np_tlopen){.fid = fid, .flags = flags};
+    return gofer_simple(client);
+}
+
+int64_t gofer_read(struct gofer_client *client, uint32_t fid, uint64_t offset, void *buffer, size_t size)
+{
+    uint32_t most = client->message_size - NP_IO_HEADER_SIZE;
+    uint32_t count = size < most ? (uint32_t)size : most;
+    gofer_begin(client, np_type_of_tread)->tread =
+        (struct np_tread){.fid = fid, .offset = offset, .count = count};
+    int error = gofer_rpc(client, NULL, 0);
+    if (error)
+        return gofer_finish(client, error);
+    const struct np_data *data = &client->reply.rread.data;
+    int64_t got = data->count <= count ? (int64_t)data->count : -EIO;
+    if (got > 0)
+        memcpy(buffer, data->bytes, data->count);
+    gofer_finish(client, 0);
+    return got;
+}
+
+int64_t gofer_write(struct gofer_client *client, uint32_t fid, uint64_t offset, const void *buffer,
+                    size_t size)
+{
+    uint32_t most = client->message_size - NP_IO_HEADER_SIZE;
+    uint32_t count = size < most ? (uint32_t)size : most;
+    gofer_begin(client, np_type_of_twrite)->twrite =
+        (struct np_twrite){.fid = fid, .offset = offset, .data = {.bytes = buffer, .count = count}};
+    int error = gofer_rpc(client, NULL, 0);
+    uint32_t done = client->reply.rwrite.count;
+    if (!error && done > count)
+        error = -EIO;
+    gofer_finish(client, 0);
+    return error ? error : (int64_t)done;
+}
