@@ -1,0 +1,166 @@
+#pragma once
+// Terminals: include/uapi/asm-generic/{termbits,termios,ioctls}.h of Linux, as x86-64 has them.
+#include <stdint.h>
+
+#define LX_NCCS 19
+struct lx_termios { // TCGETS, TCSETS*
+    uint32_t c_iflag, c_oflag, c_cflag, c_lflag;
+    uint8_t c_line;
+    uint8_t c_cc[LX_NCCS];
+};
+_Static_assert(sizeof(struct lx_termios) == 36, "struct termios of the kernel");
+
+struct lx_termios2 { // TCGETS2, TCSETS*2
+    uint32_t c_iflag, c_oflag, c_cflag, c_lflag;
+    uint8_t c_line;
+    uint8_t c_cc[LX_NCCS];
+    uint32_t c_ispeed, c_ospeed;
+};
+_Static_assert(sizeof(struct lx_termios2) == 44, "struct termios2");
+
+struct lx_termio { // TCGETA, TCSETA*
+    uint16_t c_iflag, c_oflag, c_cflag, c_lflag;
+    uint8_t c_line;
+    uint8_t c_cc[8];
+    uint8_t pad;
+};
+_Static_assert(sizeof(struct lx_termio) == 18, "struct termio");
+
+struct lx_winsize {
+    uint16_t row, col, xpixel, ypixel;
+};
+_Static_assert(sizeof(struct lx_winsize) == 8, "struct winsize");
+
+// Indices of c_cc.
+#define LX_VINTR 0
+#define LX_VQUIT 1
+#define LX_VERASE 2
+#define LX_VKILL 3
+#define LX_VEOF 4
+#define LX_VTIME 5
+#define LX_VMIN 6
+#define LX_VSWTC 7
+#define LX_VSTART 8
+#define LX_VSTOP 9
+#define LX_VSUSP 10
+#define LX_VEOL 11
+#define LX_VREPRINT 12
+#define LX_VDISCARD 13
+#define LX_VWERASE 14
+#define LX_VLNEXT 15
+#define LX_VEOL2 16
+
+// c_iflag
+#define LX_IGNBRK 0x001u
+#define LX_BRKINT 0x002u
+#define LX_IGNPAR 0x004u
+#define LX_PARMRK 0x008u
+#define LX_INPCK 0x010u
+#define LX_ISTRIP 0x020u
+#define LX_INLCR 0x040u
+#define LX_IGNCR 0x080u
+#define LX_ICRNL 0x100u
+#define LX_IUCLC 0x200u
+#define LX_IXON 0x400u
+#define LX_IXANY 0x800u
+#define LX_IXOFF 0x1000u
+#define LX_IMAXBEL 0x2000u
+#define LX_IUTF8 0x4000u
+// c_oflag
+#define LX_OPOST 0x01u
+#define LX_OLCUC 0x02u
+#define LX_ONLCR 0x04u
+#define LX_OCRNL 0x08u
+#define LX_ONOCR 0x10u
+#define LX_ONLRET 0x20u
+#define LX_TABDLY 0x1800u
+#define LX_XTABS 0x1800u
+// c_cflag
+#define LX_CBAUD 0x100fu
+#define LX_B38400 0x0fu
+#define LX_CSIZE 0x30u
+#define LX_CS8 0x30u
+#define LX_CREAD 0x80u
+#define LX_PARENB 0x100u
+#define LX_HUPCL 0x400u
+#define LX_CLOCAL 0x800u
+// c_lflag
+#define LX_ISIG 0x0001u
+#define LX_ICANON 0x0002u
+#define LX_XCASE 0x0004u
+#define LX_ECHO 0x0008u
+#define LX_ECHOE 0x0010u
+#define LX_ECHOK 0x0020u
+#define LX_ECHONL 0x0040u
+#define LX_NOFLSH 0x0080u
+#define LX_TOSTOP 0x0100u
+#define LX_ECHOCTL 0x0200u
+#define LX_ECHOPRT 0x0400u
+#define LX_ECHOKE 0x0800u
+#define LX_FLUSHO 0x1000u
+#define LX_PENDIN 0x4000u
+#define LX_IEXTEN 0x8000u
+#define LX_EXTPROC 0x10000u
+
+// ioctl commands
+#define LX_TCGETS 0x5401u
+#define LX_TCSETS 0x5402u
+#define LX_TCSETSW 0x5403u
+#define LX_TCSETSF 0x5404u
+#define LX_TCGETA 0x5405u
+#define LX_TCSETA 0x5406u
+#define LX_TCSETAW 0x5407u
+#define LX_TCSETAF 0x5408u
+#define LX_TCSBRK 0x5409u
+#define LX_TCXONC 0x540au
+#define LX_TCFLSH 0x540bu
+#define LX_TIOCEXCL 0x540cu
+#define LX_TIOCNXCL 0x540du
+#define LX_TIOCSCTTY 0x540eu
+#define LX_TIOCGPGRP 0x540fu
+#define LX_TIOCSPGRP 0x5410u
+#define LX_TIOCOUTQ 0x5411u
+#define LX_TIOCSTI 0x5412u
+#define LX_TIOCGWINSZ 0x5413u
+#define LX_TIOCSWINSZ 0x5414u
+#define LX_FIONREAD 0x541bu
+#define LX_TIOCLINUX 0x541cu
+#define LX_TIOCPKT 0x5420u
+#define LX_FIONBIO 0x5421u
+#define LX_TIOCNOTTY 0x5422u
+#define LX_TIOCSETD 0x5423u
+#define LX_TIOCGETD 0x5424u
+#define LX_TCSBRKP 0x5425u
+#define LX_TIOCSBRK 0x5427u
+#define LX_TIOCCBRK 0x5428u
+#define LX_TIOCGSID 0x5429u
+#define LX_TCGETS2 0x802c542au
+#define LX_TCSETS2 0x402c542bu
+#define LX_TCSETSW2 0x402c542cu
+#define LX_TCSETSF2 0x402c542du
+#define LX_TIOCGPTN 0x80045430u
+#define LX_TIOCSPTLCK 0x40045431u
+#define LX_TIOCGDEV 0x80045432u
+#define LX_TIOCSIG 0x40045436u
+#define LX_TIOCGPKT 0x80045438u
+#define LX_TIOCGPTLCK 0x80045439u
+#define LX_TIOCGEXCL 0x80045440u
+#define LX_TIOCGPTPEER 0x5441u
+
+// Arguments of TCFLSH and TCXONC.
+#define LX_TCIFLUSH 0
+#define LX_TCOFLUSH 1
+#define LX_TCIOFLUSH 2
+#define LX_TCOOFF 0
+#define LX_TCOON 1
+#define LX_TCIOFF 2
+#define LX_TCION 3
+
+// First byte of a read in packet mode.
+#define LX_TIOCPKT_FLUSHREAD 1
+#define LX_TIOCPKT_FLUSHWRITE 2
+#define LX_TIOCPKT_STOP 4
+#define LX_TIOCPKT_START 8
+#define LX_TIOCPKT_NOSTOP 16
+#define LX_TIOCPKT_DOSTOP 32
+#define LX_TIOCPKT_IOCTL 64
