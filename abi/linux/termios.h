@@ -1,5 +1,6 @@
 #pragma once
 // Terminals: include/uapi/asm-generic/{termbits,termios,ioctls}.h of Linux, as x86-64 has them.
+#include "abi/linux/fcntl.h"
 #include <stdint.h>
 
 #define LX_NCCS 19
@@ -123,10 +124,8 @@ _Static_assert(sizeof(struct lx_winsize) == 8, "struct winsize");
 #define LX_TIOCSTI 0x5412u
 #define LX_TIOCGWINSZ 0x5413u
 #define LX_TIOCSWINSZ 0x5414u
-#define LX_FIONREAD 0x541bu
 #define LX_TIOCLINUX 0x541cu
 #define LX_TIOCPKT 0x5420u
-#define LX_FIONBIO 0x5421u
 #define LX_TIOCNOTTY 0x5422u
 #define LX_TIOCSETD 0x5423u
 #define LX_TIOCGETD 0x5424u

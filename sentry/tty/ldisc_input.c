@@ -87,10 +87,6 @@ static void finish_erasing(struct ldisc *ld)
 static void echo_typed(struct ldisc *ld, uint8_t c)
 {
     finish_erasing(ld);
-    if (c == '\n') {
-        ldisc_echo_raw(ld, c);
-        return;
-    }
     if (ld->canon_head == ld->head)
         ld->canon_column = ld->column;
     ldisc_echo_char(ld, c);
@@ -302,16 +298,24 @@ static void receive_one(struct ldisc *ld, uint8_t c)
     }
     if (ld->stopped && flag_i(ld, LX_IXON) && flag_i(ld, LX_IXANY))
         ldisc_start(ld);
+    bool converted = false;
     if (c == '\r') {
         if (flag_i(ld, LX_IGNCR))
             return;
-        if (flag_i(ld, LX_ICRNL))
+        converted = flag_i(ld, LX_ICRNL);
+        if (converted)
             c = '\n';
     } else if (c == '\n' && flag_i(ld, LX_INLCR)) {
         c = '\r';
     }
     if (flag_l(ld, LX_ICANON) && canonical_character(ld, c))
         return;
+    if (converted && flag_l(ld, LX_ECHO)) { // raw mode: a newline typed as such is echoed as ^J, this one is not
+        finish_erasing(ld);
+        ldisc_echo_raw(ld, c);
+        put_marked(ld, c);
+        return;
+    }
     receive_literal(ld, c);
 }
 
