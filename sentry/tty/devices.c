@@ -28,6 +28,7 @@ static int open_pts(struct inode *inode, struct file *f)
 
 int tty_register_devices(void)
 {
+    session_leader_exit_hook = tty_session_leader_exit;
     int err = chrdev_register(TTY_AUX_MAJOR, 0, open_current);
     if (!err)
         err = chrdev_register(TTY_AUX_MAJOR, 1, open_current);

@@ -12,7 +12,7 @@ static const uint32_t fast_speeds[] = {0,      57600,  115200,  230400,  460800,
                                        1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000};
 #define CBAUDEX 0x1000u
 
-static uint32_t speed_of(uint32_t cflag, uint32_t given)
+uint32_t tty_speed(uint32_t cflag, uint32_t given)
 {
     uint32_t index = cflag & 0xf;
     if (!(cflag & CBAUDEX))
@@ -63,7 +63,7 @@ static int copy_attributes(struct lx_termios2 *t, uint32_t cmd, gaddr_t arg)
         if (copy_in(t, arg, sizeof(*t)))
             return -LX_EFAULT;
     }
-    t->c_ospeed = speed_of(t->c_cflag, t->c_ospeed);
+    t->c_ospeed = tty_speed(t->c_cflag, t->c_ospeed);
     t->c_ispeed = t->c_ospeed;
     return 0;
 }

@@ -20,19 +20,6 @@ static bool leads_session(void)
     return current->tg->pid == current_session()->sid;
 }
 
-// No member has a parent in the session outside the group that could continue it (will_become_orphaned_pgrp).
-static bool group_orphaned(const struct process_group *pg)
-{
-    list_for_each(tg, &pg->members, struct thread_group, pgrp_link)
-    {
-        if (tg->zombie || !tg->parent || !tg->parent->pgrp)
-            continue;
-        if (tg->parent->pgrp != pg && tg->parent->pgrp->session == pg->session)
-            return false;
-    }
-    return true;
-}
-
 static bool ignored(int sig)
 {
     return (current->blocked & SIGBIT(sig)) || current->sighand->action[sig - 1].handler == (uint64_t)(uintptr_t)SIG_IGN;
@@ -44,7 +31,7 @@ int tty_check_background(struct tty *t, int sig)
         return 0;
     if (ignored(sig))
         return sig == SIGTTIN ? -LX_EIO : 0;
-    if (group_orphaned(current->tg->pgrp))
+    if (pgrp_is_orphaned(current->tg->pgrp))
         return -LX_EIO;
     send_signal_pgrp(current->tg->pgrp->pgid, sig, NULL);
     return -LX_ERESTARTSYS;

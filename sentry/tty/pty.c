@@ -2,10 +2,7 @@
 #include "sentry/tty/pty.h"
 #include "abi/linux/fcntl.h"
 #include "sentry/core/timer.h"
-#include "sentry/mm/uaccess.h"
-#include "sentry/task/task.h"
-#include "sentry/trap/call.h"
-#include "sentry/vfs/file.h"
+#include "sentry/tty/progress.h"
 #include <signal.h>
 
 // Linux keeps 8 KiB between the sides, and 4 KiB in the discipline of the reader.
@@ -95,6 +92,8 @@ struct pty *pty_alloc(void)
 static void slave_free(struct tty *t)
 {
     struct pty *p = pty_of(t);
+    wait_queue_release(&t->wait);
+    wait_queue_release(&p->master_wait);
     ring_clear(&p->typed);
     ring_clear(&p->display);
     free(p);
@@ -160,25 +159,21 @@ static int64_t slave_write(struct tty *t, struct file *f, struct iov_iter *it)
 {
     struct pty *p = pty_of(t);
     uint8_t bytes[2048];
-    int64_t total = 0;
+    uint64_t total = write_resume(it);
     while (it->count) {
         struct iov_iter before = *it;
         ssize_t n = iter_copy_from(it, bytes, it->count < sizeof(bytes) ? it->count : sizeof(bytes));
         if (n <= 0)
-            return total ? total : n;
+            return write_failed(total, n ? n : -LX_EFAULT);
         size_t done = ldisc_write(&p->ld, bytes, (size_t)n);
-        total += (int64_t)done;
+        total += done;
         if (done < (size_t)n) {
             *it = before;
             iter_advance(it, done);
-            break;
+            return write_wait(f, &t->wait, total);
         }
     }
-    if (total || !it->count)
-        return total;
-    if (f->flags & LX_O_NONBLOCK)
-        return -LX_EAGAIN;
-    return block_on(&t->wait, EV_OUT | EV_WRNORM);
+    return (int64_t)total;
 }
 
 static uint32_t slave_poll(struct tty *t, struct file *f, struct poll_table *pt)

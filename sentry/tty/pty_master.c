@@ -1,11 +1,8 @@
 // The master side of a pseudo terminal: what /dev/ptmx opens.
 #include "abi/linux/fcntl.h"
 #include "sentry/fs/devpts/devpts.h"
-#include "sentry/mm/uaccess.h"
-#include "sentry/task/task.h"
-#include "sentry/trap/call.h"
+#include "sentry/tty/progress.h"
 #include "sentry/tty/pty.h"
-#include "sentry/vfs/file.h"
 #include <signal.h>
 #include <stdio.h>
 
@@ -22,14 +19,12 @@ static int64_t master_read(struct file *f, struct iov_iter *it, int64_t *pos)
     struct pty *p = f->priv;
     if (p->packet && p->packet_status)
         return read_packet(p, it);
-    if (!p->display.used || p->ld.stopped) {
-        if (!p->display.used && p->slave_closed)
+    if (!p->display.used) {
+        if (p->slave_closed)
             return -LX_EIO;
-        if (!p->display.used) {
-            if (f->flags & LX_O_NONBLOCK)
-                return -LX_EAGAIN;
-            return block_on(&p->master_wait, EV_IN | EV_RDNORM | EV_PRI);
-        }
+        if (f->flags & LX_O_NONBLOCK)
+            return -LX_EAGAIN;
+        return block_on(&p->master_wait, EV_IN | EV_RDNORM | EV_PRI);
     }
     uint8_t bytes[LDISC_BUFFER];
     size_t at = 0, want = it->count < sizeof(bytes) ? it->count : sizeof(bytes);
@@ -51,24 +46,22 @@ static int64_t master_write(struct file *f, struct iov_iter *it, int64_t *pos)
 {
     struct pty *p = f->priv;
     uint8_t bytes[1024];
-    int64_t total = 0;
-    while (it->count && ring_room(&p->typed)) {
+    uint64_t total = write_resume(it);
+    while (it->count) {
         size_t want = it->count < sizeof(bytes) ? it->count : sizeof(bytes);
         if (want > ring_room(&p->typed))
             want = ring_room(&p->typed);
+        if (!want)
+            return write_wait(f, &p->master_wait, total);
         ssize_t n = iter_copy_from(it, bytes, want);
         if (n <= 0)
-            return total ? total : n;
+            return write_failed(total, n ? n : -LX_EFAULT);
         if (ring_put(&p->typed, bytes, (size_t)n) != (size_t)n)
-            return total ? total : -LX_ENOMEM;
-        total += n;
+            return write_failed(total, -LX_ENOMEM);
+        total += (uint64_t)n;
         pty_push(p);
     }
-    if (total || !it->count)
-        return total;
-    if (f->flags & LX_O_NONBLOCK)
-        return -LX_EAGAIN;
-    return block_on(&p->master_wait, EV_OUT | EV_WRNORM);
+    return (int64_t)total;
 }
 
 static uint32_t master_poll(struct file *f, struct poll_table *pt)

@@ -68,6 +68,8 @@ int tty_open_file(struct tty *t, struct file *f);
 int tty_register_devices(void);
 
 // --- ioctls (ioctl.c). `master`: asked through the master side; then `t` is still the slave's tty.
+// Bits per second that c_cflag names; `given` where it names any speed (BOTHER).
+uint32_t tty_speed(uint32_t cflag, uint32_t given);
 int64_t tty_ioctl(struct tty *t, struct file *f, bool master, uint32_t cmd, uint64_t arg);
 
 // --- job control (jobctl.c)
