@@ -53,6 +53,8 @@ static int may_open(const struct path *p, uint32_t flags)
 // Devices, fifos and filesystems bring their own operations.
 static int open_by_type(struct inode *i, struct file *f)
 {
+    if ((i->sb->flags & SB_ANON) && i->ops && i->ops->open)
+        return i->ops->open(i, f); // a host stream, opened again through proc
     switch (i->attr.mode & LX_S_IFMT) {
     case LX_S_IFIFO:
         return fifo_open_hook ? fifo_open_hook(i, f) : -LX_ENXIO;
@@ -92,7 +94,7 @@ int open_resolved(const struct path *p, uint32_t flags, uint32_t mode, struct fi
         return 0;
     }
     f->mode = open_fmode(flags);
-    f->flags = flags & ~(LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_CLOEXEC);
+    f->flags = flags & ~(LX_O_CREAT | LX_O_EXCL | LX_O_CLOEXEC); // a terminal's open looks at O_NOCTTY
     f->ops = i->fops;
     uint32_t type = i->attr.mode & LX_S_IFMT;
     if (type == LX_S_IFREG || type == LX_S_IFDIR)
@@ -119,7 +121,7 @@ int open_resolved(const struct path *p, uint32_t flags, uint32_t mode, struct fi
         i->write_count--;
         f->mode &= ~FMODE_WRITER;
     }
-    f->flags &= ~LX_O_TRUNC;
+    f->flags &= ~(LX_O_TRUNC | LX_O_NOCTTY);
     if (err) {
         file_put(f);
         return err;
