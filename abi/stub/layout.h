@@ -27,7 +27,7 @@
 
 // Hypercalls are call numbers that Linux does not have, so the filter's default notifies them.
 #define STUB_HYPERCALL_BASE 0x53450000u
-#define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0)   // fresh image: (stack pointer)
+#define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0)   // fresh image: (stack pointer, address of the vDSO)
 #define STUB_HC_SIGNAL (STUB_HYPERCALL_BASE + 1) // kick or fault: (ucontext, signo, rip, rax, rsp, siginfo)
 #define STUB_HC_DONE (STUB_HYPERCALL_BASE + 2)   // operations done: (ucontext, index of the first failure or count, its result)
 #define STUB_HC_CHILD (STUB_HYPERCALL_BASE + 3)  // a clone child before any guest code: (ucontext)
@@ -38,7 +38,7 @@
 // Reply values of a hypercall: what the stub does next.
 #define STUB_DO_RETURN 0 // return through rt_sigreturn from the context (rewritten or not)
 #define STUB_DO_OPS 1    // run the operations in the area, then STUB_HC_DONE
-#define STUB_DO_OPS_RETURN 2 // run the operations, put the last result into RAX of the context, return
+#define STUB_DO_OPS_RETURN 2 // run the operations, then return; no STUB_HC_DONE
 #define STUB_DO_EXIT 3   // leave: exit_group(127)
 
 #define STUB_OP_MAX 96
@@ -51,11 +51,24 @@ struct stub_op {
     uint64_t args[6];
 };
 #define STUB_OP_MAY_FAIL 1u  // go on after an error
-#define STUB_OP_CLONE_VM 2u  // clone that shares memory: args[5] is the area of the child
-#define STUB_OP_CLONE 4u     // clone with a copied address space
-#define STUB_OP_TOUCH 8u     // no call: write a zero byte every page from args[0] down to args[1]
-#define STUB_OP_JUMP 16u     // no call: load the context at args[0] with rt_sigreturn
-#define STUB_OP_RESULT 32u   // this result, not the last one, goes to RAX
+#define STUB_OP_CLONE_VM 2u  // clone sharing memory: args[1] guest stack (0: keep), args[5] the child's area
+#define STUB_OP_CLONE 4u     // clone with a copied address space: args[1] guest stack (0: keep)
+#define STUB_OP_TOUCH 8u     // no call: read a byte of every page from args[0] down to args[1]
+#define STUB_OP_ZERO 16u     // no call: clear args[1] bytes at args[0]
+#define STUB_OP_JUMP 32u     // no call: load the context at args[0] with rt_sigreturn
+#define STUB_OP_EXEC 64u     // execveat of the donated descriptor with the stub's own arguments
+#define STUB_OP_RESULT 128u  // the result goes to RAX of the context
+#define STUB_OP_CLOSE_FILES 256u // with CLONE_VM: the child has a descriptor table of its own and empties it
+
+// Zygote mode: argv[0] is STUB_ZYGOTE_NAME, argv[1] the flags of seccomp(2) in decimal. Descriptor 3 holds the
+// filter (an array of struct sock_filter), 4 is a SOCK_SEQPACKET or SOCK_STREAM socket to the Sentry, nothing else is open.
+// A helper that shares memory and descriptors, but not the filter, sends the listener over 4 as SCM_RIGHTS with one byte of
+// data and then closes every descriptor: end of file on the socket tells the Sentry that the zygote holds nothing.
+// From then on the zygote makes STUB_HC_ZYGOTE.
+#define STUB_ZYGOTE_NAME "zygote"
+#define STUB_ZYGOTE_FILTER_FD 3
+#define STUB_ZYGOTE_SOCKET_FD 4
+#define STUB_FILTER_MAX 4096 // instructions
 
 // Head of a thread's area; the alternate signal stack fills the rest of it.
 struct stub_area {

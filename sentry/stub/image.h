@@ -1,0 +1,4 @@
+#pragma once
+// The stub's ELF image, built from sentry/stub/image/ and embedded. Boot puts it into a sealed memfd.
+extern const unsigned char stub_image[];
+extern const unsigned long stub_image_size;

@@ -1,0 +1,41 @@
+/* Entry points of the stub: process start, signal return, clone with shared memory. */
+#include "abi/stub/layout.h"
+    .section .text.start, "ax"
+    .globl _start
+_start:
+    xorl %ebp, %ebp
+    movq %rsp, %rdi
+    andq $-16, %rsp
+    call stub_start
+    hlt
+
+/* The restorer of every host handler, and (with the context in %rdi) the way into a context. */
+    .globl stub_sigreturn_to
+    .hidden stub_sigreturn_to
+stub_sigreturn_to:
+    movq %rdi, %rsp
+    .globl stub_restorer
+    .hidden stub_restorer
+stub_restorer:
+    movl $15, %eax
+    syscall
+    hlt
+
+/* long stub_clone_vm(flags, child_stack, ptid, ctid, tls, child_argument)
+   The child starts in stub_child(child_argument) on child_stack. */
+    .globl stub_clone_vm
+    .hidden stub_clone_vm
+stub_clone_vm:
+    pushq %rbx
+    movq %r9, %rbx
+    movq %rcx, %r10
+    movl $56, %eax
+    syscall
+    testq %rax, %rax
+    jz 1f
+    popq %rbx
+    ret
+1:  movq %rbx, %rdi
+    call stub_child
+    hlt
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,344 @@
+// The stub: the only code of ours inside a guest's address space.
+//
+// It makes a hypercall when a host signal arrives, runs the operations that the Sentry orders, and returns through
+// rt_sigreturn. It decides nothing. The guest may overwrite or unmap it: that harms the guest alone.
+#include "abi/stub/layout.h"
+#include <stddef.h>
+
+#define NR_pread64 17
+#define NR_mmap 9
+#define NR_rt_sigaction 13
+#define NR_sched_yield 24
+#define NR_sendmsg 46
+#define NR_clone 56
+#define NR_exit 60
+#define NR_exit_group 231
+#define NR_sigaltstack 131
+#define NR_seccomp 317
+#define NR_execveat 322
+#define NR_close_range 436
+
+// struct ucontext of the kernel, as far as the stub edits it.
+struct stub_ucontext {
+    uint64_t flags, link, ss_sp;
+    uint32_t ss_flags, ss_pad;
+    uint64_t ss_size;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
+    uint16_t cs, gs, fs, ss;
+    uint64_t err, trapno, oldmask, cr2, fpstate;
+};
+_Static_assert(offsetof(struct stub_ucontext, r8) == 40, "uc_mcontext");
+_Static_assert(offsetof(struct stub_ucontext, fpstate) == 40 + 184, "fpstate");
+
+struct stub_sigaction {
+    void *handler;
+    uint64_t flags;
+    void *restorer;
+    uint64_t mask;
+};
+
+#pragma GCC visibility push(hidden)
+void stub_start(uint64_t *sp);
+void stub_child(struct stub_ucontext *uc);
+void stub_restorer(void);
+_Noreturn void stub_sigreturn_to(struct stub_ucontext *uc);
+long stub_clone_vm(uint64_t flags, uint64_t stack, uint64_t ptid, uint64_t ctid, uint64_t tls, struct stub_ucontext *uc);
+#pragma GCC visibility pop
+
+static inline long call6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+    long ret;
+    register uint64_t r10 __asm__("r10") = d;
+    register uint64_t r8 __asm__("r8") = e;
+    register uint64_t r9 __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "=a"(ret)
+                     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return ret;
+}
+#define CALL(nr, a, b, c, d, e, f)                                                                           \
+    call6((nr), (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), (uint64_t)(f))
+
+void *memcpy(void *dst, const void *src, size_t n)
+{
+    void *d = dst;
+    __asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(n) : : "memory");
+    return dst;
+}
+void *memset(void *dst, int c, size_t n)
+{
+    void *d = dst;
+    __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
+    return dst;
+}
+
+static inline uint64_t area_of(const void *p)
+{
+    return (uint64_t)p & ~(uint64_t)(STUB_AREA_SIZE - 1);
+}
+
+static _Noreturn void leave(void)
+{
+    for (;;)
+        CALL(NR_exit_group, 127, 0, 0, 0, 0, 0);
+}
+
+// Copies the frame of the interrupted context to the same offset of the child's area and starts the child there.
+static long clone_vm(const struct stub_op *op, struct stub_ucontext *uc)
+{
+    uint64_t delta = op->args[5] - area_of(uc);
+    uint64_t frame = (uint64_t)uc - 8; // the return address below the ucontext is part of the frame
+    memcpy((void *)(frame + delta), (void *)frame, area_of(uc) + STUB_AREA_SIZE - frame);
+    struct stub_ucontext *child = (struct stub_ucontext *)((uint64_t)uc + delta);
+    if (child->fpstate)
+        child->fpstate += delta;
+    child->ss_sp = op->args[5] + sizeof(struct stub_area);
+    child->ss_size = STUB_AREA_SIZE - sizeof(struct stub_area);
+    child->ss_flags = 0;
+    child->rax = 0;
+    if (op->args[1])
+        child->rsp = op->args[1];
+    // Told through the copied frame, because the child shares no register but the argument.
+    child->oldmask = op->flags & STUB_OP_CLOSE_FILES;
+    uint64_t stack = (frame + delta - 256) & ~15ul;
+    return stub_clone_vm(op->args[0], stack, op->args[2], op->args[3], op->args[4], child);
+}
+
+// Runs the operations of the area. Stops at the first failure that is not allowed. Returns the result of the last operation.
+// *in_child is set in the child of a STUB_OP_CLONE.
+static long run_ops(struct stub_area *area, struct stub_ucontext *uc, uint32_t *done, int *in_child)
+{
+    long r = 0;
+    uint32_t i;
+    uint32_t n = area->op_count;
+    for (i = 0; i < n && i < STUB_OP_MAX; i++) {
+        const struct stub_op *op = &area->ops[i];
+        if (op->flags & STUB_OP_TOUCH) {
+            for (uint64_t p = op->args[0]; p >= op->args[1]; p -= 4096)
+                (void)*(volatile uint8_t *)p;
+            continue;
+        }
+        if (op->flags & STUB_OP_ZERO) {
+            memset((void *)op->args[0], 0, op->args[1]);
+            continue;
+        }
+        if (op->flags & STUB_OP_JUMP)
+            stub_sigreturn_to((struct stub_ucontext *)op->args[0]);
+        if (op->flags & STUB_OP_EXEC) {
+            const char *argv[] = {"guest", NULL};
+            const char *envp[] = {NULL};
+            r = CALL(NR_execveat, STUB_DONATION_FD, "", argv, envp, 0x1000 /* AT_EMPTY_PATH */, 0);
+        } else if (op->flags & STUB_OP_CLONE_VM) {
+            r = clone_vm(op, uc);
+        } else if (op->flags & STUB_OP_CLONE) {
+            r = CALL(NR_clone, op->args[0], 0, op->args[2], op->args[3], op->args[4], 0);
+            if (r == 0) {
+                if (uc) {
+                    uc->rax = 0;
+                    if (op->args[1])
+                        uc->rsp = op->args[1];
+                }
+                *in_child = 1;
+                return 0;
+            }
+        } else {
+            r = call6(op->nr, op->args[0], op->args[1], op->args[2], op->args[3], op->args[4], op->args[5]);
+        }
+        if ((op->flags & STUB_OP_RESULT) && uc)
+            uc->rax = (uint64_t)r;
+        if (r < 0 && r >= -4095 && !(op->flags & STUB_OP_MAY_FAIL))
+            break;
+    }
+    *done = i;
+    return r;
+}
+
+static long child_hello(struct stub_ucontext *uc)
+{
+    CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
+    return CALL(STUB_HC_CHILD, uc, 0, 0, 0, 0, 0);
+}
+
+// Obeys replies until one says to return to the context.
+static void obey(struct stub_area *area, struct stub_ucontext *uc, long reply)
+{
+    for (;;) {
+        if (reply == STUB_DO_RETURN)
+            return;
+        if (reply != STUB_DO_OPS && reply != STUB_DO_OPS_RETURN)
+            leave();
+        uint32_t done = 0;
+        int in_child = 0;
+        long r = run_ops(area, uc, &done, &in_child);
+        if (in_child)
+            reply = child_hello(uc);
+        else if (reply == STUB_DO_OPS_RETURN)
+            return;
+        else
+            reply = CALL(STUB_HC_DONE, uc, done, r, 0, 0, 0);
+    }
+}
+
+static void handler(int signo, void *info, struct stub_ucontext *uc)
+{
+    long reply = CALL(STUB_HC_SIGNAL, uc, signo, uc->rip, uc->rax, uc->rsp, info);
+    obey((struct stub_area *)area_of(uc), uc, reply);
+}
+
+// First C code of a child that shares memory; runs on the child's own area.
+void stub_child(struct stub_ucontext *uc)
+{
+    if (uc->oldmask)
+        CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
+    long reply = CALL(STUB_HC_CHILD, uc, 0, 0, 0, 0, 0);
+    obey((struct stub_area *)area_of(uc), uc, reply);
+    stub_sigreturn_to(uc);
+}
+
+static void map_area(void)
+{
+    long r = CALL(NR_mmap, STUB_AREAS_START, STUB_AREA_SIZE, 3 /* RW */, 0x100022 /* FIXED_NOREPLACE|PRIVATE|ANON */,
+                  -1, 0);
+    if (r != (long)STUB_AREAS_START)
+        leave();
+}
+
+static void install_handlers(void)
+{
+    struct {
+        uint64_t sp;
+        uint64_t flags;
+        uint64_t size;
+    } ss = {STUB_AREAS_START + sizeof(struct stub_area), 0, STUB_AREA_SIZE - sizeof(struct stub_area)};
+    struct stub_sigaction sa = {
+        .handler = (void *)handler,
+        .flags = 0x1c000004, // SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART
+        .restorer = (void *)stub_restorer,
+        .mask = ~0ul,
+    };
+    static const uint8_t signals[] = {STUB_KICK_SIGNAL, 4 /* ILL */,  5 /* TRAP */, 7 /* BUS */,
+                                      8 /* FPE */,      11 /* SEGV */, 31 /* SYS */};
+    if (CALL(NR_sigaltstack, &ss, 0, 0, 0, 0, 0) != 0)
+        leave();
+    for (unsigned i = 0; i < sizeof(signals); i++)
+        if (CALL(NR_rt_sigaction, signals[i], &sa, 0, 8, 0, 0) != 0)
+            leave();
+}
+
+// --- zygote ---
+static volatile int listener = -1;
+
+struct stub_msghdr {
+    void *name;
+    uint64_t namelen;
+    void *iov;
+    uint64_t iovlen;
+    void *control;
+    uint64_t controllen;
+    uint64_t flags;
+};
+
+// Shares memory and descriptors with the zygote but not its filter: hands the listener over, closes everything, ends.
+static _Noreturn void zygote_helper(void)
+{
+    while (listener == -1)
+        CALL(NR_sched_yield, 0, 0, 0, 0, 0, 0);
+    if (listener >= 0) {
+        char byte = 'L';
+        struct {
+            void *base;
+            uint64_t len;
+        } iov = {&byte, 1};
+        struct {
+            uint64_t len;
+            int level, type;
+            int fd, pad;
+        } control = {20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, listener, 0};
+        struct stub_msghdr msg = {.iov = &iov, .iovlen = 1, .control = &control, .controllen = sizeof(control)};
+        CALL(NR_sendmsg, STUB_ZYGOTE_SOCKET_FD, &msg, 0x4000 /* MSG_NOSIGNAL */, 0, 0, 0);
+    }
+    CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
+    for (;;)
+        CALL(NR_exit, 0, 0, 0, 0, 0, 0);
+}
+
+static char helper_stack[8192] __attribute__((aligned(16)));
+static uint64_t filter[STUB_FILTER_MAX]; // struct sock_filter is 8 bytes
+
+static long start_helper(void)
+{
+    long ret;
+    register uint64_t r10 __asm__("r10") = 0;
+    register uint64_t r8 __asm__("r8") = 0;
+    // CLONE_VM | CLONE_FILES | SIGCHLD; the child never returns into this frame.
+    __asm__ volatile("syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "call *%%rbx\n\t"
+                     "hlt\n"
+                     "1:"
+                     : "=a"(ret)
+                     : "a"(NR_clone), "D"(0x100ul | 0x400ul | 17), "S"(helper_stack + sizeof(helper_stack)), "d"(0),
+                       "r"(r10), "r"(r8), "b"(zygote_helper)
+                     : "rcx", "r11", "memory");
+    return ret;
+}
+
+static uint64_t decimal(const char *s)
+{
+    uint64_t v = 0;
+    for (; *s >= '0' && *s <= '9'; s++)
+        v = v * 10 + (uint64_t)(*s - '0');
+    return v;
+}
+
+static _Noreturn void zygote(const char *flags)
+{
+    map_area();
+    long bytes = CALL(NR_pread64, STUB_ZYGOTE_FILTER_FD, filter, sizeof(filter), 0, 0, 0);
+    if (bytes <= 0 || bytes % 8 || start_helper() < 0)
+        leave();
+    struct {
+        uint16_t len;
+        uint8_t pad[6];
+        void *filter;
+    } program = {.len = (uint16_t)(bytes / 8), .filter = filter};
+    long fd = CALL(NR_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, decimal(flags), &program, 0, 0, 0);
+    listener = fd < 0 ? -2 : (int)fd;
+    if (fd < 0)
+        leave();
+    struct stub_area *area = (struct stub_area *)STUB_AREAS_START;
+    for (;;) {
+        long reply = CALL(STUB_HC_ZYGOTE, 0, 0, 0, 0, 0, 0);
+        obey(area, NULL, reply);
+    }
+}
+
+static int same(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+void stub_start(uint64_t *sp)
+{
+    uint64_t argc = sp[0];
+    char **argv = (char **)(sp + 1);
+    if (argc >= 2 && same(argv[0], STUB_ZYGOTE_NAME))
+        zygote(argv[1]);
+    uint64_t *p = sp + 1 + argc + 1;
+    while (*p)
+        p++;
+    uint64_t vdso = 0;
+    for (p++; p[0]; p += 2)
+        if (p[0] == 33 /* AT_SYSINFO_EHDR */)
+            vdso = p[1];
+    map_area();
+    install_handlers();
+    long reply = CALL(STUB_HC_BOOT, sp, vdso, 0, 0, 0, 0);
+    obey((struct stub_area *)STUB_AREAS_START, NULL, reply);
+    leave();
+}
