@@ -5,13 +5,11 @@
 #include "abi/stub/layout.h"
 #include <stddef.h>
 
-#define NR_pread64 17
+#define NR_write 1
 #define NR_mmap 9
 #define NR_rt_sigaction 13
-#define NR_sched_yield 24
-#define NR_sendmsg 46
+#define NR_pread64 17
 #define NR_clone 56
-#define NR_exit 60
 #define NR_exit_group 231
 #define NR_sigaltstack 131
 #define NR_seccomp 317
@@ -227,64 +225,7 @@ static void install_handlers(void)
 }
 
 // --- zygote ---
-static volatile int listener = -1;
-
-struct stub_msghdr {
-    void *name;
-    uint64_t namelen;
-    void *iov;
-    uint64_t iovlen;
-    void *control;
-    uint64_t controllen;
-    uint64_t flags;
-};
-
-// Shares memory and descriptors with the zygote but not its filter: hands the listener over, closes everything, ends.
-static _Noreturn void zygote_helper(void)
-{
-    while (listener == -1)
-        CALL(NR_sched_yield, 0, 0, 0, 0, 0, 0);
-    if (listener >= 0) {
-        char byte = 'L';
-        struct {
-            void *base;
-            uint64_t len;
-        } iov = {&byte, 1};
-        struct {
-            uint64_t len;
-            int level, type;
-            int fd, pad;
-        } control = {20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, listener, 0};
-        struct stub_msghdr msg = {.iov = &iov, .iovlen = 1, .control = &control, .controllen = sizeof(control)};
-        CALL(NR_sendmsg, STUB_ZYGOTE_SOCKET_FD, &msg, 0x4000 /* MSG_NOSIGNAL */, 0, 0, 0);
-    }
-    CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
-    for (;;)
-        CALL(NR_exit, 0, 0, 0, 0, 0, 0);
-}
-
-static char helper_stack[8192] __attribute__((aligned(16)));
 static uint64_t filter[STUB_FILTER_MAX]; // struct sock_filter is 8 bytes
-
-static long start_helper(void)
-{
-    long ret;
-    register uint64_t r10 __asm__("r10") = 0;
-    register uint64_t r8 __asm__("r8") = 0;
-    // CLONE_VM | CLONE_FILES | SIGCHLD; the child never returns into this frame.
-    __asm__ volatile("syscall\n\t"
-                     "test %%rax, %%rax\n\t"
-                     "jnz 1f\n\t"
-                     "xor %%ebp, %%ebp\n\t"
-                     "call *%%rbx\n\t"
-                     "hlt\n"
-                     "1:"
-                     : "=a"(ret)
-                     : "a"(NR_clone), "D"(0x100ul | 0x400ul | 17), "S"(helper_stack + sizeof(helper_stack)), "d"(0),
-                       "r"(r10), "r"(r8), "b"(zygote_helper)
-                     : "rcx", "r11", "memory");
-    return ret;
-}
 
 static uint64_t decimal(const char *s)
 {
@@ -294,24 +235,30 @@ static uint64_t decimal(const char *s)
     return v;
 }
 
+// Installs the guests' filter (sentry/boot/zygote.h has the descriptors). From then on nothing but a hypercall is
+// possible until the Sentry has taken the listener; its first answer says so, and then our copy goes.
 static _Noreturn void zygote(const char *flags)
 {
     map_area();
     long bytes = CALL(NR_pread64, STUB_ZYGOTE_FILTER_FD, filter, sizeof(filter), 0, 0, 0);
-    if (bytes <= 0 || bytes % 8 || start_helper() < 0)
+    long fd = -22;
+    if (bytes > 0 && bytes % 8 == 0) {
+        struct {
+            uint16_t len;
+            uint8_t pad[6];
+            void *filter;
+        } program = {.len = (uint16_t)(bytes / 8), .filter = filter};
+        fd = CALL(NR_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, decimal(flags), &program, 0, 0, 0);
+    }
+    if (fd < 0) {
+        int32_t error = (int32_t)fd;
+        CALL(NR_write, STUB_ZYGOTE_SOCKET_FD, &error, sizeof(error), 0, 0, 0);
         leave();
-    struct {
-        uint16_t len;
-        uint8_t pad[6];
-        void *filter;
-    } program = {.len = (uint16_t)(bytes / 8), .filter = filter};
-    long fd = CALL(NR_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, decimal(flags), &program, 0, 0, 0);
-    listener = fd < 0 ? -2 : (int)fd;
-    if (fd < 0)
-        leave();
+    }
     struct stub_area *area = (struct stub_area *)STUB_AREAS_START;
     for (;;) {
         long reply = CALL(STUB_HC_ZYGOTE, 0, 0, 0, 0, 0, 0);
+        CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
         obey(area, NULL, reply);
     }
 }
