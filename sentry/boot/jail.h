@@ -1,0 +1,33 @@
+#pragma once
+// The pieces of confinement that boot puts together: an empty root, Landlock, capabilities, limits.
+// Every function returns 0 or -errno and reports nothing itself unless it says so.
+#include <stdbool.h>
+#include <stdint.h>
+
+// Capabilities the kernel process keeps through its exec until the jail is closed.
+#define JAIL_BOOT_CAPABILITIES ((1ull << 21) | (1ull << 24) | (1ull << 8)) // SYS_ADMIN, SYS_RESOURCE, SETPCAP
+
+// Replaces the root of this mount namespace with an empty read-only tmpfs and lets go of the old one.
+int jail_empty_root(void);
+
+// A /proc of this process's pid namespace, mounted nowhere: a directory descriptor. -errno without one.
+int jail_proc_mount(void);
+
+// The Landlock version of the host, or -errno (-EOPNOTSUPP, -ENOSYS: none).
+int jail_landlock_version(void);
+// Enters a Landlock domain that handles everything the host knows and allows nothing, but reading below `readable_fd`
+// (-1: nothing) and, with `allow_execute`, executing. Ports, abstract sockets and signals leave it for nobody.
+int jail_landlock(int readable_fd, bool allow_execute);
+
+// Drops every capability from every set, the bounding set included, and checks that they are gone.
+int jail_drop_capabilities(void);
+// Raises `mask` into the ambient set, so that it survives an exec of a user that is not root.
+int jail_keep_capabilities(uint64_t mask);
+
+// An anonymous session keyring of our own, empty. 0 also where the host has no keyrings.
+int jail_empty_keyring(void);
+
+// Sets soft and hard limit.
+int jail_set_limit(int resource, uint64_t value);
+// Raises the soft limit of descriptors to the hard one.
+int jail_raise_nofile(void);

@@ -1,0 +1,216 @@
+#include "sentry/boot/kernel_process.h"
+#include "seccomp_programs.h"
+#include "sentry/boot/config_codec.h"
+#include "sentry/boot/fail.h"
+#include "sentry/boot/jail.h"
+#include "sentry/boot/lock_down.h"
+#include "sentry/boot/memory_file.h"
+#include "sentry/boot/zygote.h"
+#include "sentry/core/log.h"
+#include "sentry/stub/image.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define GUEST_OOM_RAISE 300 // how much sooner than the Sentry a guest is chosen by the host's OOM killer
+#define OOM_SCORE_MAX 1000
+
+// Everything opened below /proc before Landlock closes it.
+struct proc_files {
+    int root; // a proc of our pid namespace
+    int oom_score_adj;
+    int namespace_limits[8];
+};
+
+static const char *const namespace_limits[8] = {
+    "sys/user/max_user_namespaces", "sys/user/max_pid_namespaces",    "sys/user/max_mnt_namespaces",
+    "sys/user/max_net_namespaces",  "sys/user/max_ipc_namespaces",    "sys/user/max_uts_namespaces",
+    "sys/user/max_cgroup_namespaces", "sys/user/max_time_namespaces",
+};
+
+static int open_proc_files(struct proc_files *proc)
+{
+    proc->root = jail_proc_mount();
+    if (proc->root < 0)
+        return boot_fail("cannot mount /proc for the sandbox", NULL, -proc->root,
+                         "inside a container use one whose /proc is not masked");
+    proc->oom_score_adj = openat(proc->root, "self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    if (proc->oom_score_adj < 0)
+        return boot_fail("cannot open", "/proc/self/oom_score_adj", errno, NULL);
+    for (int i = 0; i < 8; i++) {
+        proc->namespace_limits[i] = openat(proc->root, namespace_limits[i], O_WRONLY | O_CLOEXEC);
+        if (proc->namespace_limits[i] < 0)
+            return boot_fail("cannot open /proc/", namespace_limits[i], errno, NULL);
+    }
+    return 0;
+}
+
+static int write_number(int fd, int number)
+{
+    char text[16];
+    int n = snprintf(text, sizeof(text), "%d", number);
+    return pwrite(fd, text, (size_t)n, 0) < 0 ? -errno : 0;
+}
+
+static int read_number(int fd)
+{
+    char text[16] = "";
+    return pread(fd, text, sizeof(text) - 1, 0) < 0 ? 0 : atoi(text);
+}
+
+// No namespace of any kind can be made in our user namespace from here on.
+static int forbid_namespaces(struct proc_files *proc)
+{
+    for (int i = 0; i < 8; i++) {
+        int error = write_number(proc->namespace_limits[i], 0);
+        if (error)
+            return boot_fail("cannot write /proc/", namespace_limits[i], -error, NULL);
+        close(proc->namespace_limits[i]);
+    }
+    return 0;
+}
+
+// The zygote inherits a higher score; ours goes back to what it was.
+static int start_zygote(const struct sentry_config *config, const struct proc_files *proc, int image, struct zygote *z)
+{
+    const struct seccomp_program *program = config->strace ? &filter_guest_trace : &filter_guest;
+    int score = read_number(proc->oom_score_adj);
+    int raised = score + GUEST_OOM_RAISE > OOM_SCORE_MAX ? OOM_SCORE_MAX : score + GUEST_OOM_RAISE;
+    int error = write_number(proc->oom_score_adj, raised);
+    if (!error)
+        error = zygote_start(image, program->code, program->length,
+                             !(config->disabled_features & FEATURE_WAIT_KILLABLE), z);
+    else
+        (void)boot_fail("cannot raise the OOM score of guests", NULL, -error, NULL);
+    if (!error) {
+        error = write_number(proc->oom_score_adj, score);
+        if (error)
+            (void)boot_fail("cannot restore the OOM score", NULL, -error, NULL);
+    }
+    return error;
+}
+
+// A monitor that died before PR_SET_PDEATHSIG was in force has closed its end.
+static int follow_monitor(int control)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return boot_fail("cannot follow the monitor", NULL, errno, NULL);
+    struct pollfd peer = {.fd = control, .events = POLLIN};
+    if (poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)))
+        return -ESRCH;
+    return 0;
+}
+
+static int enter_jail(const struct sentry_config *config, struct proc_files *proc)
+{
+    if (setsid() < 0)
+        return boot_fail("cannot start a session", NULL, errno, NULL);
+    if (signal(SIGCHLD, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return boot_fail("cannot set signal dispositions", NULL, errno, NULL);
+    int error = jail_raise_nofile();
+    if (!error)
+        error = jail_set_limit(RLIMIT_CORE, 1);
+    if (error)
+        return boot_fail("cannot set limits", NULL, -error, NULL);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return boot_fail("cannot set no_new_privs", NULL, errno, NULL);
+    error = jail_empty_keyring();
+    if (error)
+        return boot_fail("cannot join an empty session keyring", NULL, -error,
+                         error == -EDQUOT ? "raise the sysctl kernel.keys.maxkeys" : NULL);
+    error = open_proc_files(proc);
+    if (error)
+        return error;
+    error = jail_empty_root();
+    if (error)
+        return boot_fail("cannot make an empty root", NULL, -error, "see `sentry check`");
+    if (config->disabled_features & FEATURE_LANDLOCK)
+        return 0;
+    error = jail_landlock(proc->root, true);
+    if (error)
+        return boot_fail("cannot enter a Landlock domain", NULL, -error,
+                         "boot the host with lsm=landlock,... or give up that layer with --disable-feature landlock");
+    return 0;
+}
+
+static int close_jail(const struct sentry_config *config)
+{
+    if (config->disabled_features & FEATURE_LANDLOCK)
+        return 0;
+    int error = jail_landlock(-1, false);
+    return error ? boot_fail("cannot enter the inner Landlock domain", NULL, -error, NULL) : 0;
+}
+
+// Closes what the kernel does not use, so that a taken-over Sentry finds only what boot_fds names.
+static void keep_only(const struct boot_fds *fds)
+{
+    const int keep[] = {fds->listener, fds->gofer,  fds->gofer_proc, fds->zygote_pidfd, fds->guest_pidns,
+                        fds->control,  fds->stdio[0], fds->stdio[1], fds->stdio[2],     fds->log,
+                        fds->strace,   fds->stats,  fds->stub_image};
+    int from = 0;
+    for (;;) {
+        int next = INT32_MAX;
+        for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++) {
+            if (keep[i] >= from && keep[i] < next)
+                next = keep[i];
+        }
+        if (next > from)
+            close_range((unsigned)from, next == INT32_MAX ? ~0u : (unsigned)next - 1, 0);
+        if (next == INT32_MAX)
+            return;
+        from = next + 1;
+    }
+}
+
+int kernel_process_main(int argc, char **argv)
+{
+    static struct sentry_config config;
+    static struct boot_fds fds;
+    struct kernel_params params;
+    int config_fd = argc == 2 ? atoi(argv[1]) : -1;
+    int error = config_fd < 3 ? -EINVAL : config_read(config_fd, &config, &params);
+    if (error) {
+        (void)boot_fail("cannot read the configuration of the kernel process", NULL, -error,
+                        "start the sandbox with `sentry`");
+        return EXIT_SANDBOX;
+    }
+    close(config_fd);
+    struct proc_files proc = {.root = -1, .oom_score_adj = -1};
+    struct zygote zygote = {.listener = -1};
+    int image = memory_file_sealed("stub", stub_image, stub_image_size, 1);
+    if (image < 0)
+        error = boot_fail("cannot make the memory file of the stub", NULL, -image, NULL);
+    if (!error)
+        error = follow_monitor(params.control);
+    if (!error)
+        error = enter_jail(&config, &proc);
+    if (!error)
+        error = close_jail(&config);
+    if (!error)
+        error = start_zygote(&config, &proc, image, &zygote);
+    if (!error)
+        error = forbid_namespaces(&proc);
+    if (!error && (error = jail_drop_capabilities()) != 0)
+        (void)boot_fail("cannot drop capabilities", NULL, -error, NULL);
+    if (!error && prctl(PR_SET_DUMPABLE, 0) < 0)
+        error = boot_fail("cannot become undumpable", NULL, errno, NULL);
+    if (error)
+        return EXIT_SANDBOX;
+    fds = (struct boot_fds){.listener = zygote.listener, .gofer = params.gofer, .gofer_proc = -1,
+                            .zygote_pidfd = zygote.pidfd, .guest_pidns = zygote.guest_pidns,
+                            .control = params.control,
+                            .stdio = {params.stdio[0], params.stdio[1], params.stdio[2]},
+                            .log = params.log, .strace = params.strace, .stats = params.stats, .stub_image = image};
+    keep_only(&fds);
+    log_open(fds.log, (enum log_level)config.log_level);
+    lock_down_prepare(fds.log, config.network_host);
+    kernel_main(&config, &fds, lock_down);
+}

@@ -1,0 +1,263 @@
+#include "sentry/boot/monitor.h"
+#include "sentry/boot/control.h"
+#include "sentry/boot/fail.h"
+#include "sentry/boot/jail.h"
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define TIMEOUT_GRACE_NS 2000000000ull // between SIGTERM and the end
+#define FINAL_WAIT_MS 5000             // a kernel process that has reported its status must end within this time
+
+static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+                                SIGTSTP, SIGCONT, SIGWINCH, SIGALRM, SIGVTALRM, SIGPROF};
+static sigset_t forwarded_set;
+
+static struct termios saved_modes[3];
+static bool has_modes[3];
+
+int monitor_prepare(void)
+{
+    sigemptyset(&forwarded_set);
+    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+        sigaddset(&forwarded_set, forwarded[i]);
+    if (sigprocmask(SIG_BLOCK, &forwarded_set, NULL) < 0 || signal(SIGTTOU, SIG_IGN) == SIG_ERR ||
+        signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR)
+        return boot_fail("cannot set up signals", NULL, errno, NULL);
+    for (int fd = 0; fd < 3; fd++)
+        has_modes[fd] = tcgetattr(fd, &saved_modes[fd]) == 0;
+    return 0;
+}
+
+void monitor_restore_terminals(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct termios now;
+        if (has_modes[fd] && tcgetattr(fd, &now) == 0 && memcmp(&now, &saved_modes[fd], sizeof(now)) != 0)
+            tcsetattr(fd, TCSADRAIN, &saved_modes[fd]);
+    }
+}
+
+#define NOBODY 65534u
+
+int monitor_drop_privileges(void)
+{
+    if (geteuid() == 0) {
+        // The kernel process runs as nobody, the Gofer has nobody as its real user: a signal to either needs no more.
+        if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, 0, 0) < 0)
+            return boot_fail("cannot drop privileges", NULL, errno, NULL);
+    }
+    int error = jail_drop_capabilities();
+    if (error == -EPERM)
+        error = 0; // an ordinary user cannot shrink the bounding set and has no capability
+    if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        error = -errno;
+    if (!error && prctl(PR_SET_DUMPABLE, 0) < 0)
+        error = -errno;
+    return error ? boot_fail("cannot drop privileges", NULL, -error, NULL) : 0;
+}
+
+struct monitor {
+    struct sandbox *sandbox;
+    int signals, timer;
+    bool reported; // CONTROL_EXIT or CONTROL_FAILED has come
+    bool expired;
+    int status; // exit status
+};
+
+static bool send_record(struct monitor *m, enum control_kind kind, int value)
+{
+    struct control_record record = {.kind = kind, .value = value};
+    return send(m->sandbox->control, &record, sizeof(record), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(record);
+}
+
+// Stops as the program has stopped, so that the shell sees it. The shell gets its terminal modes, and the program its
+// own when a SIGCONT brings both back.
+static void stop_ourselves(struct monitor *m)
+{
+    struct termios guest_modes[3];
+    for (int fd = 0; fd < 3; fd++)
+        has_modes[fd] = has_modes[fd] && tcgetattr(fd, &guest_modes[fd]) == 0;
+    monitor_restore_terminals();
+    raise(SIGSTOP);
+    for (int fd = 0; fd < 3; fd++) {
+        if (has_modes[fd] && tcgetattr(fd, &saved_modes[fd]) == 0)
+            tcsetattr(fd, TCSADRAIN, &guest_modes[fd]);
+    }
+    (void)send_record(m, CONTROL_CONTINUE, 0);
+}
+
+static int status_of_wait(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void protocol_error(struct monitor *m)
+{
+    boot_say("the kernel process sent something that is no record; the sandbox is ended");
+    m->reported = true;
+    m->status = EXIT_SANDBOX;
+}
+
+static void failed_to_start(struct monitor *m, const struct control_record *record)
+{
+    m->reported = true;
+    m->status = record->value == ENOENT || record->value == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_EXEC;
+    char name[CONTROL_TEXT_MAX + 1];
+    uint32_t n = record->length;
+    for (uint32_t i = 0; i < n; i++)
+        name[i] = record->text[i] >= 32 && record->text[i] < 127 ? record->text[i] : '?';
+    name[n] = 0;
+    (void)boot_fail("cannot run", name, record->value > 0 && record->value < 134 ? record->value : EINVAL,
+                    m->status == EXIT_NOT_FOUND
+                        ? "it must exist in the sandbox: /usr and the current directory do, others need --bind"
+                        : "it must be an x86-64 ELF program, or a script whose interpreter is one, with execute permission");
+}
+
+static void receive_record(struct monitor *m)
+{
+    struct control_record record;
+    ssize_t n = recv(m->sandbox->control, &record, sizeof(record), MSG_DONTWAIT | MSG_TRUNC);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) { // closed: the process ends, its pidfd tells
+        close(m->sandbox->control);
+        m->sandbox->control = -1;
+        return;
+    }
+    if (n != (ssize_t)sizeof(record) || record.length > CONTROL_TEXT_MAX) {
+        protocol_error(m);
+        return;
+    }
+    switch (record.kind) {
+    case CONTROL_EXIT:
+        m->reported = true;
+        m->status = status_of_wait(record.value);
+        return;
+    case CONTROL_FAILED:
+        failed_to_start(m, &record);
+        return;
+    case CONTROL_STOPPED:
+        stop_ourselves(m);
+        return;
+    case CONTROL_TEXT:
+    case CONTROL_TEXT_END:
+        return; // nobody has asked
+    default:
+        protocol_error(m);
+    }
+}
+
+static void forward_signal(struct monitor *m)
+{
+    struct signalfd_siginfo info;
+    if (read(m->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    int signo = (int)info.ssi_signo;
+    if (signo == SIGWINCH)
+        (void)send_record(m, CONTROL_WINSIZE, 0);
+    else
+        (void)send_record(m, CONTROL_SIGNAL, signo);
+}
+
+static void arm_timer(int timer, uint64_t ns)
+{
+    struct itimerspec when = {.it_value = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)}};
+    timerfd_settime(timer, 0, &when, NULL);
+}
+
+static void time_is_up(struct monitor *m)
+{
+    uint64_t count;
+    if (read(m->timer, &count, sizeof(count)) < 0)
+        return;
+    if (m->expired) {
+        boot_say("the program did not end after SIGTERM; the sandbox is ended");
+        m->reported = true;
+        m->status = 128 + SIGKILL;
+        return;
+    }
+    m->expired = true;
+    boot_say("the time limit is reached; the program gets SIGTERM");
+    (void)send_record(m, CONTROL_SIGNAL, SIGTERM);
+    arm_timer(m->timer, TIMEOUT_GRACE_NS);
+}
+
+static void report_death(struct monitor *m)
+{
+    siginfo_t info = {0};
+    m->reported = true;
+    m->status = EXIT_SANDBOX;
+    if (waitid(P_PIDFD, (id_t)m->sandbox->kernel_pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return;
+    if (info.si_code == CLD_EXITED) {
+        if (info.si_status != EXIT_SANDBOX) // 125 comes with a message of its own
+            boot_say("the kernel process ended with status %d and no result", info.si_status);
+    } else {
+        boot_say("the kernel process was killed by signal %d (%s); the sandbox has ended", info.si_status,
+                 strsignal(info.si_status));
+    }
+}
+
+static void wait_for_end(struct monitor *m)
+{
+    struct pollfd end = {.fd = m->sandbox->kernel_pidfd, .events = POLLIN};
+    while (poll(&end, 1, FINAL_WAIT_MS) < 0 && errno == EINTR)
+        ;
+}
+
+int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
+{
+    struct monitor m = {.sandbox = sandbox, .status = EXIT_SANDBOX};
+    m.signals = signalfd(-1, &forwarded_set, SFD_CLOEXEC | SFD_NONBLOCK);
+    m.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (m.signals < 0 || m.timer < 0) {
+        (void)boot_fail("cannot make the monitor's descriptors", NULL, errno, NULL);
+        m.reported = true;
+    }
+    if (options->timeout_ns)
+        arm_timer(m.timer, options->timeout_ns);
+    while (!m.reported) {
+        struct pollfd waiting[5] = {
+            {.fd = sandbox->control, .events = POLLIN},      {.fd = m.signals, .events = POLLIN},
+            {.fd = m.timer, .events = POLLIN},               {.fd = sandbox->kernel_pidfd, .events = POLLIN},
+            {.fd = sandbox->gofer_pidfd, .events = POLLIN},
+        };
+        if (poll(waiting, 5, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            (void)boot_fail("the monitor cannot wait", NULL, errno, NULL);
+            break;
+        }
+        if (waiting[0].revents) {
+            receive_record(&m);
+            continue; // records first: a status counts more than the death that follows it
+        }
+        if (waiting[3].revents) {
+            report_death(&m);
+        } else if (waiting[4].revents) {
+            boot_say("the Gofer has ended; the sandbox is ended");
+            m.reported = true;
+            m.status = EXIT_SANDBOX;
+        } else if (waiting[1].revents) {
+            forward_signal(&m);
+        } else if (waiting[2].revents) {
+            time_is_up(&m);
+        }
+    }
+    if (m.status != EXIT_SANDBOX && !m.expired)
+        wait_for_end(&m);
+    sandbox_kill(sandbox);
+    monitor_restore_terminals();
+    close(m.signals);
+    close(m.timer);
+    return m.status;
+}

@@ -1,0 +1,192 @@
+#include "sentry/boot/sandbox.h"
+#include "sentry/boot/config_codec.h"
+#include "sentry/boot/fail.h"
+#include "sentry/boot/kernel_process.h"
+#include "sentry/boot/memory_file.h"
+#include "sentry/boot/spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534u
+
+static int open_self(void)
+{
+    int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    return fd < 0 ? boot_fail("cannot open", "/proc/self/exe", errno, "mount /proc") : fd;
+}
+
+// The gofer program lies beside ours.
+static int open_gofer(void)
+{
+    char path[PATH_MAX + 8];
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
+    if (n < 0)
+        return boot_fail("cannot read", "/proc/self/exe", errno, "mount /proc");
+    path[n] = 0;
+    char *slash = strrchr(path, '/');
+    strcpy(slash ? slash + 1 : path, "gofer");
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    return fd < 0 ? boot_fail("cannot open", path, errno, "install the gofer program beside sentry") : fd;
+}
+
+static int gofer_config_fd(const struct sandbox_spec *spec, int connection)
+{
+    size_t size = sizeof(struct gofer_config) + spec->nr_exports * sizeof(struct gofer_export);
+    uint8_t *bytes = calloc(1, size);
+    if (!bytes)
+        return -ENOMEM;
+    struct gofer_config head = {
+        .magic = GOFER_CONFIG_MAGIC,
+        .size = sizeof(struct gofer_config),
+        .connection_fd = connection,
+        .loop = spec->config.disabled_features & FEATURE_IO_URING ? GOFER_LOOP_POLL : GOFER_LOOP_AUTO,
+        .owner = spec->gofer_owner,
+        .capabilities = spec->gofer_capabilities,
+        .waive = spec->config.disabled_features & FEATURE_LANDLOCK ? GOFER_WAIVE_LANDLOCK : 0,
+        .parent_death = 1,
+        .export_count = spec->nr_exports,
+    };
+    memcpy(bytes, &head, sizeof(head));
+    if (spec->nr_exports)
+        memcpy(bytes + sizeof(head), spec->exports, spec->nr_exports * sizeof(struct gofer_export));
+    int fd = memory_file_sealed("gofer-config", bytes, size, 0);
+    free(bytes);
+    return fd;
+}
+
+static int start_gofer(const struct sandbox_spec *spec, int connection, struct sandbox *sandbox)
+{
+    int config = gofer_config_fd(spec, connection);
+    if (config < 0)
+        return boot_fail("cannot make the memory file of the Gofer's configuration", NULL, -config, NULL);
+    int program = open_gofer();
+    if (program < 0) {
+        close(config);
+        return program;
+    }
+    char number[16];
+    snprintf(number, sizeof(number), "%d", config);
+    const char *const argv[] = {"gofer", "--files", "--config-fd", number, NULL};
+    const int keep[] = {config, connection};
+    const struct id_map map = {geteuid(), geteuid(), getegid(), getegid()};
+    bool root = geteuid() == 0;
+    const struct spawn spawn = {
+        .name = "gofer",
+        .namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | (root ? 0 : CLONE_NEWUSER),
+        .map = root ? NULL : &map,
+        .keep_capabilities = root ? 0 : 1ull << 21 /* SYS_ADMIN */ | 1ull << 8 /* SETPCAP */,
+        .program = program,
+        .argv = argv,
+        .keep = keep,
+        .nr_keep = 2,
+    };
+    pid_t pid = spawn_program(&spawn, &sandbox->gofer_pidfd);
+    close(program);
+    close(config);
+    if (pid < 0)
+        return pid;
+    sandbox->gofer_pid = pid;
+    return 0;
+}
+
+static int start_kernel(const struct sandbox_spec *spec, int gofer, int control, struct sandbox *sandbox)
+{
+    int config = memfd_create("sentry-config", MFD_CLOEXEC);
+    if (config < 0)
+        return boot_fail("cannot make the memory file of the configuration", NULL, errno, NULL);
+    const struct kernel_params params = {
+        .control = control,
+        .gofer = gofer,
+        .gofer_program = -1,
+        .log = spec->log,
+        .strace = spec->strace,
+        .stats = spec->stats,
+        .stdio = {spec->stdio[0], spec->stdio[1], spec->stdio[2]},
+        .monitor_pid = (uint32_t)getpid(),
+    };
+    int error = config_write(config, &spec->config, &params);
+    int program = error ? -1 : open_self();
+    if (error || program < 0) {
+        close(config);
+        return error ? boot_fail("cannot write the configuration", NULL, -error, NULL) : program;
+    }
+    char number[16];
+    snprintf(number, sizeof(number), "%d", config);
+    const char *const argv[] = {KERNEL_PROCESS_NAME, number, NULL};
+    const int keep[] = {config, control, gofer, spec->log, spec->strace, spec->stats};
+    bool root = geteuid() == 0;
+    const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid()};
+    const struct spawn spawn = {
+        .name = "the kernel process",
+        .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                      CLONE_NEWCGROUP,
+        .map = &map,
+        .keep_capabilities = 1ull << 21 /* SYS_ADMIN */ | 1ull << 24 /* SYS_RESOURCE */ | 1ull << 8 /* SETPCAP */,
+        .program = program,
+        .argv = argv,
+        .keep = keep,
+        .nr_keep = sizeof(keep) / sizeof(keep[0]),
+    };
+    pid_t pid = spawn_program(&spawn, &sandbox->kernel_pidfd);
+    close(program);
+    close(config);
+    if (pid < 0)
+        return pid;
+    sandbox->kernel_pid = pid;
+    return 0;
+}
+
+int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
+{
+    *sandbox = (struct sandbox){.control = -1, .kernel_pid = -1, .gofer_pid = -1, .kernel_pidfd = -1, .gofer_pidfd = -1};
+    int channel[2] = {-1, -1}, control[2] = {-1, -1};
+    int error = 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+        error = boot_fail("cannot make a socket pair", NULL, errno, NULL);
+    if (!error)
+        error = start_gofer(spec, channel[0], sandbox);
+    if (!error)
+        error = start_kernel(spec, channel[1], control[1], sandbox);
+    sandbox->control = control[0];
+    if (channel[0] >= 0)
+        close(channel[0]);
+    if (channel[1] >= 0)
+        close(channel[1]);
+    if (control[1] >= 0)
+        close(control[1]);
+    if (error)
+        sandbox_kill(sandbox);
+    return error;
+}
+
+static void kill_and_wait(pid_t *pid, int *pidfd)
+{
+    if (*pid <= 0)
+        return;
+    kill(*pid, SIGKILL);
+    while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    *pid = -1;
+    close(*pidfd);
+    *pidfd = -1;
+}
+
+void sandbox_kill(struct sandbox *sandbox)
+{
+    kill_and_wait(&sandbox->kernel_pid, &sandbox->kernel_pidfd);
+    kill_and_wait(&sandbox->gofer_pid, &sandbox->gofer_pidfd);
+    if (sandbox->control >= 0)
+        close(sandbox->control);
+    sandbox->control = -1;
+}

@@ -1,0 +1,29 @@
+#pragma once
+// The set of processes of one sandbox, and the monitor that ends with it.
+#include "abi/gofer_config.h"
+#include "sentry/boot/config.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// What the command line decided. Everything is borrowed and must live until sandbox_start() returns.
+struct sandbox_spec {
+    struct sentry_config config;
+    struct gofer_export *exports;
+    uint32_t nr_exports;
+    uint32_t gofer_capabilities; // GOFER_CAP_*
+    uint32_t gofer_owner;        // enum gofer_owner
+    int stdio[3];                // -1: closed
+    int log, strace, stats;      // -1: nowhere
+};
+
+struct sandbox {
+    int control; // SOCK_SEQPACKET to the kernel process
+    pid_t kernel_pid, gofer_pid;
+    int kernel_pidfd, gofer_pidfd;
+};
+
+// Starts the Gofer and the kernel process. 0, or -errno after a message; nothing is left running then.
+int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox);
+// Kills what is left and waits for it.
+void sandbox_kill(struct sandbox *sandbox);

@@ -1,0 +1,159 @@
+#include "sentry/boot/spawn.h"
+#include "sentry/boot/fail.h"
+#include "sentry/boot/jail.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// What the child could not do, through the pipe that a successful exec closes.
+struct spawn_failure {
+    int error;
+    char step[28];
+};
+
+static int write_file_at(int dir, const char *name, const char *text)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int error = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+    close(fd);
+    return error;
+}
+
+// Written from outside: mapping another id than one's own (nobody) is the parent's right alone.
+static int write_maps(pid_t pid, const struct id_map *map)
+{
+    char path[32], text[64];
+    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -errno;
+    int error = 0;
+    if (geteuid() != 0)
+        error = write_file_at(dir, "setgroups", "deny");
+    if (!error) {
+        snprintf(text, sizeof(text), "%u %u 1", map->inside_gid, map->outside_gid);
+        error = write_file_at(dir, "gid_map", text);
+    }
+    if (!error) {
+        snprintf(text, sizeof(text), "%u %u 1", map->inside_uid, map->outside_uid);
+        error = write_file_at(dir, "uid_map", text);
+    }
+    close(dir);
+    return error;
+}
+
+static _Noreturn void child_fail(int pipe_fd, const char *step)
+{
+    struct spawn_failure failure = {.error = errno};
+    strncpy(failure.step, step, sizeof(failure.step) - 1);
+    ssize_t unused = write(pipe_fd, &failure, sizeof(failure));
+    (void)unused;
+    _exit(EXIT_SANDBOX);
+}
+
+static _Noreturn void child_main(const struct spawn *spawn, int go_fd, int failure_fd, bool drop_groups)
+{
+    char go;
+    if (spawn->map && read(go_fd, &go, 1) != 1)
+        _exit(EXIT_SANDBOX); // the parent has reported why
+    if (spawn->map) {
+        if (drop_groups && setgroups(0, NULL) < 0)
+            child_fail(failure_fd, "setgroups");
+        if (setresgid(spawn->map->inside_gid, spawn->map->inside_gid, spawn->map->inside_gid) < 0)
+            child_fail(failure_fd, "setresgid");
+        if (setresuid(spawn->map->inside_uid, spawn->map->inside_uid, spawn->map->inside_uid) < 0)
+            child_fail(failure_fd, "setresuid");
+    }
+    if (spawn->keep_capabilities) {
+        int error = jail_keep_capabilities(spawn->keep_capabilities);
+        if (error) {
+            errno = -error;
+            child_fail(failure_fd, "keeping capabilities");
+        }
+    }
+    for (size_t i = 0; i < spawn->nr_keep; i++) {
+        if (spawn->keep[i] >= 0 && fcntl(spawn->keep[i], F_SETFD, 0) < 0)
+            child_fail(failure_fd, "passing a descriptor");
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    char *const environment[] = {NULL};
+    syscall(SYS_execveat, spawn->program, "", spawn->argv, environment, AT_EMPTY_PATH);
+    child_fail(failure_fd, "executing");
+}
+
+static const char *advice_for(int error, uint64_t namespaces)
+{
+    if ((error == EPERM || error == ENOSPC || error == EUSERS) && (namespaces & CLONE_NEWUSER))
+        return "user namespaces are switched off or used up here (see `sentry check`)";
+    if (error == EACCES)
+        return "the program must be executable for everybody, in a directory that everybody may search";
+    return NULL;
+}
+
+pid_t spawn_program(const struct spawn *spawn, int *pidfd)
+{
+    int go[2], failure[2];
+    if (pipe2(go, O_CLOEXEC) < 0)
+        return boot_fail("cannot make a pipe for", spawn->name, errno, NULL);
+    if (pipe2(failure, O_CLOEXEC) < 0) {
+        int error = errno;
+        close(go[0]);
+        close(go[1]);
+        return boot_fail("cannot make a pipe for", spawn->name, error, NULL);
+    }
+    bool drop_groups = geteuid() == 0;
+    int child_pidfd = -1;
+    // Raw clone with a pidfd: the child runs on a copy of this stack, as after fork.
+    pid_t pid = (pid_t)syscall(SYS_clone, spawn->namespaces | CLONE_PIDFD | SIGCHLD, NULL, &child_pidfd, NULL, NULL);
+    if (pid == 0)
+        child_main(spawn, (close(go[1]), go[0]), failure[1], drop_groups);
+    int error = pid < 0 ? errno : 0;
+    close(go[0]);
+    close(failure[1]);
+    const char *step = "starting";
+    if (!error && spawn->map) {
+        error = -write_maps(pid, spawn->map);
+        if (error)
+            step = "mapping ids for";
+        else if (write(go[1], "g", 1) != 1)
+            error = errno;
+    }
+    close(go[1]);
+    struct spawn_failure report = {0};
+    if (!error) {
+        ssize_t n;
+        do {
+            n = read(failure[0], &report, sizeof(report));
+        } while (n < 0 && errno == EINTR);
+        if (n == (ssize_t)sizeof(report)) {
+            report.step[sizeof(report.step) - 1] = 0;
+            error = report.error;
+            step = report.step;
+        }
+    }
+    close(failure[0]);
+    if (!error) {
+        *pidfd = child_pidfd;
+        return pid;
+    }
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        close(child_pidfd);
+    }
+    char what[64];
+    snprintf(what, sizeof(what), "%s failed for", step);
+    return boot_fail(what, spawn->name, error, advice_for(error, spawn->namespaces));
+}

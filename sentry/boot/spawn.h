@@ -1,0 +1,27 @@
+#pragma once
+// Starting one of our own programs in namespaces of its own: clone, id maps, exec by descriptor.
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// One-entry maps of a new user namespace.
+struct id_map {
+    uint32_t inside_uid, outside_uid;
+    uint32_t inside_gid, outside_gid;
+};
+
+struct spawn {
+    const char *name;             // for messages
+    uint64_t namespaces;          // CLONE_NEW*
+    const struct id_map *map;     // required with CLONE_NEWUSER; the child takes the inside ids
+    uint64_t keep_capabilities;   // survive the exec although the user is not root
+    int program;                  // descriptor of the program
+    const char *const *argv;      // NULL-terminated; the environment is empty
+    const int *keep;              // descriptors whose close-on-exec flag is cleared; others must have it; -1 is skipped
+    size_t nr_keep;
+};
+
+// Starts it. Returns its pid and a pidfd (close-on-exec) in *pidfd, or -errno after a message. An exec that fails is
+// noticed here, by a pipe that exec closes.
+pid_t spawn_program(const struct spawn *spawn, int *pidfd);
