@@ -1,2 +1,31 @@
-// Entry point of the `sentry` program: the command line, the runtime and, re-executed, the kernel.
-int main(void) { return 125; }
+// Entry point of the `sentry` program: the command line and, executed again, the kernel process.
+#include "sentry/boot/fail.h"
+#include "sentry/boot/kernel_process.h"
+#include "sentry/cli/features.h"
+#include "sentry/cli/options.h"
+#include "sentry/cli/run.h"
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    if (argc > 0 && strcmp(argv[0], KERNEL_PROCESS_NAME) == 0)
+        return kernel_process_main(argc, argv);
+    struct options options;
+    if (options_parse(argc, argv, &options))
+        return EXIT_SANDBOX;
+    if (options.help) {
+        options_usage();
+        return 0;
+    }
+    if (options.version) {
+        puts("sentry " SENTRY_VERSION);
+        return 0;
+    }
+    if (options.list_features) {
+        for (unsigned i = 0; i < feature_count; i++)
+            puts(features[i].name);
+        return 0;
+    }
+    return run_sandbox(&options);
+}

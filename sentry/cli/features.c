@@ -1,0 +1,23 @@
+#include "sentry/cli/features.h"
+#include "sentry/boot/config.h"
+#include <string.h>
+
+const struct feature features[] = {
+    {"sync-wake-up", FEATURE_SYNC_WAKE_UP, "calls cost several times as much"},
+    {"pidfd-info", FEATURE_PIDFD_INFO, "the parent of a new process is read from /proc"},
+    {"ns-pid", FEATURE_NS_PID, "process numbers are read from /proc"},
+    {"io-uring", FEATURE_IO_URING, "the Gofer polls"},
+    {"landlock", FEATURE_LANDLOCK, "a layer is lost: namespaces and the empty root alone hold a guest"},
+    {"pidfd-getfd", FEATURE_PIDFD_GETFD, "the listener comes from a child with shared descriptors"},
+    {"wait-killable", FEATURE_WAIT_KILLABLE, "programs that preempt by signals may be slow"},
+};
+const unsigned feature_count = sizeof(features) / sizeof(features[0]);
+
+uint64_t feature_by_name(const char *name)
+{
+    for (unsigned i = 0; i < feature_count; i++) {
+        if (strcmp(features[i].name, name) == 0)
+            return features[i].bit;
+    }
+    return 0;
+}

@@ -1,0 +1,59 @@
+#pragma once
+// The command line of `sentry [OPTIONS] -- PROGRAM [ARG...]`.
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum network_option { NETWORK_NONE, NETWORK_HOST };
+
+struct bind_option {
+    char *source;      // as given
+    char *destination; // absolute guest path
+    bool readonly;
+};
+
+struct tmpfs_option {
+    char *destination;
+    uint64_t size; // 0: default
+    uint32_t mode;
+    bool noexec;
+};
+
+struct options {
+    char *rootfs;      // NULL: the default root
+    bool overlay_none; // writes to --rootfs reach it
+    struct bind_option *binds;
+    size_t nr_binds;
+    struct tmpfs_option *tmpfs;
+    size_t nr_tmpfs;
+    char *cwd;
+    char **environment; // K=V of --env, in order
+    size_t nr_environment;
+    bool clear_environment;
+    bool user_given;
+    uint32_t uid, gid;
+    char *hostname;
+    enum network_option network;
+    uint64_t memory;     // bytes, 0: no limit
+    uint64_t cpus_milli; // thousandths of a CPU, 0: no limit
+    unsigned pids;       // 0: default
+    uint64_t timeout_ns; // 0: none
+    bool strace, stats;
+    char *strace_file, *stats_file, *log_file; // NULL: standard error
+    int log_level;
+    uint64_t disabled_features; // FEATURE_*
+    char **argv;                // the program and its arguments, NULL-terminated
+    bool help, version, list_features;
+};
+
+// Reads the command line (argv[0] is skipped). 0, or -EINVAL after a message. Lists are allocated and never freed.
+int options_parse(int argc, char **argv, struct options *options);
+void options_usage(void);
+
+// Parts, exposed for tests. Each returns false for malformed input.
+bool option_size(const char *text, uint64_t *bytes);              // 4096, 64k, 1.5g, 2GiB
+bool option_duration(const char *text, uint64_t *ns);             // 5, 1.5s, 200ms, 2m, 1h
+bool option_cpus(const char *text, uint64_t *milli);              // 0.5, 2
+bool option_user(const char *text, uint32_t *uid, uint32_t *gid); // UID[:GID]
+bool option_bind(char *text, struct bind_option *bind);           // SRC:DST[:ro|rw]; text is cut up
+bool option_tmpfs(char *text, struct tmpfs_option *tmpfs);        // DST[:size=,mode=,noexec]; text is cut up

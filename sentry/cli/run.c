@@ -1,0 +1,182 @@
+#include "sentry/cli/run.h"
+#include "sentry/boot/fail.h"
+#include "sentry/boot/monitor.h"
+#include "sentry/boot/sandbox.h"
+#include "sentry/cli/root.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_TASKS 4096
+
+// Closed streams stay closed for the program; here /dev/null holds their numbers.
+static int check_streams(struct sandbox_spec *spec)
+{
+    static const char *const names[3] = {"standard input", "standard output", "standard error"};
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat st;
+        spec->stdio[fd] = fd;
+        if (fstat(fd, &st) < 0) {
+            spec->stdio[fd] = -1;
+            if (open("/dev/null", O_RDWR) != fd)
+                return boot_fail("cannot open", "/dev/null", errno, NULL);
+        } else if (S_ISDIR(st.st_mode)) {
+            return boot_fail("a directory cannot be", names[fd], EISDIR, "redirect it from a file");
+        }
+        spec->config.stdio_tty[fd] = spec->stdio[fd] >= 0 && isatty(fd);
+    }
+    return 0;
+}
+
+// Opens where a log goes: a file, or a copy of standard error.
+static int open_output(const char *option, const char *file, bool append, int standard_error, int *fd)
+{
+    if (file)
+        *fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? O_APPEND : O_TRUNC), 0666);
+    else
+        *fd = standard_error < 0 ? -1 : fcntl(standard_error, F_DUPFD_CLOEXEC, 3);
+    return *fd < 0 && file ? boot_fail(option, file, errno, NULL) : 0;
+}
+
+static int open_outputs(const struct options *options, struct sandbox_spec *spec)
+{
+    spec->log = spec->strace = spec->stats = -1;
+    int error = open_output("--log: cannot open", options->log_file, true, spec->stdio[2], &spec->log);
+    if (!error && options->strace)
+        error = open_output("--strace: cannot open", options->strace_file, false, spec->stdio[2], &spec->strace);
+    if (!error && options->stats)
+        error = open_output("--stats: cannot open", options->stats_file, false, spec->stdio[2], &spec->stats);
+    return error;
+}
+
+// The environment of the caller, changed by --clear-env and --env.
+static char **plan_environment(const struct options *options)
+{
+    size_t inherited = 0;
+    while (!options->clear_environment && environ[inherited])
+        inherited++;
+    char **list = calloc(inherited + options->nr_environment + 1, sizeof(*list));
+    if (!list)
+        return NULL;
+    size_t used = 0;
+    for (; used < inherited; used++)
+        list[used] = environ[used];
+    for (size_t i = 0; i < options->nr_environment; i++) {
+        char *entry = options->environment[i];
+        size_t name = strcspn(entry, "=");
+        size_t at = 0;
+        while (at < used && (strncmp(list[at], entry, name) != 0 || list[at][name] != '='))
+            at++;
+        if (entry[name]) {
+            list[at] = entry;
+            used += at == used;
+        } else if (at < used) {
+            memmove(&list[at], &list[at + 1], (used - at) * sizeof(*list));
+            used--;
+        }
+    }
+    list[used] = NULL;
+    return list;
+}
+
+static int plan_user(const struct options *options, struct sentry_config *config)
+{
+    if (options->user_given) {
+        config->uid = options->uid;
+        config->gid = options->gid;
+        return 0;
+    }
+    config->uid = getuid();
+    config->gid = getgid();
+    int n = getgroups(0, NULL);
+    gid_t *groups = n > 0 ? calloc((size_t)n, sizeof(*groups)) : NULL;
+    if (n > 0 && !groups)
+        return boot_fail("cannot read the caller's groups", NULL, ENOMEM, NULL);
+    n = n > 0 ? getgroups(n, groups) : n;
+    if (n < 0)
+        return boot_fail("cannot read the caller's groups", NULL, errno, NULL);
+    config->groups = groups;
+    config->nr_groups = (size_t)n;
+    return 0;
+}
+
+static int refuse_unavailable(const struct options *options)
+{
+    if (options->network == NETWORK_HOST)
+        return boot_fail("--network=host", NULL, EOPNOTSUPP, "only --network=none is available");
+    if (options->memory || options->cpus_milli)
+        return boot_fail(options->memory ? "--memory" : "--cpus", NULL, EOPNOTSUPP,
+                         "limit the whole command instead, for instance with systemd-run --scope -p MemoryMax=...");
+    return 0;
+}
+
+static int plan(const struct options *options, struct sandbox_spec *spec)
+{
+    struct sentry_config *config = &spec->config;
+    struct root_plan root;
+    int error = refuse_unavailable(options);
+    if (!error)
+        error = check_streams(spec);
+    if (!error)
+        error = open_outputs(options, spec);
+    if (!error)
+        error = plan_user(options, config);
+    if (!error)
+        error = root_plan(options, &root);
+    if (error)
+        return error;
+    static char hostname[65];
+    if (gethostname(hostname, sizeof(hostname) - 1) < 0 || !hostname[0])
+        strcpy(hostname, "sentry");
+    static char no_domain[] = "(none)";
+    config->argv = options->argv;
+    config->envp = plan_environment(options);
+    if (!config->envp)
+        return boot_fail("cannot copy the environment", NULL, ENOMEM, NULL);
+    config->cwd = root.cwd;
+    config->hostname = options->hostname ? options->hostname : hostname;
+    config->domainname = no_domain;
+    config->mounts = root.mounts;
+    config->nr_mounts = root.nr_mounts;
+    config->links = root.links;
+    config->nr_links = root.nr_links;
+    config->memory_limit = options->memory;
+    config->cpus = (unsigned)((options->cpus_milli + 999) / 1000);
+    config->max_tasks = options->pids ? options->pids : DEFAULT_TASKS;
+    config->network_host = options->network == NETWORK_HOST;
+    config->strace = options->strace;
+    config->stats = options->stats;
+    config->log_level = options->log_level;
+    config->disabled_features = options->disabled_features;
+    spec->exports = root.exports;
+    spec->nr_exports = root.nr_exports;
+    spec->gofer_owner = GOFER_OWNER_SELF;
+    return 0;
+}
+
+int run_sandbox(const struct options *options)
+{
+    // Nothing that the caller left open reaches any process of the sandbox.
+    if (close_range(3, ~0u, 0) < 0) {
+        (void)boot_fail("cannot close inherited descriptors", NULL, errno, NULL);
+        return EXIT_SANDBOX;
+    }
+    struct sandbox_spec spec = {0};
+    struct sandbox sandbox;
+    if (plan(options, &spec) || monitor_prepare() || sandbox_start(&spec, &sandbox))
+        return EXIT_SANDBOX;
+    const int outputs[] = {spec.log, spec.strace, spec.stats};
+    for (size_t i = 0; i < 3; i++)
+        if (outputs[i] >= 0)
+            close(outputs[i]);
+    if (monitor_drop_privileges()) {
+        sandbox_kill(&sandbox);
+        return EXIT_SANDBOX;
+    }
+    const struct monitor_options monitor = {.timeout_ns = options->timeout_ns};
+    return monitor_run(&sandbox, &monitor);
+}
