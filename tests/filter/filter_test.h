@@ -26,10 +26,13 @@ struct filter_case {
     uint64_t args[6];
     uint32_t expected;
 };
-#define CASE(arch, nr, ip, expected, ...) {__LINE__, arch, nr, ip, {__VA_ARGS__}, expected}
+#define CASE(arch, nr, ip, expected, ...)               \
+    {                                                   \
+        __LINE__, arch, nr, ip, {__VA_ARGS__}, expected \
+    }
 
-static inline struct verdict filter_run(const struct seccomp_program *program, uint32_t arch, uint32_t nr, uint64_t ip,
-                                        const uint64_t args[6])
+static inline struct verdict filter_run(const struct seccomp_program *program, uint32_t arch, uint32_t nr,
+                                        uint64_t ip, const uint64_t args[6])
 {
     struct seccomp_data data = {.nr = (int)nr, .arch = arch, .instruction_pointer = ip};
     for (int i = 0; i < 6; i++)
@@ -37,13 +40,14 @@ static inline struct verdict filter_run(const struct seccomp_program *program, u
     return simulator_run(program->code, program->length, &data);
 }
 
-static inline void filter_check(const struct seccomp_program *program, const struct filter_case *cases, size_t count)
+static inline void filter_check(const struct seccomp_program *program, const struct filter_case *cases,
+                                size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct filter_case *c = &cases[i];
         uint32_t action = filter_run(program, c->arch, c->nr, c->ip, c->args).action;
-        cr_expect_eq(action, c->expected, "%s, case of line %d, call %u: verdict %#x, expected %#x", program->name,
-                     c->line, c->nr, action, c->expected);
+        cr_expect_eq(action, c->expected, "%s, case of line %d, call %u: verdict %#x, expected %#x",
+                     program->name, c->line, c->nr, action, c->expected);
     }
 }
 #define CHECK_CASES(program, cases) filter_check(&(program), cases, sizeof(cases) / sizeof((cases)[0]))

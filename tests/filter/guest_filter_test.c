@@ -1,5 +1,5 @@
-// The guests' programs: what runs natively, what the filter itself refuses, and that nothing else is anything but
-// notified.
+// The guests' programs: what runs natively, what the filter itself refuses, and that nothing else is anything
+// but notified.
 #include "filter_test.h"
 #include "sentry/trap/call.h"
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static const struct filter_case common[] = {
     CASE(X86_64, 0x40000000 | SYS_munmap, GUEST_IP, FAIL(ENOSYS), 0x1000, 0x1000),
     CASE(X86_64, 0x40000000 | SYS_munmap, STUB_IP, FAIL(ENOSYS), 0x1000, 0x1000),
     CASE(X86_64, 0x40000000 | SYS_rt_sigreturn, STUB_IP, FAIL(ENOSYS), 0),
-    CASE(X86_64, 0x40000000 | 512, STUB_IP, FAIL(ENOSYS), 0), // x32 rt_sigaction
+    CASE(X86_64, 0x40000000 | 512, STUB_IP, FAIL(ENOSYS), 0),  // x32 rt_sigaction
     CASE(X86_64, 0x40000000 | 520, GUEST_IP, FAIL(ENOSYS), 0), // x32 execve
     CASE(X86_64, 0x40000000, GUEST_IP, FAIL(ENOSYS), 0),
     CASE(X86_64, 0xffffffff, GUEST_IP, FAIL(ENOSYS), 0),
@@ -54,7 +54,8 @@ static const struct filter_case common[] = {
     CASE(X86_64, SYS_sigaltstack, STUB_IP, ALLOW, 0x1000),
     CASE(X86_64, SYS_sigaltstack, GUEST_IP, NOTIFY, 0x1000),
     CASE(X86_64, SYS_mmap, STUB_IP, ALLOW, 0, 4096, PROT_READ, MAP_PRIVATE, STUB_DONATION_FD, 0),
-    CASE(X86_64, SYS_mmap, STUB_IP, ALLOW, 0, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, STUB_DONATION_FD, 4096),
+    CASE(X86_64, SYS_mmap, STUB_IP, ALLOW, 0, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, STUB_DONATION_FD,
+         4096),
     CASE(X86_64, SYS_mmap, STUB_IP, ALLOW, 0, 4096, PROT_READ, MAP_FIXED_ANON, (uint32_t)-1, 0),
     CASE(X86_64, SYS_mmap, STUB_IP, ALLOW, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_LOCKED, (uint32_t)-1, 0),
     CASE(X86_64, SYS_mmap, STUB_IP, NOTIFY, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_HUGETLB, 0, 0),
@@ -98,7 +99,8 @@ static const struct filter_case common[] = {
     CASE(X86_64, SYS_gettimeofday, GUEST_IP, NOTIFY, 0),
     CASE(X86_64, SYS_getcpu, GUEST_IP, NOTIFY, 0),
     CASE(X86_64, SYS_openat, 0xffffffffff600409, NOTIFY, 0),
-    // Socket families. The host looks at the lower half only, so what stands in the upper one changes nothing.
+    // Socket families. The host looks at the lower half only, so what stands in the upper one changes
+    // nothing.
     CASE(X86_64, SYS_socket, GUEST_IP, NOTIFY, AF_UNIX, SOCK_STREAM),
     CASE(X86_64, SYS_socket, GUEST_IP, NOTIFY, AF_INET, SOCK_STREAM),
     CASE(X86_64, SYS_socket, GUEST_IP, NOTIFY, AF_INET6, SOCK_DGRAM),
@@ -139,7 +141,8 @@ static const struct filter_case native[] = {
     CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, (uint64_t)MAP_ANONYMOUS << 32, 3, 0),
     CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_HUGETLB, 3, 0),
     CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_LOCKED, 3, 0),
-    CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_SHARED_VALIDATE | MAP_ANONYMOUS | MAP_SYNC, 3, 0),
+    CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ,
+         MAP_SHARED_VALIDATE | MAP_ANONYMOUS | MAP_SYNC, 3, 0),
     CASE(X86_64, SYS_madvise, GUEST_IP, ALLOW, 0x1000, 4096, MADV_DONTNEED),
     CASE(X86_64, SYS_madvise, GUEST_IP, ALLOW, 0x1000, 4096, MADV_DODUMP | HIGH),
     CASE(X86_64, SYS_madvise, GUEST_IP, NOTIFY, 0x1000, 4096, MADV_WILLNEED),
@@ -152,7 +155,8 @@ static const struct filter_case native[] = {
     CASE(X86_64, SYS_madvise, GUEST_IP, NOTIFY, 0x1000, 4096, MADV_REMOVE | HIGH),
     CASE(X86_64, SYS_madvise, GUEST_IP, NOTIFY, 0x1000, 4096, 0xffffffff),
     CASE(X86_64, SYS_futex, GUEST_IP, ALLOW, 0x1000, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1),
-    CASE(X86_64, SYS_futex, GUEST_IP, ALLOW, 0x1000, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME),
+    CASE(X86_64, SYS_futex, GUEST_IP, ALLOW, 0x1000,
+         FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME),
     CASE(X86_64, SYS_futex, GUEST_IP, ALLOW, 0x1000, FUTEX_CMP_REQUEUE_PI),
     CASE(X86_64, SYS_futex, GUEST_IP, ALLOW, 0x1000, FUTEX_LOCK_PI2),
     CASE(X86_64, SYS_futex, GUEST_IP, NOTIFY, 0x1000, FUTEX_FD),
@@ -167,7 +171,7 @@ static const struct filter_case native[] = {
     CASE(X86_64, SYS_arch_prctl, GUEST_IP, ALLOW, ARCH_SET_FS, 0x1000),
     CASE(X86_64, SYS_arch_prctl, GUEST_IP, ALLOW, ARCH_GET_GS, 0x1000),
     CASE(X86_64, SYS_arch_prctl, GUEST_IP, NOTIFY, 0x5001, 0x1000), // ARCH_SHSTK_ENABLE
-    CASE(X86_64, SYS_arch_prctl, GUEST_IP, NOTIFY, 0x1012, 0), // ARCH_SET_CPUID
+    CASE(X86_64, SYS_arch_prctl, GUEST_IP, NOTIFY, 0x1012, 0),      // ARCH_SET_CPUID
     CASE(X86_64, SYS_set_robust_list, GUEST_IP, ALLOW, 0x1000, 24),
     CASE(X86_64, SYS_get_robust_list, GUEST_IP, NOTIFY, 1, 0x1000, 0x1008),
     CASE(X86_64, SYS_remap_file_pages, GUEST_IP, NOTIFY, 0),
@@ -178,16 +182,16 @@ static const struct filter_case native[] = {
 
 // Native whatever the arguments; the host kernel must be able to keep them in its bitmap.
 static const unsigned always_native[] = {
-    SYS_mprotect, SYS_munmap, SYS_brk, SYS_sched_yield, SYS_mremap, SYS_msync, SYS_set_tid_address, SYS_set_robust_list,
-    SYS_rseq,
+    SYS_mprotect,        SYS_munmap,          SYS_brk,  SYS_sched_yield, SYS_mremap, SYS_msync,
+    SYS_set_tid_address, SYS_set_robust_list, SYS_rseq,
 };
 static const unsigned checked_native[] = {SYS_mmap, SYS_madvise, SYS_futex, SYS_membarrier, SYS_arch_prctl};
 // What may be anything but notified for a call from the guest's own code.
 static const unsigned refused[] = {
-    SYS_socket, SYS_socketpair, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_bpf, SYS_io_uring_setup,
-    SYS_io_uring_enter, SYS_io_uring_register, SYS_perf_event_open, SYS_userfaultfd, SYS_open_by_handle_at,
-    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_create_module, SYS_query_module, SYS_get_kernel_syms,
-    SYS_kexec_load, SYS_kexec_file_load,
+    SYS_socket,        SYS_socketpair,        SYS_keyctl,          SYS_add_key,           SYS_request_key,
+    SYS_bpf,           SYS_io_uring_setup,    SYS_io_uring_enter,  SYS_io_uring_register, SYS_perf_event_open,
+    SYS_userfaultfd,   SYS_open_by_handle_at, SYS_init_module,     SYS_finit_module,      SYS_delete_module,
+    SYS_create_module, SYS_query_module,      SYS_get_kernel_syms, SYS_kexec_load,        SYS_kexec_file_load,
 };
 
 #define CONTAINS(list, nr) contains(list, sizeof(list) / sizeof((list)[0]), nr)
@@ -211,12 +215,13 @@ Test(guest_filter, traced_verdicts)
     CHECK_CASES(filter_guest_trace, common);
     for (size_t i = 0; i < sizeof(native) / sizeof(native[0]); i++) {
         const struct filter_case *c = &native[i];
-        cr_expect_eq(filter_run(&filter_guest_trace, c->arch, c->nr, c->ip, c->args).action, NOTIFY, "line %d",
-                     c->line);
+        cr_expect_eq(filter_run(&filter_guest_trace, c->arch, c->nr, c->ip, c->args).action, NOTIFY,
+                     "line %d", c->line);
     }
 }
 
-// Every number: what is in none of the lists above is notified, from the guest's code with whatever arguments.
+// Every number: what is in none of the lists above is notified, from the guest's code with whatever
+// arguments.
 Test(guest_filter, nothing_else_runs_natively)
 {
     static const uint64_t values[] = {0, 1, 2, 0xffffffff, UINT64_MAX, 0x7fffffffffffffff, 16, 0x22};
@@ -277,8 +282,8 @@ Test(guest_filter, agrees_with_the_register_checks_in_c)
         uint32_t action = filter_run(&filter_guest, X86_64, nr, GUEST_IP, args).action;
         bool native_row = syscall_table[nr].native(args);
         allowed += native_row;
-        cr_assert_eq(action, native_row ? ALLOW : NOTIFY, "call %u (%#lx, %#lx, %#lx, %#lx)", nr, args[0], args[1],
-                     args[2], args[3]);
+        cr_assert_eq(action, native_row ? ALLOW : NOTIFY, "call %u (%#lx, %#lx, %#lx, %#lx)", nr, args[0],
+                     args[1], args[2], args[3]);
     }
     cr_assert(allowed > 1000 && allowed < 199000);
 }
@@ -290,7 +295,8 @@ Test(guest_filter, second_filter_turns_native_rows_into_traps)
         uint32_t first = filter_run(&filter_guest, X86_64, nr, GUEST_IP, NULL).action;
         uint32_t second = filter_run(&filter_guest_second, X86_64, nr, GUEST_IP, NULL).action;
         cr_expect_eq(second, first == ALLOW ? TRAP : ALLOW, "call %u", nr);
-        cr_expect_eq(filter_run(&filter_guest_second, X86_64, nr, STUB_IP, NULL).action, ALLOW, "call %u", nr);
+        cr_expect_eq(filter_run(&filter_guest_second, X86_64, nr, STUB_IP, NULL).action, ALLOW, "call %u",
+                     nr);
     }
     static const struct filter_case cases[] = {
         CASE(X86_64, SYS_munmap, STUB_IP + HIGH, TRAP, 0),

@@ -5,15 +5,27 @@
 #include <unistd.h>
 
 static const struct seccomp_program *const every_program[] = {
-    &filter_guest,           &filter_guest_trace,       &filter_guest_second,          &filter_sentry,
-    &filter_sentry_trap,     &filter_sentry_net,        &filter_sentry_net_trap,       &filter_sentry_sanitizer,
-    &filter_gofer_files,     &filter_gofer_files_trap,  &filter_gofer_files_sanitizer, &filter_gofer_proc,
-    &filter_gofer_proc_trap, &filter_gofer_net,         &filter_gofer_net_trap,        &filter_gofer_net_sanitizer,
+    &filter_guest,
+    &filter_guest_trace,
+    &filter_guest_second,
+    &filter_sentry,
+    &filter_sentry_trap,
+    &filter_sentry_net,
+    &filter_sentry_net_trap,
+    &filter_sentry_sanitizer,
+    &filter_gofer_files,
+    &filter_gofer_files_trap,
+    &filter_gofer_files_sanitizer,
+    &filter_gofer_proc,
+    &filter_gofer_proc_trap,
+    &filter_gofer_net,
+    &filter_gofer_net_trap,
+    &filter_gofer_net_sanitizer,
     &filter_gofer_proc_sanitizer,
 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define THREAD_FLAGS                                                                                         \
-    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |         \
+#define THREAD_FLAGS                                                                                   \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 static const struct filter_case sentry_cases[] = {
@@ -40,14 +52,14 @@ static const struct filter_case sentry_cases[] = {
     CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, 0xc040ff0b, 0x1000), // PIDFD_GET_INFO with 64 bytes
     CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, 0xc058ff0b, 0x1000), // with 88 bytes
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0xc040ff0a, 0x1000),
-    CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0xff01, 0),           // PIDFD_GET_CGROUP_NAMESPACE
+    CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0xff01, 0), // PIDFD_GET_CGROUP_NAMESPACE
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, TIOCSTI, 0x1000),
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, TIOCSTI | HIGH, 0x1000),
-    CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0x541c, 0x1000),      // TIOCLINUX
+    CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0x541c, 0x1000), // TIOCLINUX
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, TIOCSCTTY, 0),
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, TIOCSPGRP, 0),
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, TIOCSETD, 0),
-    CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0x40049409, 0),       // FICLONE
+    CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0x40049409, 0), // FICLONE
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0, 0),
     CASE(X86_64, SYS_fcntl, GUEST_IP, ALLOW, 3, F_SETFL, O_NONBLOCK),
     CASE(X86_64, SYS_fcntl, GUEST_IP, KILL, 3, F_SETOWN, 1),
@@ -78,14 +90,66 @@ static const struct filter_case sentry_cases[] = {
 
 // Invariant 4, and what a taken-over Sentry or Gofer would want first: in none of their release filters.
 static const unsigned never[] = {
-    SYS_open, SYS_openat, SYS_creat, SYS_stat, SYS_access, SYS_chdir, SYS_fchdir, SYS_chroot, SYS_pivot_root, SYS_mount,
-    SYS_umount2, SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsmount, SYS_execve, SYS_execveat, SYS_fork, SYS_vfork,
-    SYS_ptrace, SYS_unshare, SYS_setns, SYS_seccomp, SYS_bpf, SYS_io_uring_setup, SYS_io_uring_register, SYS_kill,
-    SYS_tkill, SYS_rt_sigaction, SYS_rt_sigqueueinfo, SYS_setuid, SYS_setresuid, SYS_capset, SYS_kexec_load,
-    SYS_init_module, SYS_keyctl, SYS_add_key, SYS_perf_event_open, SYS_userfaultfd, SYS_pidfd_getfd, SYS_setrlimit,
-    SYS_prlimit64, SYS_personality, SYS_arch_prctl, SYS_shmget, SYS_shmat, SYS_process_madvise, SYS_name_to_handle_at,
-    SYS_open_by_handle_at, SYS_vmsplice, SYS_mknod, SYS_chmod, SYS_chown, SYS_swapon, SYS_reboot, SYS_modify_ldt,
-    SYS_iopl, SYS_ioperm, SYS_remap_file_pages, SYS_landlock_create_ruleset,
+    SYS_open,
+    SYS_openat,
+    SYS_creat,
+    SYS_stat,
+    SYS_access,
+    SYS_chdir,
+    SYS_fchdir,
+    SYS_chroot,
+    SYS_pivot_root,
+    SYS_mount,
+    SYS_umount2,
+    SYS_move_mount,
+    SYS_open_tree,
+    SYS_fsopen,
+    SYS_fsmount,
+    SYS_execve,
+    SYS_execveat,
+    SYS_fork,
+    SYS_vfork,
+    SYS_ptrace,
+    SYS_unshare,
+    SYS_setns,
+    SYS_seccomp,
+    SYS_bpf,
+    SYS_io_uring_setup,
+    SYS_io_uring_register,
+    SYS_kill,
+    SYS_tkill,
+    SYS_rt_sigaction,
+    SYS_rt_sigqueueinfo,
+    SYS_setuid,
+    SYS_setresuid,
+    SYS_capset,
+    SYS_kexec_load,
+    SYS_init_module,
+    SYS_keyctl,
+    SYS_add_key,
+    SYS_perf_event_open,
+    SYS_userfaultfd,
+    SYS_pidfd_getfd,
+    SYS_setrlimit,
+    SYS_prlimit64,
+    SYS_personality,
+    SYS_arch_prctl,
+    SYS_shmget,
+    SYS_shmat,
+    SYS_process_madvise,
+    SYS_name_to_handle_at,
+    SYS_open_by_handle_at,
+    SYS_vmsplice,
+    SYS_mknod,
+    SYS_chmod,
+    SYS_chown,
+    SYS_swapon,
+    SYS_reboot,
+    SYS_modify_ldt,
+    SYS_iopl,
+    SYS_ioperm,
+    SYS_remap_file_pages,
+    SYS_landlock_create_ruleset,
 };
 
 Test(filters, every_program_is_valid)
@@ -119,7 +183,8 @@ Test(filters, the_host_loads_every_program)
         }
         int status;
         cr_assert_eq(waitpid(child, &status, 0), child);
-        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "%s: status %#x", every_program[i]->name, status);
+        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "%s: status %#x",
+                  every_program[i]->name, status);
     }
 }
 
@@ -135,10 +200,8 @@ Test(filters, trap_variants_agree)
     static const struct {
         const struct seccomp_program *kill, *trap;
     } pairs[] = {
-        {&filter_sentry, &filter_sentry_trap},
-        {&filter_sentry_net, &filter_sentry_net_trap},
-        {&filter_gofer_files, &filter_gofer_files_trap},
-        {&filter_gofer_proc, &filter_gofer_proc_trap},
+        {&filter_sentry, &filter_sentry_trap},           {&filter_sentry_net, &filter_sentry_net_trap},
+        {&filter_gofer_files, &filter_gofer_files_trap}, {&filter_gofer_proc, &filter_gofer_proc_trap},
         {&filter_gofer_net, &filter_gofer_net_trap},
     };
     for (size_t i = 0; i < COUNT(pairs); i++) {
@@ -152,15 +215,15 @@ Test(filters, trap_variants_agree)
 
 Test(filters, calls_that_none_of_ours_may_make)
 {
-    static const struct seccomp_program *const release[] = {&filter_sentry, &filter_sentry_net, &filter_gofer_files,
-                                                            &filter_gofer_proc, &filter_gofer_net};
+    static const struct seccomp_program *const release[] = {
+        &filter_sentry, &filter_sentry_net, &filter_gofer_files, &filter_gofer_proc, &filter_gofer_net};
     static const uint64_t values[] = {0, 1, 2, 0x7fffffff, UINT64_MAX, AF_UNIX, AF_INET, SIGKILL};
     for (size_t p = 0; p < COUNT(release); p++) {
         for (size_t i = 0; i < COUNT(never); i++) {
             for (size_t v = 0; v < COUNT(values); v++) {
                 uint64_t args[6] = {values[v], values[v], values[v], values[v], values[v], values[v]};
-                cr_expect_eq(filter_run(release[p], X86_64, never[i], GUEST_IP, args).action, KILL, "%s, call %u",
-                             release[p]->name, never[i]);
+                cr_expect_eq(filter_run(release[p], X86_64, never[i], GUEST_IP, args).action, KILL,
+                             "%s, call %u", release[p]->name, never[i]);
             }
         }
     }
@@ -185,8 +248,8 @@ Test(filters, size_of_the_sentrys_lists)
     unsigned count = permitted(&filter_sentry, base);
     cr_expect(count > 40 && count <= 60, "%u calls", count);
     cr_expect_leq(permitted(&filter_sentry_net, net), 70);
-    static const unsigned sockets[] = {SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_openat2,
-                                       SYS_newfstatat, SYS_statx, SYS_readlinkat};
+    static const unsigned sockets[] = {SYS_socket,  SYS_socketpair, SYS_connect, SYS_bind,      SYS_listen,
+                                       SYS_openat2, SYS_newfstatat, SYS_statx,   SYS_readlinkat};
     for (size_t i = 0; i < COUNT(sockets); i++) {
         cr_expect_not(base[sockets[i]], "call %u", sockets[i]);
         cr_expect_not(net[sockets[i]], "call %u", sockets[i]);

@@ -14,4 +14,5 @@ struct verdict {
 // Checks what seccomp_check_filter() and bpf_check_classic() check. Returns NULL, or what is wrong.
 const char *simulator_check(const struct sock_filter *code, unsigned length);
 // Runs a checked program.
-struct verdict simulator_run(const struct sock_filter *code, unsigned length, const struct seccomp_data *data);
+struct verdict simulator_run(const struct sock_filter *code, unsigned length,
+                             const struct seccomp_data *data);
