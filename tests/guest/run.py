@@ -68,14 +68,19 @@ def run_one(name):
     return True
 
 
+def variants(source):
+    first = source.read_text().splitlines()[0]
+    prefix = "// variants:"
+    return first[len(prefix):].split() if first.startswith(prefix) else ["dynamic", "static"]
+
+
 def selected():
     names = []
-    for path in sorted(PROGRAMS.iterdir()):
-        stem, _, _variant = path.name.partition(".")
-        if not (SOURCES / (stem + ".c")).exists():
-            continue
-        if not options.names or path.name in options.names or stem in options.names:
-            names.append(path.name)
+    for source in sorted(SOURCES.glob("*.c")):
+        for variant in variants(source):
+            name = "%s.%s" % (source.stem, variant)
+            if not options.names or name in options.names or source.stem in options.names:
+                names.append(name)
     return names
 
 
