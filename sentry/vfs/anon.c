@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct mount *anon_mount;
@@ -75,6 +76,13 @@ struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, u
     i->attr.uid = current ? current->cred->fsuid : 0;
     i->attr.gid = current ? current->cred->fsgid : 0;
     i->attr.atime = i->attr.mtime = i->attr.ctime = vfs_now();
+    // "pipe:" and "socket:" show their number, as the file systems of that name do.
+    char numbered[48];
+    size_t len = strlen(name);
+    if (len && name[len - 1] == ':') {
+        snprintf(numbered, sizeof(numbered), "%s[%llu]", name, (unsigned long long)i->attr.ino);
+        name = numbered;
+    }
     struct file *f = nameless(anon_mount, i, name);
     if (!f)
         return NULL;

@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
+#include "sentry/fs/epoll/epoll.h"
 #include "sentry/signal/signal.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
@@ -34,6 +35,8 @@ void file_put(struct file *f)
 {
     if (!f || --f->refs > 0)
         return;
+    if (f->epoll_items)
+        epoll_file_closed(f);
     if (f->inode)
         locks_release_file(f);
     if (f->ops && f->ops->release)

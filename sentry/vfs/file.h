@@ -30,7 +30,8 @@ struct file_ops {
     // or what block_on() returned. Nonblocking if file->flags & LX_O_NONBLOCK.
     int64_t (*read)(struct file *f, struct iov_iter *it, int64_t *pos);
     // A stream that blocks with bytes already moved counts them in current->call.state.words[0] and skips them on the next
-    // run: so a handler that calls read or write leaves words[0] to the operation and passes the whole iterator again.
+    // run; words[1] may hold its deadline. So a handler that calls read or write leaves these two words to the operation
+    // and passes the whole iterator again.
     int64_t (*write)(struct file *f, struct iov_iter *it, int64_t *pos);
     // Events that hold now; calls poll_wait() for each queue. NULL: always readable and writable.
     uint32_t (*poll)(struct file *f, struct poll_table *pt);
@@ -78,7 +79,7 @@ struct file *file_get(struct file *f);
 void file_put(struct file *f); // the last one calls ops->release and drops the path
 
 // A file with no name in any directory (pipe, socket, eventfd). `name` is what readlink of /proc/self/fd/N shows, such as
-// "anon_inode:[eventfd]". ino 0: a fresh one. NULL when out of memory.
+// "anon_inode:[eventfd]"; one that ends in ':' gets the inode's number ("pipe:[12]"). NULL when out of memory.
 struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, uint32_t flags, const char *name,
                        uint32_t inode_mode);
 
