@@ -55,6 +55,10 @@ static int gofer_config_fd(const struct sandbox_spec *spec, int connection)
         .waive = spec->config.disabled_features & FEATURE_LANDLOCK ? GOFER_WAIVE_LANDLOCK : 0,
         .parent_death = 1,
         .export_count = spec->nr_exports,
+        .run_uid = UINT32_MAX,
+        .run_gid = UINT32_MAX,
+        .self_uid = geteuid(),
+        .self_gid = getegid(),
     };
     memcpy(bytes, &head, sizeof(head));
     if (spec->nr_exports)

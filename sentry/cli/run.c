@@ -154,7 +154,7 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     config->disabled_features = options->disabled_features;
     spec->exports = root.exports;
     spec->nr_exports = root.nr_exports;
-    spec->gofer_owner = GOFER_OWNER_SELF;
+    spec->gofer_owner = geteuid() == 0 ? GOFER_OWNER_SELF : GOFER_OWNER_SINGLE;
     return 0;
 }
 
