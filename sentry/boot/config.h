@@ -4,43 +4,53 @@
 #include <stdint.h>
 #include <stddef.h>
 
-enum mount_kind { MOUNT_GOFER, MOUNT_TMPFS, MOUNT_PROC, MOUNT_SYSFS, MOUNT_DEV, MOUNT_DEVPTS, MOUNT_MQUEUE, MOUNT_CGROUP };
+enum mount_kind {
+    MOUNT_GOFER,
+    MOUNT_TMPFS,
+    MOUNT_PROC,
+    MOUNT_SYSFS,
+    MOUNT_DEV,
+    MOUNT_DEVPTS,
+    MOUNT_MQUEUE,
+    MOUNT_CGROUP
+};
 struct mount_config {
     enum mount_kind kind;
-    char *destination;    // absolute guest path
-    char *export_name;    // MOUNT_GOFER: attach name at the Gofer
+    char *destination; // absolute guest path
+    char *export_name; // MOUNT_GOFER: attach name at the Gofer
     bool readonly, nosuid, nodev, noexec;
-    bool overlay;         // writes stay in memory
-    bool shared;          // others change it too: revalidate
-    uint64_t size;        // tmpfs: bytes, 0 = default
-    uint32_t mode;        // tmpfs: mode of its root
+    bool overlay;  // writes stay in memory
+    bool shared;   // others change it too: revalidate
+    uint64_t size; // tmpfs: bytes, 0 = default
+    uint32_t mode; // tmpfs: mode of its root
 };
 
-// A symbolic link of the root that we compose ourselves (/bin -> usr/bin). Made in the root mount before anything else.
+// A symbolic link of the root that we compose ourselves (/bin -> usr/bin). Made in the root mount before
+// anything else.
 struct link_config {
     char *path;   // absolute guest path
     char *target; // what readlink gives
 };
 
 struct sentry_config {
-    char **argv, **envp;          // NULL-terminated
+    char **argv, **envp; // NULL-terminated
     char *cwd;
     char *hostname, *domainname;
     uint32_t uid, gid;
     uint32_t *groups;
     size_t nr_groups;
-    struct mount_config *mounts;  // parents before children; [0] is "/"
+    struct mount_config *mounts; // parents before children; [0] is "/"
     size_t nr_mounts;
-    struct link_config *links;    // only where [0] is a tmpfs
+    struct link_config *links; // only where [0] is a tmpfs
     size_t nr_links;
-    uint64_t memory_limit;        // bytes, 0 = none (informational: sysinfo, tmpfs sizes)
-    unsigned cpus;                // 0 = host's
+    uint64_t memory_limit; // bytes, 0 = none (informational: sysinfo, tmpfs sizes)
+    unsigned cpus;         // 0 = host's
     unsigned max_tasks;
     bool network_host;
     bool strace;
     bool stats;
     int log_level;
-    uint64_t disabled_features;   // FEATURE_* bits
+    uint64_t disabled_features; // FEATURE_* bits
     bool stdio_tty[3];
 };
 
@@ -55,17 +65,19 @@ struct sentry_config {
 
 // Descriptors the kernel process starts with, all others closed.
 struct boot_fds {
-    int listener;      // of the guests' filter
-    int gofer;         // connected to gofer --files
-    int gofer_proc;    // connected to gofer --proc, or -1
+    int listener;   // of the guests' filter
+    int gofer;      // connected to gofer --files
+    int gofer_proc; // connected to gofer --proc, or -1
     int zygote_pidfd;
-    int guest_pidns;   // namespace descriptor of the guests, or -1
-    int control;       // to the monitor: final status, forwarded signals, debug requests
+    int guest_pidns; // namespace descriptor of the guests, or -1
+    int control;     // to the monitor: final status, forwarded signals, debug requests
     int stdio[3];
     int log, strace, stats; // or -1
-    int stub_image;    // sealed memfd
+    int stub_image;         // sealed memfd
 };
 
-// Runs the kernel until the first process has ended. Called by the kernel process after jail and zygote are up, with its
-// filter still to be installed by the callback `lock_down` once all threads' resources exist. Never returns.
-_Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds, void (*lock_down)(void));
+// Runs the kernel until the first process has ended. Called by the kernel process after jail and zygote are
+// up, with its filter still to be installed by the callback `lock_down` once all threads' resources exist.
+// Never returns.
+_Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds,
+                           void (*lock_down)(void));

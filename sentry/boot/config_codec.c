@@ -152,9 +152,9 @@ static void put_mount(struct cursor *c, const struct mount_config *m)
     put_u32(c, (uint32_t)m->kind);
     put_string(c, m->destination);
     put_string(c, m->export_name);
-    put_u32(c, (m->readonly ? MOUNT_READONLY : 0) | (m->nosuid ? MOUNT_NOSUID : 0) | (m->nodev ? MOUNT_NODEV : 0) |
-                   (m->noexec ? MOUNT_NOEXEC : 0) | (m->overlay ? MOUNT_OVERLAY : 0) |
-                   (m->shared ? MOUNT_SHARED : 0));
+    put_u32(c, (m->readonly ? MOUNT_READONLY : 0) | (m->nosuid ? MOUNT_NOSUID : 0) |
+                   (m->nodev ? MOUNT_NODEV : 0) | (m->noexec ? MOUNT_NOEXEC : 0) |
+                   (m->overlay ? MOUNT_OVERLAY : 0) | (m->shared ? MOUNT_SHARED : 0));
     put_u64(c, m->size);
     put_u32(c, m->mode);
 }

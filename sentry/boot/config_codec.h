@@ -4,19 +4,21 @@
 #include "sentry/boot/config.h"
 #include <stdbool.h>
 
-// What the kernel process needs beside the configuration of the kernel itself. Descriptor numbers are those it inherits.
+// What the kernel process needs beside the configuration of the kernel itself. Descriptor numbers are those
+// it inherits.
 struct kernel_params {
-    int32_t control;         // SOCK_SEQPACKET to the monitor
-    int32_t gofer;           // connected to gofer --files
-    int32_t gofer_program;   // the gofer binary, for gofer --proc; -1: none
+    int32_t control;            // SOCK_SEQPACKET to the monitor
+    int32_t gofer;              // connected to gofer --files
+    int32_t gofer_program;      // the gofer binary, for gofer --proc; -1: none
     int32_t log, strace, stats; // -1: nowhere
-    int32_t stdio[3];        // -1: closed in the caller too
-    uint32_t monitor_pid;    // informational
+    int32_t stdio[3];           // -1: closed in the caller too
+    uint32_t monitor_pid;       // informational
 };
 
 #define CONFIG_BYTES_MAX (64u << 20) // argv and envp together are limited to 6 MiB by execve itself
 
 // Writes both into `fd` from its beginning. 0 or -errno.
 int config_write(int fd, const struct sentry_config *config, const struct kernel_params *params);
-// Reads them back. Everything is allocated once and never freed. 0, -EPROTO for anything malformed, or -errno.
+// Reads them back. Everything is allocated once and never freed. 0, -EPROTO for anything malformed, or
+// -errno.
 int config_read(int fd, struct sentry_config *config, struct kernel_params *params);

@@ -1,7 +1,7 @@
 #pragma once
-// The socket between the monitor (the command line after start) and the kernel process: a SOCK_SEQPACKET pair that
-// carries fixed-size records. The monitor treats what the kernel says as hostile: a record of another size, kind or
-// range ends the sandbox.
+// The socket between the monitor (the command line after start) and the kernel process: a SOCK_SEQPACKET pair
+// that carries fixed-size records. The monitor treats what the kernel says as hostile: a record of another
+// size, kind or range ends the sandbox.
 #include <stdint.h>
 
 enum control_kind {
@@ -12,10 +12,10 @@ enum control_kind {
     CONTROL_STACKS,     // `debug --stacks`: answered with CONTROL_TEXT records and a CONTROL_TEXT_END
 
     // Kernel to monitor.
-    CONTROL_EXIT = 64,  // value: wait status of the first process; the last record
-    CONTROL_FAILED,     // value: errno; the program could not be started: 126 or 127; text names the reason
-    CONTROL_STOPPED,    // value: signal that stopped the first process's group
-    CONTROL_TEXT,       // length bytes of text for the one who asked
+    CONTROL_EXIT = 64, // value: wait status of the first process; the last record
+    CONTROL_FAILED,    // value: errno; the program could not be started: 126 or 127; text names the reason
+    CONTROL_STOPPED,   // value: signal that stopped the first process's group
+    CONTROL_TEXT,      // length bytes of text for the one who asked
     CONTROL_TEXT_END,
 };
 

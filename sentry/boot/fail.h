@@ -7,8 +7,8 @@
 #define EXIT_CANNOT_EXEC 126 // the program was found but cannot be executed
 #define EXIT_NOT_FOUND 127   // the program was not found
 
-// One line on standard error: "sentry: WHAT OBJECT: REASON; ADVICE". `object`, `advice` may be NULL; `error` 0 gives
-// no reason. Returns -error, so that a caller can report and return in one statement.
+// One line on standard error: "sentry: WHAT OBJECT: REASON; ADVICE". `object`, `advice` may be NULL; `error`
+// 0 gives no reason. Returns -error, so that a caller can report and return in one statement.
 int boot_fail(const char *what, const char *object, int error, const char *advice);
 // A line of free text after "sentry: ".
 void boot_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

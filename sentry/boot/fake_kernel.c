@@ -1,5 +1,5 @@
-// Stands in for the kernel until there is one, so that the processes around it can be started and tested: every
-// symbol is weak. It goes with the commit that brings kernel_main().
+// Stands in for the kernel until there is one, so that the processes around it can be started and tested:
+// every symbol is weak. It goes with the commit that brings kernel_main().
 #include "sentry/boot/config.h"
 #include "sentry/boot/control.h"
 #include "sentry/core/kernel.h"
@@ -21,8 +21,8 @@ __attribute__((weak)) _Noreturn void kernel_fatal(const char *fmt, ...)
 }
 
 // Waits for the zygote's first call and gives the status in argv[1] after argv[2] seconds.
-__attribute__((weak)) _Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds,
-                                                 void (*lock_down)(void))
+__attribute__((weak)) _Noreturn void kernel_main(const struct sentry_config *config,
+                                                 const struct boot_fds *fds, void (*lock_down)(void))
 {
     lock_down();
     struct seccomp_notif call = {0};
@@ -35,7 +35,8 @@ __attribute__((weak)) _Noreturn void kernel_main(const struct sentry_config *con
         struct timespec pause = {.tv_sec = atoi(config->argv[2])};
         clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
     }
-    struct control_record record = {.kind = CONTROL_EXIT, .value = config->argv[1] ? atoi(config->argv[1]) << 8 : 0};
+    struct control_record record = {.kind = CONTROL_EXIT,
+                                    .value = config->argv[1] ? atoi(config->argv[1]) << 8 : 0};
     struct iovec part = {&record, sizeof(record)};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     sendmsg(fds->control, &message, 0);

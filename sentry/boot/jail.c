@@ -114,8 +114,9 @@ int jail_landlock(int readable_fd, bool allow_execute)
         return -errno;
     int error = 0;
     if (readable_fd >= 0) {
-        struct landlock_path_beneath_attr rule = {
-            .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, .parent_fd = readable_fd};
+        struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
+                                                                    LANDLOCK_ACCESS_FS_READ_DIR,
+                                                  .parent_fd = readable_fd};
         if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
             error = -errno;
     }

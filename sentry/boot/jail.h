@@ -15,8 +15,10 @@ int jail_proc_mount(void);
 
 // The Landlock version of the host, or -errno (-EOPNOTSUPP, -ENOSYS: none).
 int jail_landlock_version(void);
-// Enters a Landlock domain that handles everything the host knows and allows nothing, but reading below `readable_fd`
-// (-1: nothing) and, with `allow_execute`, executing. Ports, abstract sockets and signals leave it for nobody.
+// Enters a Landlock domain that handles everything the host knows and allows nothing, but reading below
+// `readable_fd`
+// (-1: nothing) and, with `allow_execute`, executing. Ports, abstract sockets and signals leave it for
+// nobody.
 int jail_landlock(int readable_fd, bool allow_execute);
 
 // Drops every capability from every set, the bounding set included, and checks that they are gone.

@@ -31,8 +31,8 @@ struct proc_files {
 };
 
 static const char *const namespace_limits[8] = {
-    "sys/user/max_user_namespaces", "sys/user/max_pid_namespaces",    "sys/user/max_mnt_namespaces",
-    "sys/user/max_net_namespaces",  "sys/user/max_ipc_namespaces",    "sys/user/max_uts_namespaces",
+    "sys/user/max_user_namespaces",   "sys/user/max_pid_namespaces",  "sys/user/max_mnt_namespaces",
+    "sys/user/max_net_namespaces",    "sys/user/max_ipc_namespaces",  "sys/user/max_uts_namespaces",
     "sys/user/max_cgroup_namespaces", "sys/user/max_time_namespaces",
 };
 
@@ -79,7 +79,8 @@ static int forbid_namespaces(struct proc_files *proc)
 }
 
 // The zygote inherits a higher score; ours goes back to what it was.
-static int start_zygote(const struct sentry_config *config, const struct proc_files *proc, int image, struct zygote *z)
+static int start_zygote(const struct sentry_config *config, const struct proc_files *proc, int image,
+                        struct zygote *z)
 {
     const struct seccomp_program *program = config->strace ? &filter_guest_trace : &filter_guest;
     int score = read_number(proc->oom_score_adj);
@@ -136,8 +137,9 @@ static int enter_jail(const struct sentry_config *config, struct proc_files *pro
         return 0;
     error = jail_landlock(proc->root, true);
     if (error)
-        return boot_fail("cannot enter a Landlock domain", NULL, -error,
-                         "boot the host with lsm=landlock,... or give up that layer with --disable-feature landlock");
+        return boot_fail(
+            "cannot enter a Landlock domain", NULL, -error,
+            "boot the host with lsm=landlock,... or give up that layer with --disable-feature landlock");
     return 0;
 }
 
@@ -152,9 +154,9 @@ static int close_jail(const struct sentry_config *config)
 // Closes what the kernel does not use, so that a taken-over Sentry finds only what boot_fds names.
 static void keep_only(const struct boot_fds *fds)
 {
-    const int keep[] = {fds->listener, fds->gofer,  fds->gofer_proc, fds->zygote_pidfd, fds->guest_pidns,
-                        fds->control,  fds->stdio[0], fds->stdio[1], fds->stdio[2],     fds->log,
-                        fds->strace,   fds->stats,  fds->stub_image};
+    const int keep[] = {fds->listener, fds->gofer,    fds->gofer_proc, fds->zygote_pidfd, fds->guest_pidns,
+                        fds->control,  fds->stdio[0], fds->stdio[1],   fds->stdio[2],     fds->log,
+                        fds->strace,   fds->stats,    fds->stub_image};
     int from = 0;
     for (;;) {
         int next = INT32_MAX;
@@ -204,11 +206,17 @@ int kernel_process_main(int argc, char **argv)
         error = boot_fail("cannot become undumpable", NULL, errno, NULL);
     if (error)
         return EXIT_SANDBOX;
-    fds = (struct boot_fds){.listener = zygote.listener, .gofer = params.gofer, .gofer_proc = -1,
-                            .zygote_pidfd = zygote.pidfd, .guest_pidns = zygote.guest_pidns,
+    fds = (struct boot_fds){.listener = zygote.listener,
+                            .gofer = params.gofer,
+                            .gofer_proc = -1,
+                            .zygote_pidfd = zygote.pidfd,
+                            .guest_pidns = zygote.guest_pidns,
                             .control = params.control,
                             .stdio = {params.stdio[0], params.stdio[1], params.stdio[2]},
-                            .log = params.log, .strace = params.strace, .stats = params.stats, .stub_image = image};
+                            .log = params.log,
+                            .strace = params.strace,
+                            .stats = params.stats,
+                            .stub_image = image};
     keep_only(&fds);
     log_open(fds.log, (enum log_level)config.log_level);
     lock_down_prepare(fds.log, config.network_host);

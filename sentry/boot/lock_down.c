@@ -72,7 +72,8 @@ void lock_down(void)
 #else
     const struct seccomp_program *program = &filter_sentry_trap;
 #endif
-    struct sock_fprog prog = {.len = program->length, .filter = (struct sock_filter *)(uintptr_t)program->code};
+    struct sock_fprog prog = {.len = program->length,
+                              .filter = (struct sock_filter *)(uintptr_t)program->code};
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0) {
         (void)boot_fail("cannot install the filter of the kernel process", NULL, errno, NULL);
         _exit(EXIT_SANDBOX);

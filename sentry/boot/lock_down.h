@@ -1,6 +1,6 @@
 #pragma once
-// The Sentry's own filter: an allow-list (syscall-tables/sentry-filter.tbl). What it does not allow ends the Sentry,
-// and the log names the call and its arguments.
+// The Sentry's own filter: an allow-list (syscall-tables/sentry-filter.tbl). What it does not allow ends the
+// Sentry, and the log names the call and its arguments.
 #include <stdbool.h>
 
 // Installs the handler that reports a violation. `log_fd` may be -1.

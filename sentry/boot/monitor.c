@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #define TIMEOUT_GRACE_NS 2000000000ull // between SIGTERM and the end
-#define FINAL_WAIT_MS 5000             // a kernel process that has reported its status must end within this time
+#define FINAL_WAIT_MS 5000 // a kernel process that has reported its status must end within this time
 
-static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,   SIGUSR2,
                                 SIGTSTP, SIGCONT, SIGWINCH, SIGALRM, SIGVTALRM, SIGPROF};
 static sigset_t forwarded_set;
 
@@ -51,7 +51,8 @@ void monitor_restore_terminals(void)
 int monitor_drop_privileges(void)
 {
     if (geteuid() == 0) {
-        // The kernel process runs as nobody, the Gofer has nobody as its real user: a signal to either needs no more.
+        // The kernel process runs as nobody, the Gofer has nobody as its real user: a signal to either needs
+        // no more.
         if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, 0, 0) < 0)
             return boot_fail("cannot drop privileges", NULL, errno, NULL);
     }
@@ -76,11 +77,12 @@ struct monitor {
 static bool send_record(struct monitor *m, enum control_kind kind, int value)
 {
     struct control_record record = {.kind = kind, .value = value};
-    return send(m->sandbox->control, &record, sizeof(record), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(record);
+    return send(m->sandbox->control, &record, sizeof(record), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+           (ssize_t)sizeof(record);
 }
 
-// Stops as the program has stopped, so that the shell sees it. The shell gets its terminal modes, and the program its
-// own when a SIGCONT brings both back.
+// Stops as the program has stopped, so that the shell sees it. The shell gets its terminal modes, and the
+// program its own when a SIGCONT brings both back.
 static void stop_ourselves(struct monitor *m)
 {
     struct termios guest_modes[3];
@@ -116,10 +118,12 @@ static void failed_to_start(struct monitor *m, const struct control_record *reco
     for (uint32_t i = 0; i < n; i++)
         name[i] = record->text[i] >= 32 && record->text[i] < 127 ? record->text[i] : '?';
     name[n] = 0;
-    (void)boot_fail("cannot run", name, record->value > 0 && record->value < 134 ? record->value : EINVAL,
-                    m->status == EXIT_NOT_FOUND
-                        ? "it must exist in the sandbox: /usr and the current directory do, others need --bind"
-                        : "it must be an x86-64 ELF program, or a script whose interpreter is one, with execute permission");
+    (void)boot_fail(
+        "cannot run", name, record->value > 0 && record->value < 134 ? record->value : EINVAL,
+        m->status == EXIT_NOT_FOUND
+            ? "it must exist in the sandbox: /usr and the current directory do, others need --bind"
+            : "it must be an x86-64 ELF program, or a script whose interpreter is one, with execute "
+              "permission");
 }
 
 static void receive_record(struct monitor *m)
@@ -227,8 +231,10 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
         arm_timer(m.timer, options->timeout_ns);
     while (!m.reported) {
         struct pollfd waiting[5] = {
-            {.fd = sandbox->control, .events = POLLIN},      {.fd = m.signals, .events = POLLIN},
-            {.fd = m.timer, .events = POLLIN},               {.fd = sandbox->kernel_pidfd, .events = POLLIN},
+            {.fd = sandbox->control, .events = POLLIN},
+            {.fd = m.signals, .events = POLLIN},
+            {.fd = m.timer, .events = POLLIN},
+            {.fd = sandbox->kernel_pidfd, .events = POLLIN},
             {.fd = sandbox->gofer_pidfd, .events = POLLIN},
         };
         if (poll(waiting, 5, -1) < 0) {

@@ -1,5 +1,6 @@
 #pragma once
-// The command line after the start: it forwards signals, keeps the terminal's modes, and ends as the sandbox ends.
+// The command line after the start: it forwards signals, keeps the terminal's modes, and ends as the sandbox
+// ends.
 #include "sentry/boot/sandbox.h"
 #include <signal.h>
 
@@ -7,10 +8,11 @@ struct monitor_options {
     uint64_t timeout_ns; // 0: none. Then SIGTERM, and the end two seconds later
 };
 
-// Blocks the signals that the monitor forwards and remembers the modes of the terminals among the standard streams.
-// Before anything is started. 0 or -errno after a message.
+// Blocks the signals that the monitor forwards and remembers the modes of the terminals among the standard
+// streams. Before anything is started. 0 or -errno after a message.
 int monitor_prepare(void);
-// Gives up the caller's privileges: nothing but signalling the sandbox is needed from here on. 0 or -errno after a message.
+// Gives up the caller's privileges: nothing but signalling the sandbox is needed from here on. 0 or -errno
+// after a message.
 int monitor_drop_privileges(void);
 // Runs until the sandbox has ended and nothing of it is left. Returns the exit status of `sentry`.
 int monitor_run(struct sandbox *sandbox, const struct monitor_options *options);

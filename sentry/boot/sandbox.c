@@ -132,10 +132,11 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer, int control,
     const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid()};
     const struct spawn spawn = {
         .name = "the kernel process",
-        .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-                      CLONE_NEWCGROUP,
+        .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
+                      CLONE_NEWUTS | CLONE_NEWCGROUP,
         .map = &map,
-        .keep_capabilities = 1ull << 21 /* SYS_ADMIN */ | 1ull << 24 /* SYS_RESOURCE */ | 1ull << 8 /* SETPCAP */,
+        .keep_capabilities =
+            1ull << 21 /* SYS_ADMIN */ | 1ull << 24 /* SYS_RESOURCE */ | 1ull << 8 /* SETPCAP */,
         .program = program,
         .argv = argv,
         .keep = keep,
@@ -152,7 +153,8 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer, int control,
 
 int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
 {
-    *sandbox = (struct sandbox){.control = -1, .kernel_pid = -1, .gofer_pid = -1, .kernel_pidfd = -1, .gofer_pidfd = -1};
+    *sandbox = (struct sandbox){
+        .control = -1, .kernel_pid = -1, .gofer_pid = -1, .kernel_pidfd = -1, .gofer_pidfd = -1};
     int channel[2] = {-1, -1}, control[2] = {-1, -1};
     int error = 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0 ||

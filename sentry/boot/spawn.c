@@ -116,7 +116,8 @@ pid_t spawn_program(const struct spawn *spawn, int *pidfd)
     bool drop_groups = geteuid() == 0;
     int child_pidfd = -1;
     // Raw clone with a pidfd: the child runs on a copy of this stack, as after fork.
-    pid_t pid = (pid_t)syscall(SYS_clone, spawn->namespaces | CLONE_PIDFD | SIGCHLD, NULL, &child_pidfd, NULL, NULL);
+    pid_t pid =
+        (pid_t)syscall(SYS_clone, spawn->namespaces | CLONE_PIDFD | SIGCHLD, NULL, &child_pidfd, NULL, NULL);
     if (pid == 0)
         child_main(spawn, (close(go[1]), go[0]), failure[1], drop_groups);
     int error = pid < 0 ? errno : 0;

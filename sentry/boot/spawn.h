@@ -12,16 +12,16 @@ struct id_map {
 };
 
 struct spawn {
-    const char *name;             // for messages
-    uint64_t namespaces;          // CLONE_NEW*
-    const struct id_map *map;     // required with CLONE_NEWUSER; the child takes the inside ids
-    uint64_t keep_capabilities;   // survive the exec although the user is not root
-    int program;                  // descriptor of the program
-    const char *const *argv;      // NULL-terminated; the environment is empty
-    const int *keep;              // descriptors whose close-on-exec flag is cleared; others must have it; -1 is skipped
+    const char *name;           // for messages
+    uint64_t namespaces;        // CLONE_NEW*
+    const struct id_map *map;   // required with CLONE_NEWUSER; the child takes the inside ids
+    uint64_t keep_capabilities; // survive the exec although the user is not root
+    int program;                // descriptor of the program
+    const char *const *argv;    // NULL-terminated; the environment is empty
+    const int *keep; // descriptors whose close-on-exec flag is cleared; others must have it; -1 is skipped
     size_t nr_keep;
 };
 
-// Starts it. Returns its pid and a pidfd (close-on-exec) in *pidfd, or -errno after a message. An exec that fails is
-// noticed here, by a pipe that exec closes.
+// Starts it. Returns its pid and a pidfd (close-on-exec) in *pidfd, or -errno after a message. An exec that
+// fails is noticed here, by a pipe that exec closes.
 pid_t spawn_program(const struct spawn *spawn, int *pidfd);

@@ -34,9 +34,22 @@
 #endif
 
 // Steps of the child that can fail, told apart by the number that comes instead of a listener.
-static const char *const child_steps[] = {"session", "namespaces", "limits", "Landlock domain", "capabilities",
-                                          "descriptors", "exec of the stub image"};
-enum child_step { STEP_SESSION, STEP_NAMESPACES, STEP_LIMITS, STEP_LANDLOCK, STEP_CAPABILITIES, STEP_DESCRIPTORS, STEP_EXEC };
+static const char *const child_steps[] = {"session",
+                                          "namespaces",
+                                          "limits",
+                                          "Landlock domain",
+                                          "capabilities",
+                                          "descriptors",
+                                          "exec of the stub image"};
+enum child_step {
+    STEP_SESSION,
+    STEP_NAMESPACES,
+    STEP_LIMITS,
+    STEP_LANDLOCK,
+    STEP_CAPABILITIES,
+    STEP_DESCRIPTORS,
+    STEP_EXEC
+};
 #define CHILD_FAILED 0x40000000u // | step << 16 | errno
 #define CHILD_READY 0x20000000u  // next is the exec
 
@@ -52,14 +65,15 @@ static int report_child(uint32_t word)
 {
     if (word & CHILD_FAILED && !(word & 0x80000000u)) {
         unsigned step = (word >> 16) & 0xff;
-        return boot_fail("cannot start the zygote:", step <= STEP_EXEC ? child_steps[step] : "?", (int)(word & 0xffff),
-                         "see `sentry check`");
+        return boot_fail("cannot start the zygote:", step <= STEP_EXEC ? child_steps[step] : "?",
+                         (int)(word & 0xffff), "see `sentry check`");
     }
     int error = -(int32_t)word;
     return boot_fail("cannot install the guests' filter", NULL, error,
-                     error == EBUSY ? "another supervisor already listens to this process; run outside of a supervised "
-                                      "container"
-                                    : "see `sentry check`");
+                     error == EBUSY
+                         ? "another supervisor already listens to this process; run outside of a supervised "
+                           "container"
+                         : "see `sentry check`");
 }
 
 static int default_signals(void)
@@ -128,7 +142,8 @@ static _Noreturn void zygote_child(int image, int filter, int socket, unsigned f
     child_fail(socket, STEP_EXEC, errno);
 }
 
-// Reads one word of the child. 0 at the end of the stream, -EAGAIN when `wait` is false and there is none yet.
+// Reads one word of the child. 0 at the end of the stream, -EAGAIN when `wait` is false and there is none
+// yet.
 static int read_word(struct zygote *z, bool wait, uint32_t *word)
 {
     struct pollfd waiting = {.fd = z->handshake, .events = POLLIN};
@@ -150,8 +165,8 @@ static bool is_listener(int fd)
     return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &no_id) < 0 && errno == ENOENT;
 }
 
-// Nobody could answer a call of the zygote before the listener is here, so it says nothing when the filter is in
-// force: its descriptor is looked for until it is there. The socket tells of failures.
+// Nobody could answer a call of the zygote before the listener is here, so it says nothing when the filter is
+// in force: its descriptor is looked for until it is there. The socket tells of failures.
 static int take_listener(struct zygote *z)
 {
     uint32_t word;
@@ -179,7 +194,8 @@ static int take_listener(struct zygote *z)
     return -ECHILD;
 }
 
-int zygote_start(int image, const struct sock_filter *filter, size_t instructions, bool killable, struct zygote *z)
+int zygote_start(int image, const struct sock_filter *filter, size_t instructions, bool killable,
+                 struct zygote *z)
 {
     *z = (struct zygote){.pid = -1, .pidfd = -1, .listener = -1, .guest_pidns = -1, .handshake = -1};
     int filter_fd = memory_file_sealed("guest-filter", filter, instructions * sizeof(*filter), 0);

@@ -1,14 +1,15 @@
 #pragma once
 // The zygote: the stub image, executed in what guests are placed in. Every first process is cloned by it.
 //
-// Its start, in order: session of its own, the guests' mount, network, IPC, UTS and pid namespaces, SIGCHLD ignored,
-// limits, a Landlock domain inside the Sentry's, no capability, exec of the image. The image (stub/) installs the
-// guests' filter:
+// Its start, in order: session of its own, the guests' mount, network, IPC, UTS and pid namespaces, SIGCHLD
+// ignored, limits, a Landlock domain inside the Sentry's, no capability, exec of the image. The image (stub/)
+// installs the guests' filter:
 //   descriptor 3  the filter, struct sock_filter[], read with pread
 //   descriptor 4  a socket: where seccomp(2) fails, the image writes -errno (4 bytes) and ends
 //   argv          "zygote", and the flags of seccomp(2) in decimal
-// Descriptors 0 to 2 are closed, so the listener is number 0, from where the Sentry takes it with pidfd_getfd. From then
-// on the image asks for work by STUB_HC_ZYGOTE; after the first answer it closes every descriptor, before it obeys.
+// Descriptors 0 to 2 are closed, so the listener is number 0, from where the Sentry takes it with
+// pidfd_getfd. From then on the image asks for work by STUB_HC_ZYGOTE; after the first answer it closes every
+// descriptor, before it obeys.
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@ struct zygote {
     int handshake;   // the other end of descriptor 4, while it starts
 };
 
-// Forks and executes the image, and takes the listener. `killable`: a guest that waits for a reply is disturbed by
-// nothing but its death. 0, or -errno after a message.
-int zygote_start(int image, const struct sock_filter *filter, size_t instructions, bool killable, struct zygote *z);
+// Forks and executes the image, and takes the listener. `killable`: a guest that waits for a reply is
+// disturbed by nothing but its death. 0, or -errno after a message.
+int zygote_start(int image, const struct sock_filter *filter, size_t instructions, bool killable,
+                 struct zygote *z);

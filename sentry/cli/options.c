@@ -9,9 +9,27 @@
 #include <string.h>
 
 enum option_name {
-    OPTION_ROOTFS, OPTION_OVERLAY, OPTION_BIND, OPTION_TMPFS, OPTION_CWD, OPTION_ENV, OPTION_CLEAR_ENV, OPTION_USER,
-    OPTION_HOSTNAME, OPTION_NETWORK, OPTION_MEMORY, OPTION_CPUS, OPTION_PIDS, OPTION_TIMEOUT, OPTION_STRACE, OPTION_LOG,
-    OPTION_LOG_LEVEL, OPTION_STATS, OPTION_DISABLE_FEATURE, OPTION_VERSION, OPTION_HELP,
+    OPTION_ROOTFS,
+    OPTION_OVERLAY,
+    OPTION_BIND,
+    OPTION_TMPFS,
+    OPTION_CWD,
+    OPTION_ENV,
+    OPTION_CLEAR_ENV,
+    OPTION_USER,
+    OPTION_HOSTNAME,
+    OPTION_NETWORK,
+    OPTION_MEMORY,
+    OPTION_CPUS,
+    OPTION_PIDS,
+    OPTION_TIMEOUT,
+    OPTION_STRACE,
+    OPTION_LOG,
+    OPTION_LOG_LEVEL,
+    OPTION_STATS,
+    OPTION_DISABLE_FEATURE,
+    OPTION_VERSION,
+    OPTION_HELP,
 };
 enum option_value { VALUE_NONE, VALUE_REQUIRED, VALUE_OPTIONAL };
 
@@ -22,14 +40,17 @@ static const struct {
     const char *form; // what a value looks like, for messages and help
     const char *help;
 } table[] = {
-    {"rootfs", OPTION_ROOTFS, VALUE_REQUIRED, "DIR", "the program's root directory (default: the host's /usr, /etc read-only)"},
-    {"overlay", OPTION_OVERLAY, VALUE_REQUIRED, "memory|none", "writes to the root stay in memory (default), or reach DIR"},
+    {"rootfs", OPTION_ROOTFS, VALUE_REQUIRED, "DIR",
+     "the program's root directory (default: the host's /usr, /etc read-only)"},
+    {"overlay", OPTION_OVERLAY, VALUE_REQUIRED, "memory|none",
+     "writes to the root stay in memory (default), or reach DIR"},
     {"bind", OPTION_BIND, VALUE_REQUIRED, "SRC:DST[:ro|rw]", "show SRC at DST, read-only unless :rw"},
     {"tmpfs", OPTION_TMPFS, VALUE_REQUIRED, "DST[:size=N,mode=N,noexec]", "an empty directory in memory"},
     {"cwd", OPTION_CWD, VALUE_REQUIRED, "DIR", "working directory in the sandbox"},
     {"env", OPTION_ENV, VALUE_REQUIRED, "NAME=VALUE", "set an environment variable; NAME alone removes it"},
     {"clear-env", OPTION_CLEAR_ENV, VALUE_NONE, NULL, "start from an empty environment"},
-    {"user", OPTION_USER, VALUE_REQUIRED, "UID[:GID]", "the program's user and group (default: the caller's)"},
+    {"user", OPTION_USER, VALUE_REQUIRED, "UID[:GID]",
+     "the program's user and group (default: the caller's)"},
     {"hostname", OPTION_HOSTNAME, VALUE_REQUIRED, "NAME", "host name in the sandbox"},
     {"network", OPTION_NETWORK, VALUE_REQUIRED, "none|host", "no network (default), or the caller's"},
     {"memory", OPTION_MEMORY, VALUE_REQUIRED, "SIZE", "memory limit, such as 512m (needs a cgroup)"},
@@ -37,10 +58,12 @@ static const struct {
     {"pids", OPTION_PIDS, VALUE_REQUIRED, "N", "most processes and threads at a time (default 4096)"},
     {"timeout", OPTION_TIMEOUT, VALUE_REQUIRED, "TIME", "end the program after TIME, such as 10s, 2m, 1h"},
     {"strace", OPTION_STRACE, VALUE_OPTIONAL, "FILE", "write every system call to FILE or standard error"},
-    {"log", OPTION_LOG, VALUE_REQUIRED, "FILE", "append the sandbox's own log to FILE (default: standard error)"},
+    {"log", OPTION_LOG, VALUE_REQUIRED, "FILE",
+     "append the sandbox's own log to FILE (default: standard error)"},
     {"log-level", OPTION_LOG_LEVEL, VALUE_REQUIRED, "LEVEL", "error, warn (default), info or debug"},
     {"stats", OPTION_STATS, VALUE_OPTIONAL, "FILE", "write counters to FILE or standard error at the end"},
-    {"disable-feature", OPTION_DISABLE_FEATURE, VALUE_REQUIRED, "NAME", "do without a feature of the host kernel; `list` names them"},
+    {"disable-feature", OPTION_DISABLE_FEATURE, VALUE_REQUIRED, "NAME",
+     "do without a feature of the host kernel; `list` names them"},
     {"version", OPTION_VERSION, VALUE_NONE, NULL, "print the version"},
     {"help", OPTION_HELP, VALUE_NONE, NULL, "print this text"},
 };
@@ -55,11 +78,14 @@ void options_usage(void)
     for (size_t i = 0; i < TABLE_SIZE; i++) {
         char left[64];
         snprintf(left, sizeof(left), "--%s%s%s%s", table[i].name,
-                 table[i].value == VALUE_OPTIONAL ? "[=" : table[i].value == VALUE_REQUIRED ? " " : "",
+                 table[i].value == VALUE_OPTIONAL   ? "[="
+                 : table[i].value == VALUE_REQUIRED ? " "
+                                                    : "",
                  table[i].form ? table[i].form : "", table[i].value == VALUE_OPTIONAL ? "]" : "");
         printf("  %-36s %s\n", left, table[i].help);
     }
-    puts("\nExit status: the program's; 128+N when signal N ended it; 125 when the sandbox failed; 126 when the program\n"
+    puts("\nExit status: the program's; 128+N when signal N ended it; 125 when the sandbox failed; 126 when "
+         "the program\n"
          "cannot be executed; 127 when it was not found.");
 }
 
@@ -178,7 +204,9 @@ static int apply(struct options *o, size_t index, char *value)
         return option_cpus(value, &o->cpus_milli) ? 0 : bad_value(index, value);
     case OPTION_PIDS:
         o->pids = (unsigned)strtoul(value, &end, 10);
-        return *value >= '0' && *value <= '9' && !*end && o->pids > 0 && o->pids <= 4194304 ? 0 : bad_value(index, value);
+        return *value >= '0' && *value <= '9' && !*end && o->pids > 0 && o->pids <= 4194304
+                   ? 0
+                   : bad_value(index, value);
     case OPTION_TIMEOUT:
         return option_duration(value, &o->timeout_ns) ? 0 : bad_value(index, value);
     case OPTION_STRACE:
@@ -233,7 +261,8 @@ int options_parse(int argc, char **argv, struct options *options)
         char *equals = strchr(word, '=');
         size_t length = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
         size_t index = 0;
-        while (index < TABLE_SIZE && (strncmp(table[index].name, word + 2, length) != 0 || table[index].name[length]))
+        while (index < TABLE_SIZE &&
+               (strncmp(table[index].name, word + 2, length) != 0 || table[index].name[length]))
             index++;
         if (index == TABLE_SIZE)
             return unknown_option(word);

@@ -46,7 +46,8 @@ struct options {
     bool help, version, list_features;
 };
 
-// Reads the command line (argv[0] is skipped). 0, or -EINVAL after a message. Lists are allocated and never freed.
+// Reads the command line (argv[0] is skipped). 0, or -EINVAL after a message. Lists are allocated and never
+// freed.
 int options_parse(int argc, char **argv, struct options *options);
 void options_usage(void);
 

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 // Directories of the host that make up the default root, as far as they exist. A symbolic link stays one.
-static const char *const system_directories[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"};
+static const char *const system_directories[] = {"/usr",   "/bin",   "/sbin",   "/lib",
+                                                 "/lib32", "/lib64", "/libx32", "/etc"};
 
 static int add_mount(struct root_plan *plan, struct mount_config mount)
 {
@@ -71,7 +72,8 @@ static int add_system_directory(struct root_plan *plan, const char *path)
         target[n] = 0;
         return add_link(plan, path, target);
     }
-    struct mount_config mount = {.destination = (char *)(uintptr_t)path, .readonly = true, .nodev = true, .nosuid = true};
+    struct mount_config mount = {
+        .destination = (char *)(uintptr_t)path, .readonly = true, .nodev = true, .nosuid = true};
     return add_export(plan, path, GOFER_EXPORT_RO, mount);
 }
 
@@ -83,8 +85,8 @@ static bool below(const char *path, const char *directory)
 
 bool root_shows_cwd(const char *cwd, const char *home)
 {
-    static const char *const never[] = {"/", "/home", "/root", "/var", "/run", "/tmp", "/var/tmp", "/mnt", "/media", "/srv",
-                                        "/opt", "/boot"};
+    static const char *const never[] = {"/",        "/home", "/root",  "/var", "/run", "/tmp",
+                                        "/var/tmp", "/mnt",  "/media", "/srv", "/opt", "/boot"};
     static const char *const ours[] = {"/proc", "/sys", "/dev"};
     for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
         if (strcmp(cwd, never[i]) == 0)
@@ -101,13 +103,35 @@ bool root_shows_cwd(const char *cwd, const char *home)
 static int add_own_filesystems(struct root_plan *plan, bool with_tmp)
 {
     static const struct mount_config own[] = {
-        {.kind = MOUNT_PROC, .destination = (char *)(uintptr_t)"/proc", .nosuid = true, .nodev = true, .noexec = true},
-        {.kind = MOUNT_SYSFS, .destination = (char *)(uintptr_t)"/sys", .readonly = true, .nosuid = true, .nodev = true, .noexec = true},
-        {.kind = MOUNT_DEV, .destination = (char *)(uintptr_t)"/dev", .nosuid = true, .mode = 0755},
-        {.kind = MOUNT_DEVPTS, .destination = (char *)(uintptr_t)"/dev/pts", .nosuid = true, .noexec = true},
-        {.kind = MOUNT_TMPFS, .destination = (char *)(uintptr_t)"/dev/shm", .nosuid = true, .nodev = true, .mode = 01777},
-        {.kind = MOUNT_MQUEUE, .destination = (char *)(uintptr_t)"/dev/mqueue", .nosuid = true, .nodev = true, .noexec = true, .mode = 01777},
-        {.kind = MOUNT_TMPFS, .destination = (char *)(uintptr_t)"/tmp", .nosuid = true, .nodev = true, .mode = 01777},
+        {.kind = MOUNT_PROC,
+         .destination = (char *)(uintptr_t) "/proc",
+         .nosuid = true,
+         .nodev = true,
+         .noexec = true},
+        {.kind = MOUNT_SYSFS,
+         .destination = (char *)(uintptr_t) "/sys",
+         .readonly = true,
+         .nosuid = true,
+         .nodev = true,
+         .noexec = true},
+        {.kind = MOUNT_DEV, .destination = (char *)(uintptr_t) "/dev", .nosuid = true, .mode = 0755},
+        {.kind = MOUNT_DEVPTS, .destination = (char *)(uintptr_t) "/dev/pts", .nosuid = true, .noexec = true},
+        {.kind = MOUNT_TMPFS,
+         .destination = (char *)(uintptr_t) "/dev/shm",
+         .nosuid = true,
+         .nodev = true,
+         .mode = 01777},
+        {.kind = MOUNT_MQUEUE,
+         .destination = (char *)(uintptr_t) "/dev/mqueue",
+         .nosuid = true,
+         .nodev = true,
+         .noexec = true,
+         .mode = 01777},
+        {.kind = MOUNT_TMPFS,
+         .destination = (char *)(uintptr_t) "/tmp",
+         .nosuid = true,
+         .nodev = true,
+         .mode = 01777},
     };
     int error = 0;
     for (size_t i = 0; !error && i < sizeof(own) / sizeof(own[0]) - (with_tmp ? 0 : 1); i++)
@@ -120,8 +144,13 @@ static int add_binds(const struct options *options, struct root_plan *plan)
     int error = 0;
     for (size_t i = 0; !error && i < options->nr_tmpfs; i++) {
         const struct tmpfs_option *t = &options->tmpfs[i];
-        struct mount_config mount = {.kind = MOUNT_TMPFS, .destination = t->destination, .size = t->size, .mode = t->mode,
-                                     .noexec = t->noexec, .nosuid = true, .nodev = true};
+        struct mount_config mount = {.kind = MOUNT_TMPFS,
+                                     .destination = t->destination,
+                                     .size = t->size,
+                                     .mode = t->mode,
+                                     .noexec = t->noexec,
+                                     .nosuid = true,
+                                     .nodev = true};
         error = add_mount(plan, mount);
     }
     for (size_t i = 0; !error && i < options->nr_binds; i++) {
@@ -129,9 +158,13 @@ static int add_binds(const struct options *options, struct root_plan *plan)
         char source[PATH_MAX];
         if (!realpath(b->source, source))
             return boot_fail("--bind: cannot use", b->source, errno, "the source must exist");
-        struct mount_config mount = {.destination = b->destination, .readonly = b->readonly, .shared = true,
-                                     .nosuid = true, .nodev = true};
-        error = add_export(plan, source, b->readonly ? GOFER_EXPORT_RO : GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS, mount);
+        struct mount_config mount = {.destination = b->destination,
+                                     .readonly = b->readonly,
+                                     .shared = true,
+                                     .nosuid = true,
+                                     .nodev = true};
+        error = add_export(plan, source,
+                           b->readonly ? GOFER_EXPORT_RO : GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS, mount);
     }
     return error;
 }
@@ -174,14 +207,17 @@ static int plan_cwd(const struct options *options, struct root_plan *plan)
     char cwd[PATH_MAX], home[PATH_MAX];
     const char *home_variable = getenv("HOME");
     if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
-        return boot_fail("cannot tell the current directory", NULL, errno ? errno : ENOENT, "change to one that exists");
+        return boot_fail("cannot tell the current directory", NULL, errno ? errno : ENOENT,
+                         "change to one that exists");
     bool has_home = home_variable && realpath(home_variable, home);
     bool shown = root_shows_cwd(cwd, has_home ? home : NULL);
     bool usable = shown || covered(options, cwd) || strcmp(cwd, "/tmp") == 0;
     for (size_t i = 0; i < plan->nr_mounts && !usable; i++)
         usable = strcmp(plan->mounts[i].destination, cwd) == 0;
     if (!usable && strcmp(cwd, "/") != 0 && !options->cwd)
-        boot_say("the current directory %s is not shown to the program, which starts in /; --bind %s:%s shows it", cwd, cwd, cwd);
+        boot_say(
+            "the current directory %s is not shown to the program, which starts in /; --bind %s:%s shows it",
+            cwd, cwd, cwd);
     plan->cwd = strdup(options->cwd ? options->cwd : usable ? cwd : "/");
     if (!plan->cwd)
         return boot_fail("cannot plan the root", NULL, ENOMEM, NULL);
@@ -199,9 +235,14 @@ static int plan_rootfs(const struct options *options, struct root_plan *plan)
         return boot_fail("--rootfs: cannot use", options->rootfs, errno, NULL);
     if (!S_ISDIR(st.st_mode))
         return boot_fail("--rootfs: cannot use", options->rootfs, ENOTDIR, NULL);
-    struct mount_config root = {.destination = (char *)(uintptr_t)"/", .overlay = !options->overlay_none,
-                                .shared = options->overlay_none, .nosuid = false, .nodev = true};
-    int error = add_export(plan, path, options->overlay_none ? GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS : GOFER_EXPORT_RO, root);
+    struct mount_config root = {.destination = (char *)(uintptr_t) "/",
+                                .overlay = !options->overlay_none,
+                                .shared = options->overlay_none,
+                                .nosuid = false,
+                                .nodev = true};
+    int error =
+        add_export(plan, path,
+                   options->overlay_none ? GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS : GOFER_EXPORT_RO, root);
     if (!error)
         error = add_own_filesystems(plan, false);
     plan->cwd = strdup(options->cwd ? options->cwd : "/");
@@ -210,7 +251,8 @@ static int plan_rootfs(const struct options *options, struct root_plan *plan)
 
 static int plan_default(const struct options *options, struct root_plan *plan)
 {
-    struct mount_config root = {.kind = MOUNT_TMPFS, .destination = (char *)(uintptr_t)"/", .mode = 0755, .nodev = true};
+    struct mount_config root = {
+        .kind = MOUNT_TMPFS, .destination = (char *)(uintptr_t) "/", .mode = 0755, .nodev = true};
     int error = add_mount(plan, root);
     for (size_t i = 0; !error && i < sizeof(system_directories) / sizeof(system_directories[0]); i++)
         error = add_system_directory(plan, system_directories[i]);

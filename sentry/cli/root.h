@@ -17,6 +17,6 @@ struct root_plan {
 // Plans it from the options and the caller's directory. 0, or -errno after a message. Never freed.
 int root_plan(const struct options *options, struct root_plan *plan);
 
-// May the directory `cwd` be shown without being asked for? `home` may be NULL. False for "/", home directories and
-// what holds them, /var, /run, /tmp (which is private), and what is below /proc, /sys, /dev.
+// May the directory `cwd` be shown without being asked for? `home` may be NULL. False for "/", home
+// directories and what holds them, /var, /run, /tmp (which is private), and what is below /proc, /sys, /dev.
 bool root_shows_cwd(const char *cwd, const char *home);

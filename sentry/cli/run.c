@@ -47,7 +47,8 @@ static int open_outputs(const struct options *options, struct sandbox_spec *spec
     spec->log = spec->strace = spec->stats = -1;
     int error = open_output("--log: cannot open", options->log_file, true, spec->stdio[2], &spec->log);
     if (!error && options->strace)
-        error = open_output("--strace: cannot open", options->strace_file, false, spec->stdio[2], &spec->strace);
+        error =
+            open_output("--strace: cannot open", options->strace_file, false, spec->stdio[2], &spec->strace);
     if (!error && options->stats)
         error = open_output("--stats: cannot open", options->stats_file, false, spec->stdio[2], &spec->stats);
     return error;
@@ -109,8 +110,9 @@ static int refuse_unavailable(const struct options *options)
     if (options->network == NETWORK_HOST)
         return boot_fail("--network=host", NULL, EOPNOTSUPP, "only --network=none is available");
     if (options->memory || options->cpus_milli)
-        return boot_fail(options->memory ? "--memory" : "--cpus", NULL, EOPNOTSUPP,
-                         "limit the whole command instead, for instance with systemd-run --scope -p MemoryMax=...");
+        return boot_fail(
+            options->memory ? "--memory" : "--cpus", NULL, EOPNOTSUPP,
+            "limit the whole command instead, for instance with systemd-run --scope -p MemoryMax=...");
     return 0;
 }
 

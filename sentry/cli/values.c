@@ -24,7 +24,8 @@ static const char *parse_milli(const char *text, uint64_t *milli)
         for (; isdigit((unsigned char)*text); text++, scale /= 10)
             part += scale * (uint64_t)(*text - '0');
     }
-    return __builtin_mul_overflow(whole, 1000, milli) || __builtin_add_overflow(*milli, part, milli) ? NULL : text;
+    return __builtin_mul_overflow(whole, 1000, milli) || __builtin_add_overflow(*milli, part, milli) ? NULL
+                                                                                                     : text;
 }
 
 bool option_size(const char *text, uint64_t *bytes)
