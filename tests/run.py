@@ -19,7 +19,6 @@ PYTHON = "/usr/bin/python3"
 
 SUITES = [
     ("unit", [PYTHON, TESTS / "unit/run.py"]),
-    ("filter", [PYTHON, TESTS / "filter/run.py"]),
     ("guest", [PYTHON, TESTS / "guest/run.py"]),
     ("support", [PYTHON, TESTS / "support/run.py"]),
     ("matrix", [PYTHON, TESTS / "matrix/run.py"]),
