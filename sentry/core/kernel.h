@@ -18,5 +18,8 @@ void kernel_assert_locked(void);
 void kernel_blocking_begin(void);
 void kernel_blocking_end(void);
 
+// Starts the first workers. 0 or -errno. Called once, when everything that a call may need exists.
+int kernel_workers_start(void);
+
 // Ends the sandbox: logs the reason, kills every guest and exits (invariant 7). Never returns.
 _Noreturn void kernel_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

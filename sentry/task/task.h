@@ -59,31 +59,29 @@ void fs_put(struct fs_struct *f);
 enum task_state { TASK_NEW, TASK_RUNNING, TASK_DEAD };
 
 // What the trap layer knows of the thread; only sentry/trap touches it.
+enum trap_stage {
+    STAGE_GUEST, // runs guest code, or sits in a guest call
+    STAGE_STUB,  // sits in a hypercall, or runs operations that we ordered
+};
+struct stub_order;
 struct trap_state {
-    int host_tid, host_tgid;     // in the Sentry's pid namespace
-    unsigned area;               // index of its stub area
-    bool kick_sent;              // a kick is on its way and no hypercall has come since
-    bool in_stub;                // it sits in a hypercall of ours, or runs operations
-    bool kick_wanted;            // something to do at the next hypercall or before the next reply
-    bool fixup;                  // the next hypercall must see this result (a kick was outstanding at reply time)
-    gaddr_t fixup_ip;
-    int64_t fixup_result;
+    int host_tid, host_tgid; // in the Sentry's pid namespace
+    unsigned area;           // index of its stub area
+    enum trap_stage stage;
+    bool kick_sent;          // a kick is on its way and no hypercall has come since
+    bool hypercall_due;      // a reply was given with a kick outstanding: the next call must be the hypercall
+    bool parked;             // stopped inside an open hypercall
+    bool resume_queued;      // on the run queue to go on from a stop
+    bool sigreturn;          // rt_sigreturn was called: restore the guest's frame at the next hypercall
+    bool fixup;              // the next hypercall has to see this result
+    gaddr_t fixup_ip;        // address after the call
+    int64_t fixup_result;    // value, -errno or a restart code
     uint32_t fixup_nr;
-    bool fixup_has_restart;      // fixup asks for a restart instead of a result
-    gaddr_t ucontext;            // of the open hypercall
-    uint64_t hypercall_id;       // notification id of the open hypercall, 0 when none
-    int stage;                   // enum trap_stage: what the stub is doing for us
-    void *order;                 // the work in progress (struct stub_order)
-    uint64_t expect_flags;       // clone flags the next native clone must carry
-    struct ktimer watchdog;
-    uint64_t restore_frame;      // guest frame that rt_sigreturn asked to restore, or 0
-    bool sigreturn;              // a sigreturn is to be done at the next hypercall
-    // Result of a call that ended in a signal, decided at delivery (restart or EINTR).
-    bool restart_pending;
-    int64_t restart_code;
-    uint32_t restart_nr;
-    gaddr_t restart_ip;
-    uint64_t restart_args[6];
+    uint64_t hypercall_id;   // notification of the open hypercall, 0 when none
+    gaddr_t ucontext;        // of the open hypercall; the guest's word
+    uint64_t rip, rax, rsp;  // as the hypercall told them; the guest's word
+    struct stub_order *order; // work in progress, owned
+    bool waits_for_donation; // its order goes on when the process's donation number is free
 };
 
 struct task {
@@ -107,6 +105,7 @@ struct task {
     char comm[TASK_COMM_LEN];
     struct call call;
     struct trap_state trap;
+    bool mm_gone;                 // exec or exit took the address space: no copy may reach it any more
     bool exiting;                 // exit has begun; takes no more signals. Its running call ends in task_exit_finish()
     bool stopped;                 // parked by a group stop
     gaddr_t clear_child_tid;      // informational; the host clears it natively
@@ -177,6 +176,7 @@ struct thread_group {
     bool stop_reported, continued_pending; // for wait4 WUNTRACED / WCONTINUED
     struct lx_rlimit64 rlim[RLIM_NLIMITS_LX];
     int host_pid;                 // in the Sentry's namespace
+    struct task *donation_owner;  // thread that uses the donation number now; borrowed, only sentry/trap touches it
     int host_pidfd;               // owned; -1 when gone
     struct host_watch death_watch;
     bool did_exec;

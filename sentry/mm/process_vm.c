@@ -1,0 +1,35 @@
+// Guest memory through process_vm_readv(2) and process_vm_writev(2).
+#include "sentry/mm/process_vm.h"
+#include "sentry/task/task.h"
+#include "sentry/trap/listener.h"
+#include "sentry/trap/trap.h"
+#include <errno.h>
+#include <sys/uio.h>
+
+static ssize_t vm_copy(struct task *t, void *local, gaddr_t remote, size_t n, bool write)
+{
+    if (t->mm_gone)
+        return -LX_EFAULT;
+    struct iovec l = {.iov_base = local, .iov_len = n};
+    struct iovec r = {.iov_base = (void *)remote, .iov_len = n};
+    int tid = t->trap.host_tid;
+    ssize_t done = write ? process_vm_writev(tid, &l, 1, &r, 1, 0) : process_vm_readv(tid, &l, 1, &r, 1, 0);
+    return done < 0 ? -LX_EFAULT : done;
+}
+
+static ssize_t vm_read(struct task *t, void *dst, gaddr_t src, size_t n)
+{
+    return vm_copy(t, dst, src, n, false);
+}
+
+static ssize_t vm_write(struct task *t, gaddr_t dst, const void *src, size_t n)
+{
+    return vm_copy(t, (void *)(uintptr_t)src, dst, n, true);
+}
+
+static bool vm_valid(struct task *t)
+{
+    return !t->mm_gone && listener_id_valid(trap_open_id(t));
+}
+
+const struct uaccess_ops process_vm_ops = {.read = vm_read, .write = vm_write, .valid = vm_valid};

@@ -1,0 +1,4 @@
+#pragma once
+// The production backend of sentry/mm/uaccess.h.
+#include "sentry/mm/uaccess.h"
+extern const struct uaccess_ops process_vm_ops;

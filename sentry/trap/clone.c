@@ -1,0 +1,345 @@
+// Making threads and processes: the clone order, the child's first hypercall, and launches through the zygote.
+//
+// One clone is under way in the sandbox at a time, so a thread that we do not know yet can only be its child.
+#include "sentry/core/kernel.h"
+#include "sentry/core/log.h"
+#include "sentry/exec/exec.h"
+#include "sentry/mm/mm.h"
+#include "sentry/trap/host_tid.h"
+#include "sentry/trap/hypercall.h"
+#include "sentry/trap/numbers.h"
+#include "abi/linux/sched.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CHILD_HELLO_NS 10000000000ull // a child that was made and says nothing for this long ends the process
+
+struct clone_order {
+    struct stub_order base;
+    struct task *child;      // referenced; published once it said hello
+    struct clone_request req;
+    uint64_t host_flags;     // what the native clone must carry
+    unsigned child_area;
+    bool ordered;            // the operations have been handed out
+    bool hello;              // the child is there
+    bool parent_waits;       // the parent's operations ended first
+    struct ktimer timeout;
+};
+
+static struct clone_order *slot;    // the clone under way; kernel lock
+static struct wait_queue slot_wait; // calls that wait for the slot
+
+// Flags that the host sees. What only the Sentry keeps (parent, untraced, pidfd, SysV undo) stays out; descriptor tables and
+// working directories of the host are shared exactly among threads.
+static uint64_t host_clone_flags(const struct clone_request *req)
+{
+    const uint64_t direct = LX_CLONE_VM | LX_CLONE_VFORK | LX_CLONE_SETTLS | LX_CLONE_PARENT_SETTID |
+                            LX_CLONE_CHILD_SETTID | LX_CLONE_CHILD_CLEARTID;
+    uint64_t flags = req->flags & direct;
+    if (req->flags & LX_CLONE_THREAD)
+        return flags | LX_CLONE_THREAD | LX_CLONE_SIGHAND | LX_CLONE_FS | LX_CLONE_FILES;
+    return flags | SIGCHLD;
+}
+
+static void slot_free(struct clone_order *c)
+{
+    ktimer_cancel(&c->timeout);
+    if (slot == c) {
+        slot = NULL;
+        wake_up(&slot_wait, EV_ALL);
+    }
+}
+
+static void clone_start(struct stub_order *o)
+{
+    struct clone_order *c = container_of(o, struct clone_order, base);
+    struct task *t = o->task;
+    struct stub_op ops[2] = {0};
+    unsigned n = 0;
+    if ((c->req.flags & LX_CLONE_VM) && c->child_area >= t->mm->areas_mapped) {
+        ops[n++] = (struct stub_op){
+            .nr = SYS_mmap,
+            .args = {area_address(c->child_area), STUB_AREA_SIZE, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0},
+        };
+        t->mm->areas_mapped = c->child_area + 1;
+    }
+    struct stub_op *op = &ops[n++];
+    op->nr = SYS_clone;
+    op->flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL;
+    op->args[0] = c->host_flags;
+    op->args[1] = c->req.stack;
+    op->args[2] = c->req.parent_tid;
+    op->args[3] = c->req.child_tid;
+    op->args[4] = c->req.tls;
+    if (c->req.flags & LX_CLONE_VM) {
+        op->flags |= STUB_OP_CLONE_VM;
+        op->args[5] = area_address(c->child_area);
+        if (!(c->req.flags & LX_CLONE_THREAD))
+            op->flags |= STUB_OP_CLOSE_FILES;
+    } else {
+        op->flags |= STUB_OP_CLONE;
+    }
+    if (stub_write_ops(t, ops, n)) {
+        violation(t, "its stub area is gone");
+        return;
+    }
+    c->ordered = true;
+    hypercall_reply(t, STUB_DO_OPS);
+}
+
+static bool clone_native(struct stub_order *o, const struct trap_notif *n)
+{
+    struct clone_order *c = container_of(o, struct clone_order, base);
+    return n->nr == SYS_clone && c->ordered && !c->hello && slot == c && n->args[0] == c->host_flags;
+}
+
+static void clone_done(struct stub_order *o, uint32_t index, int64_t result)
+{
+    (void)index;
+    struct clone_order *c = container_of(o, struct clone_order, base);
+    struct task *t = o->task;
+    if (result < 0 && !c->hello) {
+        order_end(t);
+        hypercall_return_after_ops(t);
+    } else if (c->hello) {
+        order_end(t);
+        hypercall_return_after_ops(t);
+    } else {
+        c->parent_waits = true; // until the child has said hello, else two clones could be confused
+    }
+}
+
+static void clone_drop(struct stub_order *o)
+{
+    struct clone_order *c = container_of(o, struct clone_order, base);
+    slot_free(c);
+    if (!c->hello) {
+        if (c->req.flags & LX_CLONE_VM)
+            mm_area_free(o->task->mm, c->child_area);
+        task_abandon(c->child);
+    } else {
+        task_put(c->child);
+    }
+    task_put(o->task);
+    free(c);
+}
+
+static void clone_timeout(struct ktimer *timer)
+{
+    struct clone_order *c = container_of(timer, struct clone_order, timeout);
+    violation(c->base.task, "a child that never came");
+}
+
+static const struct stub_order_ops clone_ops = {
+    .name = "clone", .start = clone_start, .done = clone_done, .native = clone_native, .drop = clone_drop};
+
+int64_t trap_clone(struct call *call, const struct clone_request *req)
+{
+    struct task *t = call->task;
+    int err;
+    if (slot) {
+        call->interrupted = -LX_ERESTARTNOINTR;
+        return block_on(&slot_wait, EV_ALL);
+    }
+    struct clone_order *c = calloc(1, sizeof(*c));
+    if (!c)
+        return -LX_ENOMEM;
+    c->child = task_copy(t, req->flags, req->exit_signal, &err);
+    if (!c->child) {
+        free(c);
+        return err;
+    }
+    c->child_area = t->trap.area;
+    if (req->flags & LX_CLONE_VM) {
+        int area = mm_area_alloc(t->mm);
+        if (area < 0) {
+            task_abandon(c->child);
+            free(c);
+            return area;
+        }
+        c->child_area = (unsigned)area;
+    }
+    c->base.ops = &clone_ops;
+    c->base.task = task_get(t);
+    c->req = *req;
+    c->host_flags = host_clone_flags(req);
+    c->timeout.fire = clone_timeout;
+    slot = c;
+    return order_begin(call, &c->base);
+}
+
+// --- the host process of a thread group ---
+
+static void host_process_gone(struct host_watch *w, uint32_t events)
+{
+    (void)events;
+    struct thread_group *tg = container_of(w, struct thread_group, death_watch);
+    host_watch_del(w);
+    close(tg->host_pidfd);
+    tg->host_pidfd = -1;
+    tg->dead = true;
+    if (!tg->zombie)
+        group_found_dead(tg);
+    trap_run_queue();
+    tg_put(tg);
+}
+
+static int watch_process(struct thread_group *tg, int host_pid)
+{
+    tg->host_pid = host_pid;
+    tg->host_pidfd = (int)syscall(SYS_pidfd_open, host_pid, 0);
+    if (tg->host_pidfd < 0)
+        return -errno;
+    int r = host_watch_add(&tg->death_watch, tg->host_pidfd, host_process_gone);
+    if (r == 0) {
+        tg_get(tg);
+        r = host_watch_arm(&tg->death_watch, EV_IN);
+    }
+    return r;
+}
+
+// Makes the child of a clone or a launch a known thread. 0 or -errno.
+static int child_register(struct task *child, const struct trap_notif *n, bool thread, unsigned area)
+{
+    struct trap_state *trap = &child->trap;
+    int number = guest_number(n->tid);
+    if (number < 0)
+        return number;
+    trap->host_tid = n->tid;
+    trap->host_tgid = thread ? child->tg->host_pid : n->tid;
+    trap->area = area;
+    trap->stage = STAGE_STUB;
+    trap->hypercall_id = n->id;
+    trap->ucontext = n->args[0];
+    int r = thread ? 0 : watch_process(child->tg, n->tid);
+    if (r)
+        return r;
+    host_tid_insert(child);
+    return task_publish(child, number, thread ? child->tg->pid : number);
+}
+
+// --- launches ---
+struct launch {
+    struct list_head link;
+    struct task *task; // referenced
+    struct exec_image *image;
+};
+static struct list_head launches = LIST_INIT(launches); // kernel lock
+static struct task zygote; // only its trap state is used, to copy into its area
+static bool launch_ordered; // the zygote has been told to clone for the first of `launches`
+static bool launch_cloned;
+
+#define LAUNCH_FLAGS ((uint64_t)SIGCHLD)
+
+static void launch_next(void)
+{
+    if (list_empty(&launches) || !zygote.trap.hypercall_id || launch_ordered)
+        return;
+    struct stub_op op = {.nr = SYS_clone, .flags = STUB_OP_CLONE | STUB_OP_MAY_FAIL, .args = {LAUNCH_FLAGS}};
+    if (stub_write_ops(&zygote, &op, 1))
+        kernel_fatal("the zygote's memory cannot be written: %s", strerror(errno));
+    launch_ordered = true;
+    launch_cloned = false;
+    hypercall_reply(&zygote, STUB_DO_OPS);
+}
+
+int trap_launch(struct task *t, struct exec_image *image)
+{
+    struct launch *l = calloc(1, sizeof(*l));
+    if (!l)
+        return -LX_ENOMEM;
+    l->task = task_get(t);
+    l->image = image;
+    list_add_tail(&l->link, &launches);
+    launch_next();
+    return 0;
+}
+
+bool zygote_call(const struct trap_notif *n)
+{
+    if (!zygote.trap.host_tid && n->nr == STUB_HC_ZYGOTE)
+        zygote.trap.host_tid = n->tid; // nothing else exists yet
+    if (n->tid != zygote.trap.host_tid)
+        return false;
+    switch (n->nr) {
+    case STUB_HC_ZYGOTE:
+        zygote.trap.hypercall_id = n->id;
+        launch_next();
+        return true;
+    case STUB_HC_DONE:
+        if ((int64_t)n->args[2] < 0)
+            kernel_fatal("the zygote cannot make a process: %s", strerror(-(int)n->args[2]));
+        zygote.trap.hypercall_id = n->id;
+        hypercall_reply(&zygote, STUB_DO_RETURN);
+        return true;
+    case SYS_clone:
+        if (launch_ordered && !launch_cloned && n->args[0] == LAUNCH_FLAGS) {
+            launch_cloned = true;
+            (void)listener_continue(n->id);
+            return true;
+        }
+        return false;
+    default:
+        return false;
+    }
+}
+
+static void launch_hello(const struct trap_notif *n)
+{
+    struct launch *l = list_first(&launches, struct launch, link);
+    list_del(&l->link);
+    launch_ordered = launch_cloned = false;
+    int r = child_register(l->task, n, false, 0);
+    if (r)
+        kernel_fatal("the first process cannot be registered: %s", strerror(-r));
+    exec_begin_launched(l->task, l->image);
+    task_put(l->task);
+    free(l);
+    launch_next();
+}
+
+void clone_child_hello(const struct trap_notif *n)
+{
+    struct clone_order *c = slot;
+    if (launch_cloned && (!c || !c->ordered)) {
+        launch_hello(n);
+        return;
+    }
+    if (!c || !c->ordered || c->hello) {
+        kill(n->tid, SIGKILL);
+        return;
+    }
+    struct task *child = c->child;
+    struct task *parent = c->base.task;
+    bool thread = c->req.flags & LX_CLONE_THREAD;
+    int r = child_register(child, n, thread, c->child_area);
+    if (r) {
+        log_warn("a new thread cannot be registered: %s", strerror(-r));
+        kill(n->tid, SIGKILL);
+        violation(parent, "its child cannot be registered");
+        return;
+    }
+    c->hello = true;
+    task_get(child);
+    slot_free(c);
+    gaddr_t area = area_address(c->child_area);
+    if (child->trap.ucontext < area || child->trap.ucontext >= area + STUB_AREA_SIZE) {
+        violation(child, "a context outside its area");
+        return;
+    }
+    if (child->stopped || signal_pending(child)) {
+        hypercall_return_after_ops(child);
+    } else {
+        hypercall_reply(child, STUB_DO_RETURN);
+    }
+    if (c->parent_waits) {
+        order_end(parent);
+        hypercall_return_after_ops(parent);
+    }
+}

@@ -1,0 +1,248 @@
+// From a notification to a handler, and from a result to a reply.
+#include "sentry/core/kernel.h"
+#include "sentry/core/log.h"
+#include "sentry/trap/host_tid.h"
+#include "sentry/trap/hypercall.h"
+#include "sentry/trap/trap.h"
+#include "abi/stub/layout.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+__thread struct task *current;
+static struct list_head run_queue = LIST_INIT(run_queue); // call.run_link; kernel lock
+
+uint64_t trap_open_id(const struct task *t)
+{
+    return t->trap.hypercall_id ? t->trap.hypercall_id : t->call.id;
+}
+
+static bool is_restart(int64_t r)
+{
+    return r == -LX_ERESTARTSYS || r == -LX_ERESTARTNOINTR || r == -LX_ERESTARTNOHAND ||
+           r == -LX_ERESTART_RESTARTBLOCK;
+}
+
+static void call_release(struct call *c)
+{
+    for (unsigned i = 0; i < c->nr_waiters; i++)
+        wait_del(&c->waiters[i]);
+    c->nr_waiters = 0;
+    if (c->waiters != c->inline_waiters)
+        free(c->waiters);
+    c->waiters = c->inline_waiters;
+    c->max_waiters = sizeof(c->inline_waiters) / sizeof(c->inline_waiters[0]);
+    ktimer_cancel(&c->timer);
+    if (c->run_link.next)
+        list_del(&c->run_link);
+    if (c->release) {
+        c->release(c);
+        c->release = NULL;
+    }
+}
+
+static void call_begin(struct call *c)
+{
+    c->first = true;
+    c->timed_out = false;
+    c->interrupted = -LX_ERESTARTSYS;
+    c->deadline_ns = KTIMER_NEVER;
+    memset(&c->state, 0, sizeof(c->state));
+}
+
+static void call_run(struct call *c);
+
+// A restart code with no signal to deliver: the call starts over.
+static void call_again(struct call *c, int64_t code)
+{
+    call_begin(c);
+    c->restarted = code == -LX_ERESTART_RESTARTBLOCK;
+    c->phase = CALL_RUNNABLE;
+    list_add_tail(&c->run_link, &run_queue);
+}
+
+void call_finish(struct call *c, int64_t result)
+{
+    struct task *t = c->task;
+    struct trap_state *trap = &t->trap;
+    call_release(c);
+    if (t->state == TASK_DEAD && result != CALL_CONTINUE) {
+        call_abandon(c);
+        return;
+    }
+    if (is_restart(result) && !signal_pending(t) && !t->stopped) {
+        call_again(c, result);
+        return;
+    }
+    trap_trace(c, result);
+    c->phase = CALL_IDLE;
+    if (result == -LX_ENOREPLY)
+        return;
+    uint64_t id = c->id;
+    c->id = 0;
+    if (result == CALL_CONTINUE) {
+        int r = listener_continue(id);
+        if (r && r != -ENOENT)
+            log_warn("letting the host run call %u failed: %s", c->nr, strerror(-r));
+        return;
+    }
+    bool work = signal_pending(t) || t->stopped;
+    if (!work && t->restore_mask) {
+        restore_saved_mask(t);
+        work = signal_pending(t);
+    }
+    if (work)
+        trap_kick(t);
+    if (trap->kick_sent) {
+        trap->fixup = true;
+        trap->fixup_ip = c->ip;
+        trap->fixup_result = result;
+        trap->fixup_nr = c->nr;
+        trap->hypercall_due = true;
+    }
+    int r = listener_reply(id, is_restart(result) ? -EINTR : result);
+    if (r && r != -ENOENT)
+        log_warn("answering call %u failed: %s", c->nr, strerror(-r));
+}
+
+void call_abandon(struct call *c)
+{
+    call_release(c);
+    c->phase = CALL_IDLE;
+    c->id = 0;
+}
+
+static void log_missing(struct call *c)
+{
+    log_info("system call %u is not there; the program gets ENOSYS", c->nr);
+}
+
+static void call_run(struct call *c)
+{
+    struct task *t = task_get(c->task);
+    const struct syscall_row *row = c->nr < syscall_table_size ? &syscall_table[c->nr] : NULL;
+    int64_t r;
+    c->phase = CALL_RUNNING;
+    current = t;
+    if (row && row->handler) {
+        r = c->restarted && t->restart_fn ? t->restart_fn(c) : row->handler(c);
+    } else {
+        log_missing(c);
+        r = -LX_ENOSYS;
+    }
+    current = NULL;
+    c->first = false;
+    if (t->state == TASK_DEAD && r != CALL_CONTINUE) {
+        call_abandon(c);
+    } else if (r == -LX_EBLOCKED && !t->stopped && !signal_pending(t)) {
+        c->phase = CALL_BLOCKED;
+    } else {
+        // The handler has looked once more and would wait: the signal ends the call.
+        call_finish(c, r == -LX_EBLOCKED ? c->interrupted : r);
+    }
+    task_put(t);
+}
+
+void call_make_runnable(struct call *c)
+{
+    if (c->phase != CALL_BLOCKED)
+        return;
+    c->phase = CALL_RUNNABLE;
+    list_add_tail(&c->run_link, &run_queue);
+}
+
+static void run_one(struct call *c)
+{
+    struct task *t = c->task;
+    list_del(&c->run_link);
+    if (t->trap.resume_queued) {
+        t->trap.resume_queued = false;
+        if (!t->stopped && t->trap.parked)
+            hypercall_resume(t);
+        return;
+    }
+    if (c->phase != CALL_RUNNABLE)
+        return;
+    call_run(c);
+}
+
+void trap_run_queue(void)
+{
+    while (!list_empty(&run_queue))
+        run_one(list_first(&run_queue, struct call, run_link));
+}
+
+void task_interrupt(struct task *t)
+{
+    if (t->state != TASK_RUNNING)
+        return;
+    struct call *c = &t->call;
+    if (c->phase == CALL_BLOCKED) {
+        if (signal_pending(t) || t->stopped)
+            call_make_runnable(c);
+    } else if (c->phase == CALL_IDLE) {
+        if (t->trap.parked)
+            task_resume(t);
+        else if (t->trap.stage == STAGE_GUEST)
+            trap_kick(t);
+    }
+}
+
+void task_resume(struct task *t)
+{
+    if (!t->trap.parked || t->trap.resume_queued)
+        return;
+    t->trap.resume_queued = true;
+    list_add_tail(&t->call.run_link, &run_queue);
+}
+
+static void call_start(struct task *t, const struct trap_notif *n)
+{
+    struct call *c = &t->call;
+    c->nr = n->nr;
+    memcpy(c->args, n->args, sizeof(c->args));
+    c->ip = n->ip;
+    c->id = n->id;
+    c->restarted = false;
+    call_begin(c);
+    if (trap_tracing)
+        c->started_ns = mono_now_ns();
+    call_run(c);
+}
+
+// A thread that we do not know: a leftover of a process that is ending, or a forgery. Neither may go on.
+static void unknown_thread(const struct trap_notif *n)
+{
+    log_debug("call %u from unknown thread %d: killed", n->nr, n->tid);
+    kill(n->tid, SIGKILL);
+}
+
+void trap_receive(const struct trap_notif *n)
+{
+    struct task *t = host_tid_find(n->tid);
+    bool hypercall = n->nr >= STUB_HYPERCALL_BASE && n->nr <= STUB_HC_LAST;
+    if (t && t->state == TASK_DEAD)
+        return; // about to be killed by the host; no answer
+    if (hypercall) {
+        hypercall_entry(t, n);
+    } else if (!t) {
+        if (!zygote_call(n))
+            unknown_thread(n);
+    } else if (t->trap.stage == STAGE_STUB) {
+        stub_native_call(t, n);
+    } else if (t->trap.hypercall_due) {
+        violation(t, "a call where the kick was due");
+    } else {
+        if (t->call.phase == CALL_RUNNING) {
+            violation(t, "a call inside a call");
+            trap_run_queue();
+            return;
+        }
+        if (t->call.phase != CALL_IDLE)
+            call_abandon(&t->call); // the host gave up the earlier one: without killable receive a signal may do that
+        call_start(t, n);
+    }
+    trap_run_queue();
+}

@@ -1,0 +1,315 @@
+// What the stub asks, and the way back to guest code.
+#include "sentry/trap/hypercall.h"
+#include "sentry/core/log.h"
+#include "sentry/signal/frame.h"
+#include "sentry/trap/host_tid.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+
+bool trap_tracing;
+
+void violation(struct task *t, const char *what)
+{
+    log_warn("guest process %d broke the stub's protocol (%s): killed", t->tg->pid, what);
+    group_exit(t->tg, SIGKILL);
+    trap_kill_group(t->tg);
+}
+
+void trap_kill_group(struct thread_group *tg)
+{
+    // host_pid came from a notification and stays this process's until its pidfd says that it is gone.
+    if (tg->host_pid > 1 && !tg->dead)
+        kill(tg->host_pid, SIGKILL);
+}
+
+void trap_kick(struct task *t)
+{
+    struct trap_state *trap = &t->trap;
+    if (trap->kick_sent || trap->stage == STAGE_STUB || t->state != TASK_RUNNING)
+        return;
+    if (syscall(SYS_tgkill, trap->host_tgid, trap->host_tid, STUB_KICK_SIGNAL) == 0)
+        trap->kick_sent = true;
+}
+
+gaddr_t trap_guest_sp(const struct task *t)
+{
+    return t->trap.hypercall_id ? t->trap.rsp : 0;
+}
+
+void hypercall_reply(struct task *t, int64_t value)
+{
+    uint64_t id = t->trap.hypercall_id;
+    t->trap.hypercall_id = 0;
+    if (value == STUB_DO_RETURN || value == STUB_DO_OPS_RETURN)
+        t->trap.stage = STAGE_GUEST;
+    int r = listener_reply(id, value);
+    if (r && r != -ENOENT)
+        log_warn("answering a hypercall failed: %s", strerror(-r));
+}
+
+int stub_write_ops(struct task *t, const struct stub_op *ops, unsigned count)
+{
+    struct stub_area head;
+    if (count > STUB_OP_MAX)
+        return -LX_E2BIG;
+    head.op_count = count;
+    head.pad = 0;
+    memcpy(head.ops, ops, count * sizeof(*ops));
+    return task_copy_out(t, area_address(t->trap.area), &head,
+                         offsetof(struct stub_area, ops) + count * sizeof(*ops));
+}
+
+int64_t order_begin(struct call *call, struct stub_order *o)
+{
+    struct task *t = call->task;
+    if (t->trap.order) {
+        o->ops->drop(o);
+        return -LX_EAGAIN;
+    }
+    t->trap.order = o;
+    trap_kick(t);
+    if (!t->trap.kick_sent) { // the thread is gone
+        order_end(t);
+        return -LX_ENOREPLY;
+    }
+    t->trap.fixup = true;
+    t->trap.fixup_ip = call->ip;
+    t->trap.fixup_result = 0;
+    t->trap.fixup_nr = call->nr;
+    t->trap.hypercall_due = true;
+    uint64_t id = call->id;
+    call->id = 0;
+    (void)listener_reply(id, 0); // a caller that is gone makes no hypercall; its end is seen elsewhere
+    return -LX_ENOREPLY;
+}
+
+void order_end(struct task *t)
+{
+    struct stub_order *o = t->trap.order;
+    t->trap.order = NULL;
+    if (o)
+        o->ops->drop(o);
+}
+
+// Decides what an interrupted call comes to now that it is known whether a handler runs (arch/x86/kernel/signal.c).
+static void resolve_restart(struct task *t, struct frame_regs *regs, const struct lx_sigaction *action)
+{
+    struct trap_state *trap = &t->trap;
+    if (!trap->fixup)
+        return;
+    trap->fixup = false;
+    int64_t r = trap->fixup_result;
+    bool again = false;
+    uint64_t nr = trap->fixup_nr;
+    switch (r) {
+    case -LX_ERESTARTSYS:
+        again = !action || (action->flags & LX_SA_RESTART);
+        break;
+    case -LX_ERESTARTNOINTR:
+        again = true;
+        break;
+    case -LX_ERESTARTNOHAND:
+        again = !action;
+        break;
+    case -LX_ERESTART_RESTARTBLOCK:
+        again = !action;
+        if (again)
+            nr = SYS_restart_syscall;
+        break;
+    default:
+        regs->rip = trap->fixup_ip;
+        regs->rax = (uint64_t)r;
+        regs->dirty = regs->dirty || trap->rip != regs->rip || trap->rax != regs->rax;
+        return;
+    }
+    regs->rip = again ? trap->fixup_ip - 2 : trap->fixup_ip;
+    regs->rax = again ? nr : (uint64_t)-LX_EINTR;
+    regs->dirty = true;
+}
+
+void hypercall_return(struct task *t)
+{
+    struct trap_state *trap = &t->trap;
+    struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
+    if (trap->order) {
+        trap->order->ops->start(trap->order);
+        return;
+    }
+    if (trap->sigreturn) {
+        trap->sigreturn = false;
+        trap->fixup = false;
+        if (frame_restore(t, &regs)) {
+            struct lx_siginfo info = {.signo = SIGSEGV, .code = LX_SI_KERNEL};
+            force_signal(t, &info);
+        }
+    }
+    for (;;) {
+        struct lx_siginfo info;
+        struct lx_sigaction action;
+        int sig = dequeue_for_delivery(t, &info, &action);
+        if (t->state == TASK_DEAD || t->tg->group_exit)
+            return; // the host kills the thread inside the hypercall
+        if (t->stopped) {
+            // Keep what has been decided so far; goes on in hypercall_resume().
+            if (regs.dirty && frame_write_regs(t, &regs)) {
+                violation(t, "its context is gone");
+                return;
+            }
+            trap->rip = regs.rip, trap->rax = regs.rax, trap->rsp = regs.rsp;
+            trap->parked = true;
+            return;
+        }
+        if (!sig)
+            break;
+        resolve_restart(t, &regs, &action);
+        if (frame_deliver(t, sig, &info, &action, &regs)) {
+            struct lx_siginfo fault = {.signo = SIGSEGV, .code = LX_SI_KERNEL};
+            if (sig == SIGSEGV)
+                t->sighand->action[SIGSEGV - 1].handler = 0; // as force_sigsegv()
+            force_signal(t, &fault);
+        }
+    }
+    resolve_restart(t, &regs, NULL);
+    if (t->restore_mask) {
+        restore_saved_mask(t);
+        if (signal_pending(t)) {
+            if (regs.dirty && frame_write_regs(t, &regs)) {
+                violation(t, "its context is gone");
+                return;
+            }
+            trap->rip = regs.rip, trap->rax = regs.rax, trap->rsp = regs.rsp;
+            hypercall_return(t);
+            return;
+        }
+    }
+    if (regs.dirty && frame_write_regs(t, &regs)) {
+        violation(t, "its context is gone");
+        return;
+    }
+    hypercall_reply(t, STUB_DO_RETURN);
+}
+
+void hypercall_return_after_ops(struct task *t)
+{
+    struct trap_state *trap = &t->trap;
+    trap->fixup = false; // the stub has put the result where it belongs
+    if (!signal_pending(t) && !t->stopped && !t->restore_mask) {
+        hypercall_reply(t, STUB_DO_RETURN);
+        return;
+    }
+    uint64_t words[4]; // rax, rcx, rsp, rip
+    if (task_copy_in(t, words, trap->ucontext + FRAME_RAX_OFFSET, sizeof(words))) {
+        violation(t, "its context is gone");
+        return;
+    }
+    trap->rax = words[0];
+    trap->rsp = words[2];
+    trap->rip = words[3];
+    hypercall_return(t);
+}
+
+void hypercall_resume(struct task *t)
+{
+    t->trap.parked = false;
+    hypercall_return(t);
+}
+
+// Turns the host's siginfo of a fault into the guest's signal.
+static void fault_signal(struct task *t, int signo, gaddr_t info_address)
+{
+    struct lx_siginfo info;
+    if (task_copy_in(t, &info, info_address, sizeof(info)) || info.signo != signo) {
+        memset(&info, 0, sizeof(info));
+        info.signo = signo;
+        info.code = LX_SI_KERNEL;
+    }
+    force_signal(t, &info);
+}
+
+static void on_signal(struct task *t, const struct trap_notif *n)
+{
+    struct trap_state *trap = &t->trap;
+    int signo = (int)n->args[1];
+    if (trap->stage == STAGE_STUB) {
+        // A fault inside ordered operations: only a guest that spoils its own stub or a wild program header gets here.
+        violation(t, "a fault inside the stub");
+        return;
+    }
+    trap->stage = STAGE_STUB;
+    trap->hypercall_id = n->id;
+    trap->ucontext = n->args[0];
+    trap->rip = n->args[2];
+    trap->rax = n->args[3];
+    trap->rsp = n->args[4];
+    if (signo == STUB_KICK_SIGNAL) {
+        trap->kick_sent = false;
+        trap->hypercall_due = false;
+    } else if (signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL || signo == SIGTRAP ||
+               signo == SIGSYS) {
+        fault_signal(t, signo, n->args[5]);
+    }
+    hypercall_return(t);
+}
+
+void hypercall_entry(struct task *t, const struct trap_notif *n)
+{
+    // A call that the host took back (interrupted before we answered) is over when its thread is here.
+    if (t && t->call.phase == CALL_RUNNING) {
+        violation(t, "a hypercall inside a call");
+        return;
+    }
+    if (t && t->call.phase != CALL_IDLE)
+        call_abandon(&t->call);
+    switch (n->nr) {
+    case STUB_HC_ZYGOTE:
+        if (!zygote_call(n))
+            kill(n->tid, SIGKILL);
+        return;
+    case STUB_HC_CHILD:
+        if (t)
+            violation(t, "a second first hypercall");
+        else
+            clone_child_hello(n);
+        return;
+    }
+    if (!t && zygote_call(n))
+        return;
+    if (!t) {
+        kill(n->tid, SIGKILL);
+        return;
+    }
+    struct trap_state *trap = &t->trap;
+    switch (n->nr) {
+    case STUB_HC_SIGNAL:
+        on_signal(t, n);
+        return;
+    case STUB_HC_DONE:
+        if (trap->stage != STAGE_STUB || !trap->order || trap->hypercall_id) {
+            violation(t, "unexpected end of operations");
+            return;
+        }
+        trap->hypercall_id = n->id;
+        trap->order->ops->done(trap->order, (uint32_t)n->args[1], (int64_t)n->args[2]);
+        return;
+    case STUB_HC_BOOT:
+        exec_boot_hello(t, n);
+        return;
+    default:
+        violation(t, "unknown hypercall");
+    }
+}
+
+void stub_native_call(struct task *t, const struct trap_notif *n)
+{
+    struct stub_order *o = t->trap.order;
+    if (o && !t->trap.hypercall_id && o->ops->native && o->ops->native(o, n)) {
+        int r = listener_continue(n->id);
+        if (r && r != -ENOENT)
+            log_warn("letting the stub's call run failed: %s", strerror(-r));
+        return;
+    }
+    violation(t, "a call that was not ordered");
+}

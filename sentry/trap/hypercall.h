@@ -1,0 +1,56 @@
+#pragma once
+// Hypercalls: what the stub asks, and the operations that we order. Internal to sentry/trap. Kernel lock.
+#include "abi/stub/layout.h"
+#include "sentry/trap/trap.h"
+
+extern bool trap_tracing; // set at boot; handlers see every call and times are kept
+
+// Work that needs the stub of one thread, in one or more rounds of operations.
+struct stub_order {
+    const struct stub_order_ops *ops;
+    struct task *task; // referenced
+};
+struct stub_order_ops {
+    const char *name;
+    // The hypercall is open: order operations with stub_order_ops(), or end with hypercall_return() / violation().
+    void (*start)(struct stub_order *o);
+    // The operations ended: `index` of the failing one (or their count) and the last result. The guest's word.
+    void (*done)(struct stub_order *o, uint32_t index, int64_t result);
+    // A notified native call of the stub: true when it is the one ordered, to be run by the host.
+    bool (*native)(struct stub_order *o, const struct trap_notif *n);
+    // A fault inside the operations; true when handled.
+    void (*drop)(struct stub_order *o); // frees; the thread may be gone
+};
+
+// `t` may be NULL: unknown thread.
+void hypercall_entry(struct task *t, const struct trap_notif *n);
+// A notified call that the stub makes while it runs our operations.
+void stub_native_call(struct task *t, const struct trap_notif *n);
+// Hands the order to t and calls it into the stub: kick first, then the reply. The running call is answered with 0.
+int64_t order_begin(struct call *call, struct stub_order *o);
+// Writes the operations into t's area. 0 or -LX_EFAULT.
+int stub_write_ops(struct task *t, const struct stub_op *ops, unsigned count);
+// Answers the open hypercall.
+void hypercall_reply(struct task *t, int64_t value);
+// The order is over: frees it.
+void order_end(struct task *t);
+// On the way back to guest code: signals, stops, fix-ups; then the reply. The hypercall must be open.
+void hypercall_return(struct task *t);
+// The same after operations that set the result in the context: its words are read again before a signal is delivered.
+void hypercall_return_after_ops(struct task *t);
+// Frees the process's donation number if t has it, and lets the next thread go on.
+void donation_release(struct task *t);
+// Goes on after a stop.
+void hypercall_resume(struct task *t);
+// The guest broke the protocol: its process is killed.
+void violation(struct task *t, const char *what);
+// Calls of the zygote. True when it was the zygote's.
+bool zygote_call(const struct trap_notif *n);
+// The child of a clone or launch in progress says hello.
+void clone_child_hello(const struct trap_notif *n);
+// The fresh image after an ordered exec says hello. `t` is the task with that host thread number before.
+void exec_boot_hello(struct task *t, const struct trap_notif *n);
+static inline gaddr_t area_address(unsigned index)
+{
+    return STUB_AREAS_START + (gaddr_t)index * STUB_AREA_SIZE;
+}

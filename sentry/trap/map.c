@@ -1,0 +1,107 @@
+// Orders: mapping a file through a donated descriptor, and rt_sigreturn.
+#include "sentry/trap/hypercall.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+struct map_order {
+    struct stub_order base;
+    struct file *file; // referenced: keeps the host descriptor open
+    int fd;
+    uint64_t args[6];
+    bool alone; // no other thread of the process can use the donation number meanwhile
+};
+
+static void map_start(struct stub_order *o)
+{
+    struct map_order *m = container_of(o, struct map_order, base);
+    struct task *t = o->task;
+    struct stub_op ops[2] = {
+        {.nr = SYS_mmap, .flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL},
+        {.nr = SYS_close, .flags = STUB_OP_MAY_FAIL, .args = {STUB_DONATION_FD}},
+    };
+    memcpy(ops[0].args, m->args, sizeof(m->args));
+    ops[0].args[4] = STUB_DONATION_FD;
+    // Another thread's donation in progress would be replaced: threads of one process take turns.
+    if (!m->alone) {
+        if (t->tg->donation_owner && t->tg->donation_owner != t) {
+            t->trap.waits_for_donation = true;
+            return; // goes on in donation_release()
+        }
+        t->tg->donation_owner = t;
+    }
+    if (listener_donate(t->trap.hypercall_id, m->fd, STUB_DONATION_FD) || stub_write_ops(t, ops, 2)) {
+        violation(t, "it takes no descriptor");
+        return;
+    }
+    bool alone = m->alone;
+    if (alone)
+        order_end(t);
+    hypercall_reply(t, alone ? STUB_DO_OPS_RETURN : STUB_DO_OPS);
+}
+
+void donation_release(struct task *t)
+{
+    struct thread_group *tg = t->tg;
+    if (tg->donation_owner != t)
+        return;
+    tg->donation_owner = NULL;
+    list_for_each(other, &tg->threads, struct task, thread_link) {
+        if (other->trap.waits_for_donation && other->trap.order) {
+            other->trap.waits_for_donation = false;
+            other->trap.order->ops->start(other->trap.order);
+            if (tg->donation_owner)
+                return;
+        }
+    }
+}
+
+static void map_done(struct stub_order *o, uint32_t index, int64_t result)
+{
+    (void)index, (void)result;
+    struct task *t = o->task;
+    order_end(t);
+    donation_release(t);
+    hypercall_return_after_ops(t);
+}
+
+static void map_drop(struct stub_order *o)
+{
+    struct map_order *m = container_of(o, struct map_order, base);
+    file_put(m->file);
+    task_put(o->task);
+    free(m);
+}
+
+static const struct stub_order_ops map_ops = {.name = "mmap", .start = map_start, .done = map_done, .drop = map_drop};
+
+int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot, int flags,
+                 uint64_t offset)
+{
+    struct map_order *m = calloc(1, sizeof(*m));
+    if (!m)
+        return -LX_ENOMEM;
+    m->base.ops = &map_ops;
+    m->base.task = task_get(call->task);
+    m->file = file_get(file);
+    m->fd = fd;
+    m->alone = call->task->tg->nr_threads == 1;
+    uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, 0, offset};
+    memcpy(m->args, args, sizeof(args));
+    return order_begin(call, &m->base);
+}
+
+int64_t trap_sigreturn(struct call *call)
+{
+    struct task *t = call->task;
+    t->trap.sigreturn = true;
+    trap_kick(t);
+    if (!t->trap.kick_sent)
+        return -LX_ENOREPLY;
+    t->trap.fixup = false;
+    t->trap.hypercall_due = true;
+    uint64_t id = call->id;
+    call->id = 0;
+    (void)listener_reply(id, 0);
+    return -LX_ENOREPLY;
+}

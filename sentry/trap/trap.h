@@ -1,0 +1,55 @@
+#pragma once
+// The trap layer: how calls reach handlers, and how the Sentry makes a guest thread do something.
+//
+// All functions run under the kernel lock unless they say otherwise.
+#include "sentry/trap/call.h"
+#include "sentry/trap/listener.h"
+#include "sentry/task/task.h"
+
+struct exec_image;
+struct boot_fds;
+struct sentry_config;
+
+// --- entry, for the worker pool (core/kernel.c) ---
+void trap_receive(const struct trap_notif *n);
+// Runs calls that were woken up and threads that go on after a stop, until none is left.
+void trap_run_queue(void);
+
+// --- calls (dispatch.c) ---
+// Ends the running or blocked call with a result; restart codes are resolved here or at signal delivery.
+void call_finish(struct call *c, int64_t result);
+// Gives up the call without an answer: its thread is gone or about to be.
+void call_abandon(struct call *c);
+// Notification id of what t has open now (call or hypercall), 0 when none.
+uint64_t trap_open_id(const struct task *t);
+void trap_trace(struct call *c, int64_t result); // --strace and audit; nothing when off
+
+// --- control of threads ---
+// Sends the kick unless one is on its way or the thread sits in the stub.
+void trap_kick(struct task *t);
+// The guest's stack pointer when it is known (inside a hypercall), else 0.
+gaddr_t trap_guest_sp(const struct task *t);
+
+// What sys_clone found valid. Addresses are the guest's.
+struct clone_request {
+    uint64_t flags;     // LX_CLONE_* without the exit signal
+    int exit_signal;
+    gaddr_t stack;      // top of the child's stack, 0: the parent's
+    gaddr_t parent_tid, child_tid, tls;
+    gaddr_t pidfd;      // where the virtual pidfd goes with CLONE_PIDFD (the handler writes it)
+};
+// The guest's parent/child relation and limits are checked: makes the thread or process. What it returns is what the
+// handler returns. Blocks while another clone is under way.
+int64_t trap_clone(struct call *call, const struct clone_request *req);
+// Replaces the program. Takes over the image. Returns what the handler returns.
+int64_t trap_exec(struct call *call, struct exec_image *image);
+// Maps a file: `fd` is borrowed from `file`, which is kept. Returns what the handler returns.
+int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot, int flags,
+                 uint64_t offset);
+// rt_sigreturn: the frame is restored inside a kick.
+int64_t trap_sigreturn(struct call *call);
+// Starts a first process (the container's, or an exec into it) through the zygote. The task has no thread yet.
+// 0 or -errno. `t` is published when it registers; a failure ends it.
+int trap_launch(struct task *t, struct exec_image *image);
+// host numbers of the zygote, known at boot.
+void trap_init(const struct sentry_config *config, const struct boot_fds *fds);
