@@ -176,6 +176,7 @@ struct thread_group {
     bool stop_reported, continued_pending; // for wait4 WUNTRACED / WCONTINUED
     struct lx_rlimit64 rlim[RLIM_NLIMITS_LX];
     int host_pid;                 // in the Sentry's namespace
+    struct task *exec_task;       // thread whose native exec is under way; borrowed, only exec/ and trap/ touch it
     struct task *donation_owner;  // thread that uses the donation number now; borrowed, only sentry/trap touches it
     int host_pidfd;               // owned; -1 when gone
     struct host_watch death_watch;

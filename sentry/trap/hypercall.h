@@ -38,6 +38,9 @@ void order_end(struct task *t);
 void hypercall_return(struct task *t);
 // The same after operations that set the result in the context: its words are read again before a signal is delivered.
 void hypercall_return_after_ops(struct task *t);
+// Reserves the process's donation number for t: another thread's descriptor in it would be replaced. False: t's order starts
+// again when it is free.
+bool donation_take(struct task *t);
 // Frees the process's donation number if t has it, and lets the next thread go on.
 void donation_release(struct task *t);
 // Goes on after a stop.

@@ -1,4 +1,5 @@
 // Orders: mapping a file through a donated descriptor, and rt_sigreturn.
+#include "sentry/mm/filemap.h"
 #include "sentry/trap/hypercall.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,16 @@ struct map_order {
     bool alone; // no other thread of the process can use the donation number meanwhile
 };
 
+bool donation_take(struct task *t)
+{
+    if (t->tg->donation_owner && t->tg->donation_owner != t) {
+        t->trap.waits_for_donation = true;
+        return false;
+    }
+    t->tg->donation_owner = t;
+    return true;
+}
+
 static void map_start(struct stub_order *o)
 {
     struct map_order *m = container_of(o, struct map_order, base);
@@ -22,22 +33,22 @@ static void map_start(struct stub_order *o)
     };
     memcpy(ops[0].args, m->args, sizeof(m->args));
     ops[0].args[4] = STUB_DONATION_FD;
-    // Another thread's donation in progress would be replaced: threads of one process take turns.
-    if (!m->alone) {
-        if (t->tg->donation_owner && t->tg->donation_owner != t) {
-            t->trap.waits_for_donation = true;
-            return; // goes on in donation_release()
-        }
-        t->tg->donation_owner = t;
-    }
+    if (!m->alone && !donation_take(t))
+        return; // goes on in donation_release()
     if (listener_donate(t->trap.hypercall_id, m->fd, STUB_DONATION_FD) || stub_write_ops(t, ops, 2)) {
         violation(t, "it takes no descriptor");
         return;
     }
-    bool alone = m->alone;
-    if (alone)
-        order_end(t);
-    hypercall_reply(t, alone ? STUB_DO_OPS_RETURN : STUB_DO_OPS);
+    filemap_add(t->mm, m->fd, m->file);
+    if (!m->alone) {
+        hypercall_reply(t, STUB_DO_OPS);
+        return;
+    }
+    order_end(t);
+    t->trap.fixup = false; // the stub puts the result where it belongs
+    hypercall_reply(t, STUB_DO_OPS_RETURN);
+    if (signal_pending(t) || t->stopped)
+        trap_kick(t);
 }
 
 void donation_release(struct task *t)
