@@ -329,6 +329,7 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
     host_tid_remove(x);
     struct trap_state *trap = &x->trap;
     trap->host_tid = trap->host_tgid;
+    unsigned old_area = trap->area;
     trap->area = 0;
     trap->hypercall_id = n->id;
     trap->ucontext = 0;
@@ -340,6 +341,7 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
     m->vdso = n->args[1];
     m->exe = file_get(im->exe);
     m->dumpable = !im->secure;
+    mm_area_free(x->mm, old_area);
     task_exec_commit(x, m, im->comm);
     host_tid_insert(x);
     cred_put(x->cred);

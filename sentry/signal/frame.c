@@ -120,7 +120,7 @@ int frame_deliver(struct task *t, int sig, const struct lx_siginfo *info, const 
     saved[UC_RSP] = regs->rsp;
     saved[UC_OLDMASK] = 0;
     saved[UC_FPSTATE] = fp;
-    saved[UC_SIGMASK] = t->restore_mask ? t->saved_mask : t->blocked;
+    saved[UC_SIGMASK] = mask_for_frame(t);
 
     size_t total = FRAME_BYTES + (fp ? fp - sp - FRAME_BYTES + fp_size : 0);
     if (total > sizeof(guest_frame))
@@ -147,11 +147,7 @@ int frame_deliver(struct task *t, int sig, const struct lx_siginfo *info, const 
 
     if (entering && (ss->flags & LX_SS_AUTODISARM))
         *ss = (struct sigaltstack_state){.flags = LX_SS_DISABLE};
-    sigset64 mask = t->blocked | action->mask;
-    if (!(action->flags & LX_SA_NODEFER))
-        mask |= SIGBIT(sig);
-    t->restore_mask = false;
-    set_blocked(t, mask);
+    signal_delivered(t, sig, action);
     return 0;
 }
 

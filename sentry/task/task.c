@@ -1,5 +1,6 @@
 // Tasks: making, copying (clone), publishing, freeing. Follows kernel/fork.c of Linux.
 #include "sentry/task/internal.h"
+#include "sentry/mm/mm.h"
 #include "sentry/boot/config.h"
 #include "sentry/fs/pidfd/pidfd.h"
 #include "abi/linux/capability.h"
@@ -180,32 +181,12 @@ static struct thread_group *copy_group(struct task *parent, uint64_t flags, int 
     return tg;
 }
 
-// What an address space carries over a fork. The trap layer sets the stub areas of the child itself.
-static struct mm *copy_mm(const struct mm *from)
-{
-    struct mm *m = mm_alloc();
-    if (!m)
-        return NULL;
-    struct mm fresh = *m;
-    *m = *from;
-    m->refs = fresh.refs;
-    m->users = 0;
-    m->dead = false;
-    m->areas = NULL;
-    m->areas_bytes = 0;
-    m->areas_mapped = 0;
-    list_init(&m->file_maps);
-    if (m->exe)
-        file_get(m->exe);
-    return m;
-}
-
 static bool copy_shared_objects(struct task *t, const struct task *parent, uint64_t flags)
 {
     t->sighand = flags & LX_CLONE_SIGHAND ? sighand_get(parent->sighand) : sighand_dup(parent->sighand);
     t->files = flags & LX_CLONE_FILES ? fdtable_get(parent->files) : fdtable_dup(parent->files);
     t->fs = flags & LX_CLONE_FS ? fs_get(parent->fs) : fs_dup(parent->fs);
-    t->mm = flags & LX_CLONE_VM ? mm_get(parent->mm) : copy_mm(parent->mm);
+    t->mm = flags & LX_CLONE_VM ? mm_get(parent->mm) : mm_dup(parent->mm);
     return t->sighand && t->files && t->fs && t->mm;
 }
 

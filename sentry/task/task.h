@@ -43,7 +43,6 @@ struct mm {
 struct mm *mm_alloc(void);
 struct mm *mm_get(struct mm *m);
 void mm_put(struct mm *m);
-extern void (*mm_release_hook)(struct mm *m); // the last reference is gone: frees file_maps
 
 // Root, working directory and umask; shared by CLONE_FS.
 struct fs_struct {

@@ -198,7 +198,7 @@ static int watch_process(struct thread_group *tg, int host_pid)
         return -errno;
     int r = host_watch_add(&tg->death_watch, tg->host_pidfd, host_process_gone);
     if (r == 0) {
-        tg_get(tg);
+        tg_get(tg); // the watch's
         r = host_watch_arm(&tg->death_watch, EV_IN);
     }
     return r;

@@ -68,10 +68,6 @@ void call_finish(struct call *c, int64_t result)
     struct task *t = c->task;
     struct trap_state *trap = &t->trap;
     call_release(c);
-    if (t->state == TASK_DEAD && result != CALL_CONTINUE) {
-        call_abandon(c);
-        return;
-    }
     if (is_restart(result) && !signal_pending(t) && !t->stopped) {
         call_again(c, result);
         return;
@@ -134,7 +130,7 @@ static void call_run(struct call *c)
     }
     current = NULL;
     c->first = false;
-    if (t->state == TASK_DEAD && r != CALL_CONTINUE) {
+    if (t->exiting && r != CALL_CONTINUE) {
         call_abandon(c);
     } else if (r == -LX_EBLOCKED && !t->stopped && !signal_pending(t)) {
         c->phase = CALL_BLOCKED;
@@ -142,6 +138,7 @@ static void call_run(struct call *c)
         // The handler has looked once more and would wait: the signal ends the call.
         call_finish(c, r == -LX_EBLOCKED ? c->interrupted : r);
     }
+    task_exit_finish(t);
     task_put(t);
 }
 

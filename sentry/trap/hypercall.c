@@ -1,6 +1,7 @@
 // What the stub asks, and the way back to guest code.
 #include "sentry/trap/hypercall.h"
 #include "sentry/core/log.h"
+#include "sentry/mm/mm.h"
 #include "sentry/signal/frame.h"
 #include "sentry/trap/host_tid.h"
 #include <errno.h>
@@ -23,6 +24,23 @@ void trap_kill_group(struct thread_group *tg)
     // host_pid came from a notification and stays this process's until its pidfd says that it is gone.
     if (tg->host_pid > 1 && !tg->dead)
         kill(tg->host_pid, SIGKILL);
+}
+
+void trap_task_gone(struct task *t)
+{
+    struct trap_state *trap = &t->trap;
+    host_tid_remove(t);
+    t->mm_gone = true;
+    if (trap->order)
+        order_end(t);
+    donation_release(t);
+    if (t->tg->exec_task == t)
+        t->tg->exec_task = NULL;
+    if (t->mm)
+        mm_area_free(t->mm, trap->area);
+    trap->hypercall_id = 0;
+    trap->parked = trap->resume_queued = false;
+    t->call.id = 0;
 }
 
 void trap_kick(struct task *t)
@@ -135,6 +153,14 @@ void hypercall_return(struct task *t)
     struct trap_state *trap = &t->trap;
     struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
     if (trap->order) {
+        // A host that dropped the reply rewound the call (kernels before mid-2025): the stub must return behind it.
+        if (trap->fixup && trap->rip != trap->fixup_ip) {
+            regs.rip = trap->fixup_ip;
+            if (frame_write_regs(t, &regs)) {
+                violation(t, "its context is gone");
+                return;
+            }
+        }
         trap->order->ops->start(trap->order);
         return;
     }
@@ -150,7 +176,7 @@ void hypercall_return(struct task *t)
         struct lx_siginfo info;
         struct lx_sigaction action;
         int sig = dequeue_for_delivery(t, &info, &action);
-        if (t->state == TASK_DEAD || t->tg->group_exit)
+        if (t->exiting || t->tg->group_exit)
             return; // the host kills the thread inside the hypercall
         if (t->stopped) {
             // Keep what has been decided so far; goes on in hypercall_resume().

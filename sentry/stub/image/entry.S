@@ -9,6 +9,16 @@ _start:
     call stub_start
     hlt
 
+/* void stub_on_stack(top, a, b): runs stub_boot(a, b) on another stack. */
+    .globl stub_on_stack
+    .hidden stub_on_stack
+stub_on_stack:
+    movq %rdi, %rsp
+    movq %rsi, %rdi
+    movq %rdx, %rsi
+    call stub_boot
+    hlt
+
 /* The restorer of every host handler, and (with the context in %rdi) the way into a context. */
     .globl stub_sigreturn_to
     .hidden stub_sigreturn_to

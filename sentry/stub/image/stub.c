@@ -38,7 +38,9 @@ struct stub_sigaction {
 #pragma GCC visibility push(hidden)
 void stub_start(uint64_t *sp);
 void stub_child(struct stub_ucontext *uc);
+void stub_boot(uint64_t *sp, uint64_t vdso);
 void stub_restorer(void);
+_Noreturn void stub_on_stack(uint64_t top, uint64_t *sp, uint64_t vdso);
 _Noreturn void stub_sigreturn_to(struct stub_ucontext *uc);
 long stub_clone_vm(uint64_t flags, uint64_t stack, uint64_t ptid, uint64_t ctid, uint64_t tls, struct stub_ucontext *uc);
 #pragma GCC visibility pop
@@ -263,6 +265,13 @@ static _Noreturn void zygote(const char *flags)
     }
 }
 
+void stub_boot(uint64_t *sp, uint64_t vdso)
+{
+    long reply = CALL(STUB_HC_BOOT, sp, vdso, 0, 0, 0, 0);
+    obey((struct stub_area *)STUB_AREAS_START, NULL, reply);
+    leave();
+}
+
 static int same(const char *a, const char *b)
 {
     while (*a && *a == *b)
@@ -285,7 +294,6 @@ void stub_start(uint64_t *sp)
             vdso = p[1];
     map_area();
     install_handlers();
-    long reply = CALL(STUB_HC_BOOT, sp, vdso, 0, 0, 0, 0);
-    obey((struct stub_area *)STUB_AREAS_START, NULL, reply);
-    leave();
+    // The stack that the kernel made is the guest's: what the Sentry writes there must not meet our frames.
+    stub_on_stack(STUB_AREAS_START + STUB_AREA_SIZE, sp, vdso);
 }
