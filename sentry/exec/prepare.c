@@ -1,6 +1,7 @@
 // Finding and checking a program: permissions, scripts, ELF headers, interpreter.
 #include "sentry/exec/exec.h"
 #include "abi/linux/fcntl.h"
+#include "abi/linux/resource.h"
 #include "abi/linux/stat.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -34,6 +34,11 @@ struct clone_order {
 static struct clone_order *slot;    // the clone under way; kernel lock
 static struct wait_queue slot_wait; // calls that wait for the slot
 
+void clone_init(void)
+{
+    wait_queue_init(&slot_wait);
+}
+
 // Flags that the host sees. What only the Sentry keeps (parent, untraced, pidfd, SysV undo) stays out; descriptor tables and
 // working directories of the host are shared exactly among threads.
 static uint64_t host_clone_flags(const struct clone_request *req)

@@ -122,7 +122,9 @@ static void call_run(struct call *c)
     int64_t r;
     c->phase = CALL_RUNNING;
     current = t;
-    if (row && row->handler) {
+    if (row && row->native && row->native(c->args)) {
+        r = CALL_CONTINUE; // only without native rows in the filter (--strace) do such calls get here
+    } else if (row && row->handler) {
         r = c->restarted && t->restart_fn ? t->restart_fn(c) : row->handler(c);
     } else {
         log_missing(c);

@@ -49,6 +49,7 @@ void hypercall_resume(struct task *t);
 void violation(struct task *t, const char *what);
 // Calls of the zygote. True when it was the zygote's.
 bool zygote_call(const struct trap_notif *n);
+void clone_init(void); // at boot
 // The child of a clone or launch in progress says hello.
 void clone_child_hello(const struct trap_notif *n);
 // The fresh image after an ordered exec says hello. `t` is the task with that host thread number before.

@@ -32,14 +32,18 @@ static void map_start(struct stub_order *o)
         {.nr = SYS_close, .flags = STUB_OP_MAY_FAIL, .args = {STUB_DONATION_FD}},
     };
     memcpy(ops[0].args, m->args, sizeof(m->args));
-    ops[0].args[4] = STUB_DONATION_FD;
-    if (!m->alone && !donation_take(t))
+    bool donate = m->file;
+    if (donate)
+        ops[0].args[4] = STUB_DONATION_FD;
+    if (donate && !m->alone && !donation_take(t))
         return; // goes on in donation_release()
-    if (listener_donate(t->trap.hypercall_id, m->fd, STUB_DONATION_FD) || stub_write_ops(t, ops, 2)) {
+    if ((donate && listener_donate(t->trap.hypercall_id, m->fd, STUB_DONATION_FD)) ||
+        stub_write_ops(t, ops, donate ? 2 : 1)) {
         violation(t, "it takes no descriptor");
         return;
     }
-    filemap_add(t->mm, m->fd, m->file);
+    if (donate)
+        filemap_add(t->mm, m->fd, m->file);
     if (!m->alone) {
         hypercall_reply(t, STUB_DO_OPS);
         return;
@@ -79,7 +83,8 @@ static void map_done(struct stub_order *o, uint32_t index, int64_t result)
 static void map_drop(struct stub_order *o)
 {
     struct map_order *m = container_of(o, struct map_order, base);
-    file_put(m->file);
+    if (m->file)
+        file_put(m->file);
     task_put(o->task);
     free(m);
 }
@@ -94,10 +99,10 @@ int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, ui
         return -LX_ENOMEM;
     m->base.ops = &map_ops;
     m->base.task = task_get(call->task);
-    m->file = file_get(file);
+    m->file = file ? file_get(file) : NULL;
     m->fd = fd;
-    m->alone = call->task->tg->nr_threads == 1;
-    uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, 0, offset};
+    m->alone = !file || call->task->tg->nr_threads == 1;
+    uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, offset};
     memcpy(m->args, args, sizeof(args));
     return order_begin(call, &m->base);
 }

@@ -43,7 +43,8 @@ struct clone_request {
 int64_t trap_clone(struct call *call, const struct clone_request *req);
 // Replaces the program. Takes over the image. Returns what the handler returns.
 int64_t trap_exec(struct call *call, struct exec_image *image);
-// Maps a file: `fd` is borrowed from `file`, which is kept. Returns what the handler returns.
+// Maps a file: `fd` is borrowed from `file`, which is kept. With file NULL and fd -1 maps anonymous memory. Returns what
+// the handler returns.
 int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot, int flags,
                  uint64_t offset);
 // rt_sigreturn: the frame is restored inside a kick.
@@ -51,5 +52,5 @@ int64_t trap_sigreturn(struct call *call);
 // Starts a first process (the container's, or an exec into it) through the zygote. The task has no thread yet.
 // 0 or -errno. `t` is published when it registers; a failure ends it.
 int trap_launch(struct task *t, struct exec_image *image);
-// host numbers of the zygote, known at boot.
-void trap_init(const struct sentry_config *config, const struct boot_fds *fds);
+// Takes over the listener and sets the backend of guest copies. 0 or -errno. Once, at boot.
+int trap_init(const struct sentry_config *config, const struct boot_fds *fds);

@@ -1,0 +1,8 @@
+#pragma once
+// The kernel's end of the control socket. Kernel lock.
+#include <stdint.h>
+
+// Takes the socket over and watches it. Once, after event_init.
+void control_init(int fd);
+// The last record: how the sandbox ended (CONTROL_EXIT, CONTROL_FAILED). Ends the kernel process.
+_Noreturn void control_finish(uint32_t kind, int value, const char *text);

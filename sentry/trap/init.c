@@ -1,0 +1,15 @@
+#include "sentry/boot/config.h"
+#include "sentry/exec/exec.h"
+#include "sentry/mm/process_vm.h"
+#include "sentry/trap/hypercall.h"
+#include "sentry/trap/numbers.h"
+
+int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
+{
+    uaccess_ops = &process_vm_ops;
+    trap_tracing = config->strace;
+    numbers_init(fds->zygote_pidfd);
+    exec_init(fds->stub_image);
+    clone_init();
+    return listener_init(fds->listener, !(config->disabled_features & FEATURE_SYNC_WAKE_UP));
+}
