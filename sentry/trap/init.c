@@ -11,5 +11,7 @@ int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
     numbers_init(fds->zygote_pidfd);
     exec_init(fds->stub_image);
     clone_init();
+    trace_init(fds->strace);
+    trace_init(fds->strace);
     return listener_init(fds->listener, !(config->disabled_features & FEATURE_SYNC_WAKE_UP));
 }

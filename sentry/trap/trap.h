@@ -22,7 +22,9 @@ void call_finish(struct call *c, int64_t result);
 void call_abandon(struct call *c);
 // Notification id of what t has open now (call or hypercall), 0 when none.
 uint64_t trap_open_id(const struct task *t);
-void trap_trace(struct call *c, int64_t result); // --strace and audit; nothing when off
+// --strace: where lines go (-1: nowhere), and the line of a call that is about to be answered.
+void trace_init(int fd);
+void trap_trace(struct call *c, int64_t result);
 
 // --- control of threads ---
 // Sends the kick unless one is on its way or the thread sits in the stub.
