@@ -38,5 +38,5 @@ int main(void)
 }
 END
 gcc -O1 -w -o segv segv.c && ./segv | sort | uniq -c
-./segv >/dev/null
+{ ./segv >/dev/null; } 2>/dev/null
 echo "status $?"
