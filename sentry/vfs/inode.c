@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/core/timer.h"
+#include "sentry/vfs/locks.h"
 #include <stdlib.h>
 
 struct list_head fs_types = LIST_INIT(fs_types);
@@ -85,7 +86,7 @@ void inode_put(struct inode *i)
         return;
     if (i->ops && i->ops->evict)
         i->ops->evict(i);
-    free(i->locks);
+    locks_free(i);
     sb_put(i->sb);
     free(i);
 }

@@ -153,9 +153,7 @@ int lock_set(struct inode *i, const struct lock_request *r)
     }
     if (spare)
         lock_free(spare);
-    for (unsigned k = 0; k < WAITING_MAX; k++)
-        if (waiting[k].owner == r->owner)
-            waiting[k].owner = NULL;
+    locks_wait_done(r->owner);
     wake_up(&c->wait, EV_ALL);
     return 0;
 }
@@ -214,9 +212,7 @@ static void release(struct inode *i, const struct lock_request *r)
 void locks_release_posix(struct file *f, struct fdtable *owner)
 {
     struct lock_request r = {.class = LOCK_POSIX, .owner = owner};
-    for (unsigned k = 0; k < WAITING_MAX; k++)
-        if (waiting[k].owner == owner)
-            waiting[k].owner = NULL;
+    locks_wait_done(owner);
     release(f->inode, &r);
 }
 
@@ -228,4 +224,24 @@ void locks_release_file(struct file *f)
     release(f->inode, &r);
     r.class = LOCK_FLOCK;
     release(f->inode, &r);
+}
+
+void locks_wait_done(const void *owner)
+{
+    for (unsigned k = 0; k < WAITING_MAX; k++)
+        if (waiting[k].owner == owner)
+            waiting[k].owner = NULL;
+}
+
+void locks_free(struct inode *i)
+{
+    struct lock_context *c = i->locks;
+    if (!c)
+        return;
+    for (unsigned k = 0; k < WAITING_MAX; k++)
+        if (waiting[k].inode == i)
+            waiting[k] = (struct waiting){0};
+    wait_queue_release(&c->wait);
+    free(c);
+    i->locks = NULL;
 }

@@ -21,3 +21,7 @@ bool lock_conflict(struct inode *i, const struct lock_request *r, struct lock_re
 int64_t lock_wait(struct inode *i, const struct lock_request *r);
 // Would waiting for `r` close a circle of POSIX owners?
 bool lock_deadlock(struct inode *i, const struct lock_request *r);
+// The owner's wait has ended, however it did.
+void locks_wait_done(const void *owner);
+// The inode goes: nobody holds a lock any more, who waits is sent on.
+void locks_free(struct inode *i);

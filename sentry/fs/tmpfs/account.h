@@ -22,3 +22,5 @@ static inline void mem_uncharge(struct mem_account *a, uint64_t pages)
 }
 // Sets limits for a filesystem of `bytes` (0: the default size).
 void mem_account_init(struct mem_account *a, uint64_t bytes, uint64_t inodes);
+// The host's memory, asked once: the first call must come before the jail's filter.
+uint64_t mem_ram_bytes(void);

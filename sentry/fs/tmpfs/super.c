@@ -160,6 +160,7 @@ static int tmpfs_mount(const struct fs_type *t, const char *source, const char *
 void tmpfs_init(void)
 {
     static struct fs_type type = {.name = "tmpfs", .mount = tmpfs_mount, .guest_may_mount = true};
+    mem_ram_bytes();
     if (!fs_type_find("tmpfs"))
         fs_type_register(&type);
 }
