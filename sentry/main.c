@@ -1,6 +1,7 @@
 // Entry point of the `sentry` program: the command line and, executed again, the kernel process.
 #include "sentry/boot/fail.h"
 #include "sentry/boot/kernel_process.h"
+#include "sentry/cli/check.h"
 #include "sentry/cli/features.h"
 #include "sentry/cli/options.h"
 #include "sentry/cli/run.h"
@@ -11,6 +12,8 @@ int main(int argc, char **argv)
 {
     if (argc > 0 && strcmp(argv[0], KERNEL_PROCESS_NAME) == 0)
         return kernel_process_main(argc, argv);
+    if (argc == 2 && strcmp(argv[1], "check") == 0)
+        return check_host();
     struct options options;
     if (options_parse(argc, argv, &options))
         return EXIT_SANDBOX;

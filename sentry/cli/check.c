@@ -1,0 +1,112 @@
+#include "sentry/cli/check.h"
+#include "sentry/cli/probe.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct check {
+    const char *name;
+    int (*probe)(char *detail);
+    bool required;
+    const char *lost;   // without it
+    const char *remedy; // what to do
+};
+
+static const struct check checks[] = {
+    {"Linux 6.1 or later", probe_release, true, "no sandbox", "update the kernel"},
+    {"user namespaces", probe_user_namespace, true, "no sandbox",
+     "set the sysctls user.max_user_namespaces above 0 and kernel.unprivileged_userns_clone to 1; on Ubuntu "
+     "also "
+     "kernel.apparmor_restrict_unprivileged_userns to 0"},
+    {"mount, network, IPC, UTS, pid and cgroup namespaces", probe_namespaces, true, "no sandbox",
+     "set the sysctls user.max_*_namespaces above 0"},
+    {"an empty root", probe_empty_root, true, "no sandbox",
+     "run outside of a container, or in one that may mount"},
+    {"a /proc of the sandbox's own", probe_proc_mount, true, "no sandbox",
+     "inside a container, use one whose /proc is not masked"},
+    {"seccomp notification", probe_listener, true, "no sandbox",
+     "EBUSY means that another supervisor listens already: run outside of it"},
+    {"pidfd_getfd", probe_pidfd_getfd, true, "the listener cannot be handed over",
+     "the seccomp profile around this process must allow it"},
+    {"process_vm_readv and process_vm_writev", probe_process_vm, true, "guest memory cannot be read",
+     "the seccomp profile around this process must allow them"},
+    {"executable memory files", probe_memfd_exec, true, "no guest can start",
+     "set the sysctl vm.memfd_noexec to 0 or 1"},
+    {"prctl(PR_SET_MM_MAP)", probe_mm_map, false, "brk starts after the stub, and ps shows the stub's name",
+     "needs CONFIG_CHECKPOINT_RESTORE"},
+    {"openat2", probe_openat2, true, "no file of the host can be shown safely",
+     "the seccomp profile must allow it"},
+    {"mount_setattr", probe_mount_setattr, true, "nothing can be shown read-only",
+     "the seccomp profile must allow it"},
+    {"Landlock", probe_landlock, false,
+     "a layer around guests; `sentry` refuses unless --disable-feature landlock is given",
+     "boot with lsm=landlock,..."},
+    {"killable receive of notifications", probe_wait_killable, false,
+     "programs that preempt by signals may be slow", "Linux 5.19"},
+    {"synchronous wake-up of notifications", probe_sync_wake_up, false, "calls cost several times as much",
+     "Linux 6.6"},
+    {"PIDFD_GET_INFO", probe_pidfd_info, false, "the parent of a new process is read from /proc",
+     "Linux 6.13"},
+    {"NS_GET_PID_IN_PIDNS", probe_ns_pid, false, "process numbers are read from /proc", "Linux 6.11"},
+    {"io_uring", probe_io_uring, false, "the Gofer polls", "set the sysctl kernel.io_uring_disabled to 0"},
+    {"a cgroup to make groups in", probe_cgroup, false, "--memory and --cpus are refused",
+     "as root with cgroups mounted, or in a delegated group: systemd-run --user --scope -p Delegate=yes ..."},
+};
+
+struct outcome {
+    int result;
+    char detail[PROBE_DETAIL];
+};
+
+// In a child, so that a probe may enter namespaces and filters.
+static void run_probe(const struct check *check, struct outcome *outcome)
+{
+    memset(outcome, 0, sizeof(*outcome));
+    outcome->result = -ECHILD;
+    pid_t pid = fork();
+    if (pid == 0) {
+        outcome->result = check->probe(outcome->detail);
+        _exit(0);
+    }
+    if (pid < 0)
+        outcome->result = -errno;
+    else
+        waitpid(pid, NULL, 0);
+}
+
+int check_host(void)
+{
+    struct outcome *outcome =
+        mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (outcome == MAP_FAILED) {
+        perror("sentry: mmap");
+        return 1;
+    }
+    unsigned missing = 0, weaker = 0;
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        const struct check *check = &checks[i];
+        run_probe(check, outcome);
+        outcome->detail[PROBE_DETAIL - 1] = 0;
+        if (outcome->result == 0) {
+            printf("present  %s%s%s\n", check->name, outcome->detail[0] ? ": " : "", outcome->detail);
+            continue;
+        }
+        check->required ? missing++ : weaker++;
+        printf("%s  %s: %s%s%s\n         lost: %s\n         to do: %s\n",
+               check->required ? "MISSING" : "missing", check->name, strerror(-outcome->result),
+               outcome->detail[0] ? ": " : "", outcome->detail, check->lost, check->remedy);
+    }
+    if (missing)
+        printf("\nNo sandbox can be made here: %u necessary feature%s missing.\n", missing,
+               missing == 1 ? " is" : "s are");
+    else if (weaker)
+        printf("\nA sandbox can be made here; %u feature%s missing.\n", weaker,
+               weaker == 1 ? " is" : "s are");
+    else
+        printf("\nEverything is present.\n");
+    return missing ? 1 : 0;
+}
