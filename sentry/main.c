@@ -2,6 +2,7 @@
 #include "sentry/boot/fail.h"
 #include "sentry/boot/kernel_process.h"
 #include "sentry/cli/check.h"
+#include "sentry/cli/debug.h"
 #include "sentry/cli/features.h"
 #include "sentry/cli/options.h"
 #include "sentry/cli/run.h"
@@ -14,6 +15,8 @@ int main(int argc, char **argv)
         return kernel_process_main(argc, argv);
     if (argc == 2 && strcmp(argv[1], "check") == 0)
         return check_host();
+    if (argc >= 2 && strcmp(argv[1], "debug") == 0)
+        return debug_main(argc, argv);
     struct options options;
     if (options_parse(argc, argv, &options))
         return EXIT_SANDBOX;

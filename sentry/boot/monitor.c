@@ -1,5 +1,6 @@
 #include "sentry/boot/monitor.h"
 #include "sentry/boot/control.h"
+#include "sentry/boot/debug_socket.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
 #include <errno.h>
@@ -69,7 +70,9 @@ int monitor_drop_privileges(void)
 struct monitor {
     struct sandbox *sandbox;
     int signals, timer;
-    bool reported; // CONTROL_EXIT or CONTROL_FAILED has come
+    int debug_listener; // -1: none
+    int client;         // who has asked by `sentry debug`; one at a time, -1: nobody
+    bool reported;      // CONTROL_EXIT or CONTROL_FAILED has come
     bool expired;
     int status; // exit status
 };
@@ -126,6 +129,46 @@ static void failed_to_start(struct monitor *m, const struct control_record *reco
               "permission");
 }
 
+static void end_client(struct monitor *m)
+{
+    if (m->client >= 0)
+        close(m->client);
+    m->client = -1;
+}
+
+static void accept_client(struct monitor *m)
+{
+    int fd = debug_accept(m->debug_listener);
+    if (fd < 0)
+        return;
+    end_client(m); // a new one takes over from one that does not end
+    m->client = fd;
+}
+
+// One byte asks for the stacks; anything else, or the end, lets the client go.
+static void serve_client(struct monitor *m)
+{
+    char byte;
+    ssize_t n = recv(m->client, &byte, 1, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n != 1 || byte != 's' || !send_record(m, CONTROL_STACKS, 0))
+        end_client(m);
+}
+
+// What the kernel says may hold anything; the client's terminal gets text.
+static void pass_text(struct monitor *m, struct control_record *record)
+{
+    if (m->client < 0)
+        return;
+    for (uint32_t i = 0; i < record->length; i++) {
+        if (record->text[i] != '\n' && (record->text[i] < 32 || record->text[i] > 126))
+            record->text[i] = '?';
+    }
+    if (record->length && send(m->client, record->text, record->length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        end_client(m);
+}
+
 static void receive_record(struct monitor *m)
 {
     struct control_record record;
@@ -153,8 +196,11 @@ static void receive_record(struct monitor *m)
         stop_ourselves(m);
         return;
     case CONTROL_TEXT:
+        pass_text(m, &record);
+        return;
     case CONTROL_TEXT_END:
-        return; // nobody has asked
+        end_client(m);
+        return;
     default:
         protocol_error(m);
     }
@@ -220,7 +266,8 @@ static void wait_for_end(struct monitor *m)
 
 int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
 {
-    struct monitor m = {.sandbox = sandbox, .status = EXIT_SANDBOX};
+    struct monitor m = {.sandbox = sandbox, .status = EXIT_SANDBOX, .client = -1};
+    m.debug_listener = options->debug_listener;
     m.signals = signalfd(-1, &forwarded_set, SFD_CLOEXEC | SFD_NONBLOCK);
     m.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (m.signals < 0 || m.timer < 0) {
@@ -230,14 +277,16 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
     if (options->timeout_ns)
         arm_timer(m.timer, options->timeout_ns);
     while (!m.reported) {
-        struct pollfd waiting[5] = {
+        struct pollfd waiting[] = {
             {.fd = sandbox->control, .events = POLLIN},
             {.fd = m.signals, .events = POLLIN},
             {.fd = m.timer, .events = POLLIN},
             {.fd = sandbox->kernel_pidfd, .events = POLLIN},
             {.fd = sandbox->gofer_pidfd, .events = POLLIN},
+            {.fd = m.debug_listener, .events = POLLIN},
+            {.fd = m.client, .events = POLLIN},
         };
-        if (poll(waiting, 5, -1) < 0) {
+        if (poll(waiting, sizeof(waiting) / sizeof(waiting[0]), -1) < 0) {
             if (errno == EINTR)
                 continue;
             (void)boot_fail("the monitor cannot wait", NULL, errno, NULL);
@@ -257,12 +306,18 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
             forward_signal(&m);
         } else if (waiting[2].revents) {
             time_is_up(&m);
+        } else if (waiting[5].revents) {
+            accept_client(&m);
+        } else if (waiting[6].revents) {
+            serve_client(&m);
         }
     }
     if (m.status != EXIT_SANDBOX && !m.expired)
         wait_for_end(&m);
     sandbox_kill(sandbox);
     monitor_restore_terminals();
+    end_client(&m);
+    debug_unlink();
     close(m.signals);
     close(m.timer);
     return m.status;

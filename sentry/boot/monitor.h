@@ -5,6 +5,7 @@
 #include <signal.h>
 
 struct monitor_options {
+    int debug_listener;  // where `sentry debug` asks; -1: nowhere
     uint64_t timeout_ns; // 0: none. Then SIGTERM, and the end two seconds later
 };
 

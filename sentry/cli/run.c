@@ -1,4 +1,5 @@
 #include "sentry/cli/run.h"
+#include "sentry/boot/debug_socket.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/monitor.h"
 #include "sentry/boot/sandbox.h"
@@ -175,10 +176,14 @@ int run_sandbox(const struct options *options)
     for (size_t i = 0; i < 3; i++)
         if (outputs[i] >= 0)
             close(outputs[i]);
+    int debug_listener = debug_listen(); // a sandbox that cannot be asked still runs
     if (monitor_drop_privileges()) {
         sandbox_kill(&sandbox);
         return EXIT_SANDBOX;
     }
-    const struct monitor_options monitor = {.timeout_ns = options->timeout_ns};
+    const struct monitor_options monitor = {
+        .debug_listener = debug_listener < 0 ? -1 : debug_listener,
+        .timeout_ns = options->timeout_ns,
+    };
     return monitor_run(&sandbox, &monitor);
 }
