@@ -85,6 +85,7 @@ static void exec_done(struct stub_order *o, uint32_t index, int64_t result)
     donation_release(t);
     t->trap.fixup = true;
     t->trap.fixup_result = result < 0 && result > -512 ? result : -LX_ENOMEM;
+    trap_trace_result(t, t->trap.fixup_result);
     hypercall_return(t);
 }
 
@@ -285,6 +286,7 @@ static void exec_finish(struct task *t)
 {
     order_end(t);
     donation_release(t);
+    trap_trace_result(t, 0);
     hypercall_reply(t, STUB_DO_OPS_RETURN);
     if (signal_pending(t) || t->stopped)
         trap_kick(t);

@@ -63,6 +63,7 @@ enum trap_stage {
     STAGE_STUB,  // sits in a hypercall, or runs operations that we ordered
 };
 struct stub_order;
+struct trace_pending;
 struct trap_state {
     int host_tid, host_tgid; // in the Sentry's pid namespace
     unsigned area;           // index of its stub area
@@ -80,6 +81,7 @@ struct trap_state {
     gaddr_t ucontext;        // of the open hypercall; the guest's word
     uint64_t rip, rax, rsp;  // as the hypercall told them; the guest's word
     struct stub_order *order; // work in progress, owned
+    struct trace_pending *trace; // --strace: the call that the order answers, owned
     bool waits_for_donation; // its order goes on when the process's donation number is free
 };
 

@@ -41,10 +41,29 @@ size_t trace_format_call(char *buf, size_t size, const struct trace_reader *read
     return text.len;
 }
 
+// Codes inside the kernel: the signal that is about to be delivered decides whether the program sees EINTR.
+static const char *restart_name(int64_t result)
+{
+    switch (-result) {
+    case 512:
+        return "? ERESTARTSYS (To be restarted if SA_RESTART is set)";
+    case 513:
+        return "? ERESTARTNOINTR (To be restarted)";
+    case 514:
+        return "? ERESTARTNOHAND (To be restarted if no handler)";
+    case 516:
+        return "? ERESTART_RESTARTBLOCK (Interrupted by signal)";
+    default:
+        return NULL;
+    }
+}
+
 static void add_result(struct text *t, const struct trace_event *event)
 {
     if (event->no_return) {
         text_add(t, "?");
+    } else if (restart_name(event->result)) {
+        text_add(t, restart_name(event->result));
     } else if (event->result < 0 && event->result >= -ERRNO_MAX) {
         const char *name = strerrorname_np((int)-event->result);
         const char *words = strerrordesc_np((int)-event->result);

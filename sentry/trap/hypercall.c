@@ -28,6 +28,7 @@ void trap_kill_group(struct thread_group *tg)
 
 void trap_task_gone(struct task *t)
 {
+    trap_trace_result(t, 0);
     struct trap_state *trap = &t->trap;
     host_tid_remove(t);
     t->mm_gone = true;

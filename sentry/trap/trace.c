@@ -2,6 +2,7 @@
 #include "sentry/trace/trace.h"
 #include "sentry/trap/hypercall.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,16 +38,58 @@ static void put(const char *line, size_t length)
     }
 }
 
+// A call that goes on in the stub: what is known of it before its result. Kernel lock.
+struct trace_pending {
+    struct trace_event event;
+    char comm[TASK_COMM_LEN];
+    uint64_t started_ns;
+    char call[];
+};
+
+static void emit(const struct trace_event *e, const char *call)
+{
+    static char line[TRACE_LINE_MAX + 256]; // kernel lock
+    put(line, trace_format_line(line, sizeof(line), e, call));
+}
+
 void trap_trace(struct call *c, int64_t result)
 {
     if (trace_fd < 0)
         return;
-    static char line[TRACE_LINE_MAX]; // kernel lock
+    static char text[TRACE_LINE_MAX]; // kernel lock
     struct task *t = c->task;
     struct trace_reader reader = {read_guest, t};
     struct trace_event e = event_of(c);
-    e.result = result == CALL_CONTINUE ? 0 : result;
-    e.no_return = c->nr == 60 || c->nr == 231;
+    // What the host runs, and what is answered without a result.
+    e.no_return = result == CALL_CONTINUE || result == -LX_ENOREPLY;
+    e.result = e.no_return ? 0 : result;
     e.duration_ns = mono_now_ns() - c->started_ns;
-    put(line, trace_format(line, sizeof(line), &reader, &e));
+    size_t length = trace_format_call(text, sizeof(text), &reader, &e);
+    if (result == -LX_ENOREPLY && t->trap.order) {
+        trap_trace_result(t, 0); // none is left, but a lost one would leak
+        struct trace_pending *p = malloc(sizeof(*p) + length + 1);
+        if (p) {
+            p->event = e;
+            p->started_ns = c->started_ns;
+            memcpy(p->comm, t->comm, sizeof(p->comm));
+            memcpy(p->call, text, length + 1);
+            t->trap.trace = p;
+        }
+        return;
+    }
+    emit(&e, text);
+}
+
+void trap_trace_result(struct task *t, int64_t result)
+{
+    struct trace_pending *p = t->trap.trace;
+    if (!p)
+        return;
+    t->trap.trace = NULL;
+    p->event.comm = p->comm;
+    p->event.no_return = t->exiting;
+    p->event.result = result;
+    p->event.duration_ns = mono_now_ns() - p->started_ns;
+    emit(&p->event, p->call);
+    free(p);
 }

@@ -25,6 +25,8 @@ uint64_t trap_open_id(const struct task *t);
 // --strace: where lines go (-1: nowhere), and the line of a call that is about to be answered.
 void trace_init(int fd);
 void trap_trace(struct call *c, int64_t result);
+// The result of a call that was answered by an order to the stub (clone, execve, mmap of a file).
+void trap_trace_result(struct task *t, int64_t result);
 
 // --- control of threads ---
 // Sends the kick unless one is on its way or the thread sits in the stub.

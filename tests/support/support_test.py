@@ -64,6 +64,9 @@ class Proof(unittest.TestCase):
     def test_calls_without_success(self):
         line = "5 prog pause() = -1 EINTR (Interrupted system call) <0.000010>"
         self.assertEqual(support.missing(row("pause"), seen(line)), [])
+        line = "5 prog pause() = ? ERESTARTNOHAND (To be restarted if no handler) <0.000010>"
+        self.assertEqual(support.missing(row("pause"), seen(line)), [])
+        self.assertEqual(support.missing(row(), seen(line.replace("pause", "dup"))), ["a success", "an error"])
 
     def test_native_calls_are_seen_only(self):
         native = row("munmap", "native", "partial", " native={always} reason")

@@ -105,6 +105,7 @@ Test(trace, results)
     IS("brk(NULL) = 0x555555000000", SYS_brk, 0x555555000000);
     IS("getppid() = 1", SYS_getppid, 1);
     IS("getppid() = -1 ENOSYS (Function not implemented)", SYS_getppid, -38);
+    IS("pause() = ? ERESTARTNOHAND (To be restarted if no handler)", SYS_pause, -514);
     IS("getppid() = -1 4000", SYS_getppid, -4000);
     IS("lseek(3, -10, SEEK_CUR) = 5", SYS_lseek, 5, 3, (uint64_t)-10, 1);
     IS("syscall_0x190(0x1, 0x2, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)", 400, -38, 1, 2);
