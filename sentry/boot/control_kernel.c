@@ -21,7 +21,9 @@ static void send_record(uint32_t kind, int value, const char *text, size_t lengt
     struct control_record r = {.kind = kind, .value = value};
     r.length = (uint32_t)(length < CONTROL_TEXT_MAX ? length : CONTROL_TEXT_MAX);
     memcpy(r.text, text, r.length);
-    if (send(control, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
+    struct iovec part = {&r, sizeof(r)};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    if (sendmsg(control, &m, MSG_NOSIGNAL) != sizeof(r))
         log_warn("a record for the monitor is lost: %s", strerror(errno));
 }
 
@@ -62,7 +64,9 @@ static void readable(struct host_watch *w, uint32_t events)
 {
     (void)events;
     struct control_record r;
-    ssize_t n = recv(control, &r, sizeof(r), MSG_DONTWAIT);
+    struct iovec part = {&r, sizeof(r)};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t n = recvmsg(control, &m, MSG_DONTWAIT);
     if (n == 0)
         kernel_fatal("the monitor is gone");
     if (n == sizeof(r))

@@ -12,6 +12,7 @@
 #include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/trap/trap.h"
 #include "sentry/vfs/vfs.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,19 @@ static void start_first(const struct sentry_config *config, struct task *t)
         cannot_start("starting the first process", err);
 }
 
+static void *no_work(void *arg)
+{
+    return arg;
+}
+
+// The C library installs handlers of its own with the first thread, which the filter would refuse.
+static int prime_threads(void)
+{
+    pthread_t thread;
+    int r = pthread_create(&thread, NULL, no_work, NULL);
+    return r ? -r : -pthread_join(thread, NULL);
+}
+
 _Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds, void (*lock_down)(void))
 {
     log_open(fds->log, (enum log_level)config->log_level);
@@ -110,6 +124,8 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
         err = trap_init(config, fds);
     if (!err)
         err = vfs_init();
+    if (!err)
+        err = prime_threads();
     if (err)
         cannot_start("initialising", err);
     init_exit_hook = init_exited;

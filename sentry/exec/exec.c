@@ -320,7 +320,7 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
         if (t)
             violation(t, "a fresh image that was not ordered");
         else
-            kill(n->tid, SIGKILL);
+            kill_unknown(n->tid);
         return;
     }
     uint64_t top = n->args[0] & ~15ull;

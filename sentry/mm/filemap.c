@@ -1,7 +1,10 @@
+#include "sentry/core/hostcall.h"
 #include "sentry/mm/filemap.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define FILEMAPS_MAX 4096
 
@@ -40,7 +43,8 @@ void filemap_add(struct mm *m, int fd, const struct file *file)
     struct stat st;
     char name[VFS_PATH_MAX];
     unsigned n = 0;
-    if (fstat(fd, &st) != 0 || find(m, st.st_dev, st.st_ino))
+
+    if (host_fstat(fd, &st) != 0 || find(m, st.st_dev, st.st_ino))
         return;
     list_for_each(f, &m->file_maps, struct filemap, link)
         n++;

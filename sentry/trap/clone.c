@@ -318,7 +318,7 @@ void clone_child_hello(const struct trap_notif *n)
         return;
     }
     if (!c || !c->ordered || c->hello) {
-        kill(n->tid, SIGKILL);
+        kill_unknown(n->tid);
         return;
     }
     struct task *child = c->child;
@@ -327,7 +327,7 @@ void clone_child_hello(const struct trap_notif *n)
     int r = child_register(child, n, thread, c->child_area);
     if (r) {
         log_warn("a new thread cannot be registered: %s", strerror(-r));
-        kill(n->tid, SIGKILL);
+        kill_unknown(n->tid);
         violation(parent, "its child cannot be registered");
         return;
     }

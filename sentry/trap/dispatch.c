@@ -215,7 +215,7 @@ static void call_start(struct task *t, const struct trap_notif *n)
 static void unknown_thread(const struct trap_notif *n)
 {
     log_debug("call %u from unknown thread %d: killed", n->nr, n->tid);
-    kill(n->tid, SIGKILL);
+    kill_unknown(n->tid);
 }
 
 void trap_receive(const struct trap_notif *n)

@@ -5,6 +5,7 @@
 #include "sentry/signal/frame.h"
 #include "sentry/trap/host_tid.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,11 +20,24 @@ void violation(struct task *t, const char *what)
     trap_kill_group(t->tg);
 }
 
+void kill_unknown(int host_tid)
+{
+    // PIDFD_THREAD (6.9) also names threads; where it is missing a lone thread stays without an answer for ever, which is as
+    // good for us.
+    int fd = (int)syscall(SYS_pidfd_open, host_tid, O_EXCL);
+    if (fd < 0)
+        fd = (int)syscall(SYS_pidfd_open, host_tid, 0);
+    if (fd < 0)
+        return;
+    // Without PIDFD_SIGNAL_THREAD_GROUP a SIGKILL to one thread ends its whole process all the same.
+    (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    close(fd);
+}
+
 void trap_kill_group(struct thread_group *tg)
 {
-    // host_pid came from a notification and stays this process's until its pidfd says that it is gone.
-    if (tg->host_pid > 1 && !tg->dead)
-        kill(tg->host_pid, SIGKILL);
+    if (tg->host_pidfd >= 0 && !tg->dead)
+        (void)syscall(SYS_pidfd_send_signal, tg->host_pidfd, SIGKILL, NULL, 0);
 }
 
 void trap_task_gone(struct task *t)
@@ -293,7 +307,7 @@ void hypercall_entry(struct task *t, const struct trap_notif *n)
     switch (n->nr) {
     case STUB_HC_ZYGOTE:
         if (!zygote_call(n))
-            kill(n->tid, SIGKILL);
+            kill_unknown(n->tid);
         return;
     case STUB_HC_CHILD:
         if (t)
@@ -305,7 +319,7 @@ void hypercall_entry(struct task *t, const struct trap_notif *n)
     if (!t && zygote_call(n))
         return;
     if (!t) {
-        kill(n->tid, SIGKILL);
+        kill_unknown(n->tid);
         return;
     }
     struct trap_state *trap = &t->trap;

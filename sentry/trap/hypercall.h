@@ -47,6 +47,8 @@ void donation_release(struct task *t);
 void hypercall_resume(struct task *t);
 // The guest broke the protocol: its process is killed.
 void violation(struct task *t, const char *what);
+// Ends the process of a thread that no task stands for.
+void kill_unknown(int host_tid);
 // Calls of the zygote. True when it was the zygote's.
 bool zygote_call(const struct trap_notif *n);
 void clone_init(void); // at boot

@@ -2,6 +2,7 @@
 //
 // The standard stream itself reads and writes at the host's position, because that position is shared with whoever gave it
 // to us (`(a; b) > file` appends b's output after a's). A file opened again through /proc/self/fd has a position of its own.
+#include "sentry/core/hostcall.h"
 #include "sentry/fs/hostfile/regular.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
@@ -56,7 +57,7 @@ static int node_getattr(struct inode *i)
 {
     struct stat st;
     const struct host_node *n = i->priv;
-    if (fstat(n->fd, &st))
+    if (host_fstat(n->fd, &st))
         return -errno;
     fill_attributes(i, &st);
     return 0;
@@ -102,7 +103,7 @@ static void moved(struct file *f, const struct host_node *n, ssize_t done, int64
         *pos = lseek(n->fd, 0, SEEK_CUR);
     } else if (append) {
         struct stat st;
-        *pos = fstat(n->fd, &st) ? *pos + done : st.st_size;
+        *pos = host_fstat(n->fd, &st) ? *pos + done : st.st_size;
     } else {
         *pos += done;
     }

@@ -1,4 +1,5 @@
 // Standard input, output and error of the first process.
+#include "sentry/core/hostcall.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/signal.h"
@@ -78,7 +79,7 @@ static int open_stream(int fd, uint32_t uid, struct file **out)
 {
     struct stat st;
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fstat(fd, &st))
+    if (flags < 0 || host_fstat(fd, &st))
         return -errno;
     uint32_t access = (uint32_t)flags & (LX_O_ACCMODE | LX_O_APPEND | LX_O_NONBLOCK);
     if (S_ISDIR(st.st_mode))

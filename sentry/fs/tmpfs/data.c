@@ -1,3 +1,4 @@
+#include "sentry/core/hostcall.h"
 #include "sentry/fs/tmpfs/data.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
@@ -64,7 +65,7 @@ void mem_data_free(struct mem_data *d)
 static void recharge(struct mem_data *d)
 {
     struct stat st;
-    if (d->fd < 0 || syscall(SYS_fstat, d->fd, &st) < 0) // the C library's fstat() passes a path
+    if (d->fd < 0 || host_fstat(d->fd, &st) < 0)
         return;
     uint64_t now = (uint64_t)st.st_blocks / (MEM_PAGE / 512);
     d->account->pages += now - d->charged;

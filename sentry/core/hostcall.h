@@ -1,0 +1,11 @@
+#pragma once
+// Host calls that must be made by number, because the C library turns them into others that the Sentry's filter refuses.
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// fstat(2) itself: the library's fstat() is newfstatat(2), which takes a path. 0, or -1 and errno.
+static inline int host_fstat(int fd, struct stat *st)
+{
+    return (int)syscall(SYS_fstat, fd, st);
+}
