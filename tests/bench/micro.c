@@ -1,5 +1,5 @@
-// Micro-benchmarks: `micro NAME [SECONDS]` repeats one operation for about so long and prints its name and the
-// nanoseconds of one operation, the best of five rounds.
+// Micro-benchmarks: `micro NAME [SECONDS]` repeats one operation for about so long and prints its name and
+// the nanoseconds of one operation, the best of five rounds.
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -217,7 +217,8 @@ static void *ping(void *argument)
     return argument;
 }
 
-// Two threads take turns through a mutex and a condition variable, then fight for the mutex: one operation is all that.
+// Two threads take turns through a mutex and a condition variable, then fight for the mutex: one operation is
+// all that.
 static void futex_once(void)
 {
     pthread_t threads[2];

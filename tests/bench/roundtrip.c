@@ -1,5 +1,6 @@
-// The bare seccomp notification round trip: a supervisor that does nothing but answer, a target that calls getppid.
-// Prints `roundtrip NANOSECONDS`, the best of five rounds. This is the floor under every emulated call.
+// The bare seccomp notification round trip: a supervisor that does nothing but answer, a target that calls
+// getppid. Prints `roundtrip NANOSECONDS`, the best of five rounds. This is the floor under every emulated
+// call.
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -40,9 +41,11 @@ static void send_fd(int socket, int fd)
 {
     char byte = 0, control[CMSG_SPACE(sizeof(int))] = "";
     struct iovec vector = {&byte, 1};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    *header = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
     memcpy(CMSG_DATA(header), &fd, sizeof(fd));
     if (sendmsg(socket, &message, 0) != 1)
         fail("sendmsg");
@@ -52,7 +55,8 @@ static int receive_fd(int socket)
 {
     char byte, control[CMSG_SPACE(sizeof(int))];
     struct iovec vector = {&byte, 1};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     int fd;
     if (recvmsg(socket, &message, 0) != 1 || !CMSG_FIRSTHDR(&message))
         fail("recvmsg");
@@ -71,8 +75,9 @@ static void target(int socket, long count)
     struct sock_fprog program = {4, code};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         fail("no_new_privs");
-    int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                                SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+    int listener =
+        (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                     SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
     if (listener < 0)
         fail("seccomp");
     send_fd(socket, listener);

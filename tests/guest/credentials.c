@@ -1,5 +1,6 @@
 // variants: dynamic static
-// User and group ids, supplementary groups, capabilities: of root where the test runs as root, else of a user.
+// User and group ids, supplementary groups, capabilities: of root where the test runs as root, else of a
+// user.
 #include "guest.h"
 #include <grp.h>
 #include <linux/capability.h>
@@ -22,7 +23,8 @@ static void show_capabilities(const char *what)
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {{0}};
     long result = syscall(SYS_capget, &header, data);
-    printf("%s: capget %ld, effective %d permitted %d\n", what, result, data[0].effective != 0, data[0].permitted != 0);
+    printf("%s: capget %ld, effective %d permitted %d\n", what, result, data[0].effective != 0,
+           data[0].permitted != 0);
 }
 
 static void as_root(void)
@@ -95,7 +97,8 @@ int main(void)
     if (getuid() == 0) {
         IN_CHILD("root", as_root());
         IN_CHILD("set-user-ID program", chmod("prog", 0755); setresuid(1000, 1000, 1000); show_ids("user"));
-        IN_CHILD("keepcaps", prctl(PR_SET_KEEPCAPS, 1); setresuid(1000, 1000, 1000); show_capabilities("kept"));
+        IN_CHILD("keepcaps", prctl(PR_SET_KEEPCAPS, 1); setresuid(1000, 1000, 1000);
+                 show_capabilities("kept"));
         IN_CHILD("drop one capability", RAW(prctl, PR_CAPBSET_READ, 0L); RAW(prctl, PR_CAPBSET_DROP, 0L);
                  RAW(prctl, PR_CAPBSET_READ, 0L); RAW(prctl, PR_CAPBSET_READ, 999L));
     } else {

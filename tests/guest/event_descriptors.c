@@ -123,8 +123,8 @@ static void signals(void)
     SHOW(read(fd, info, 10));
     int n = read(fd, info, sizeof(info)) / (int)sizeof(info[0]);
     for (int i = 0; i < n; i++)
-        printf("signal %d code %d value %d own pid %d\n", info[i].ssi_signo, info[i].ssi_code, info[i].ssi_int,
-               (pid_t)info[i].ssi_pid == getpid());
+        printf("signal %d code %d value %d own pid %d\n", info[i].ssi_signo, info[i].ssi_code,
+               info[i].ssi_int, (pid_t)info[i].ssi_pid == getpid());
     RAW(signalfd, -1, &set, 8);
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
@@ -141,7 +141,8 @@ static void notifications(void)
     RAW(inotify_init1, 0x1);
     int fd = RAW(inotify_init1, IN_NONBLOCK);
     mkdir("watched", 0755);
-    int watch = RAW(inotify_add_watch, fd, "watched", IN_CREATE | IN_DELETE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE);
+    int watch = RAW(inotify_add_watch, fd, "watched",
+                    IN_CREATE | IN_DELETE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE);
     RAW(inotify_add_watch, fd, "missing", IN_CREATE);
     RAW(inotify_add_watch, 0, "watched", IN_CREATE);
     RAW(inotify_add_watch, fd, "watched", 0);

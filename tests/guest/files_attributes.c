@@ -110,9 +110,10 @@ static void modes(void)
         write_file("shared-dir/of-root", "x");
         chmod(".", 0777);
         IN_CHILD("another user", setresgid(1000, 1000, 1000); setresuid(1000, 1000, 1000);
-                 SHOW(open("private", O_RDONLY)); SHOW(open("closed/inside", O_RDONLY)); SHOW(chmod("private", 0666));
-                 SHOW(chown("private", 1000, -1)); SHOW(unlink("shared-dir/of-root")); SHOW(mkdir("mine", 0755));
-                 SHOW(chown("mine", 0, -1)); SHOW(access("private", R_OK)); SHOW(truncate("private", 0));
+                 SHOW(open("private", O_RDONLY)); SHOW(open("closed/inside", O_RDONLY));
+                 SHOW(chmod("private", 0666)); SHOW(chown("private", 1000, -1));
+                 SHOW(unlink("shared-dir/of-root")); SHOW(mkdir("mine", 0755)); SHOW(chown("mine", 0, -1));
+                 SHOW(access("private", R_OK)); SHOW(truncate("private", 0));
                  SHOW(open("/etc/shadow", O_RDONLY)); SHOW(utimensat(AT_FDCWD, "private", NULL, 0));
                  SHOW(rename("shared-dir/of-root", "shared-dir/other")); SHOW(rmdir("closed")));
         chmod(".", 0755);

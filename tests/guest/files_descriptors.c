@@ -13,8 +13,9 @@ static void record_locks(void)
     write(fd, "0123456789", 10);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 2, .l_len = 4};
     SHOW(fcntl(fd, F_SETLK, &lock));
-    IN_CHILD("other process", lock.l_start = 0; lock.l_len = 2; SHOW(fcntl(fd, F_SETLK, &lock)); lock.l_len = 3;
-             SHOW(fcntl(fd, F_SETLK, &lock)); lock.l_start = 0; lock.l_len = 0; SHOW(fcntl(fd, F_GETLK, &lock));
+    IN_CHILD("other process", lock.l_start = 0; lock.l_len = 2; SHOW(fcntl(fd, F_SETLK, &lock));
+             lock.l_len = 3; SHOW(fcntl(fd, F_SETLK, &lock)); lock.l_start = 0; lock.l_len = 0;
+             SHOW(fcntl(fd, F_GETLK, &lock));
              printf("conflict: type %d start %lld length %lld, pid of the parent %d\n", lock.l_type,
                     (long long)lock.l_start, (long long)lock.l_len, lock.l_pid == getppid()));
     lock = (struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET};

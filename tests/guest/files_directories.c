@@ -85,7 +85,8 @@ int main(void)
     int entries = 0, well_formed = 1;
     for (long at = 0; at < total;) {
         struct linux_dirent64 *entry = (void *)(buffer + at);
-        well_formed &= entry->d_reclen % 8 == 0 && entry->d_ino != 0 && strlen(entry->d_name) < entry->d_reclen;
+        well_formed &=
+            entry->d_reclen % 8 == 0 && entry->d_ino != 0 && strlen(entry->d_name) < entry->d_reclen;
         at += entry->d_reclen;
         entries++;
     }

@@ -1,5 +1,6 @@
 // variants: dynamic static
-// Calls that take paths: link, symlink, rename, unlink, mkdir, rmdir, readlink, access, chdir and their *at forms.
+// Calls that take paths: link, symlink, rename, unlink, mkdir, rmdir, readlink, access, chdir and their *at
+// forms.
 #include "guest.h"
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -195,7 +196,8 @@ static void access_and_cwd(void)
     RAW(chroot, "missing");
     if (geteuid() == 0)
         IN_CHILD("chroot", RAW(chroot, "."); SHOW(access("/perm", F_OK)); SHOW(access("/../perm", F_OK));
-                 SHOW(access("/etc/passwd", F_OK)); SHOW(chdir("/")); TRUTH(strcmp(getcwd(cwd, sizeof(cwd)), "/") == 0));
+                 SHOW(access("/etc/passwd", F_OK)); SHOW(chdir("/"));
+                 TRUTH(strcmp(getcwd(cwd, sizeof(cwd)), "/") == 0));
 }
 
 static void long_names(void)
@@ -250,8 +252,14 @@ static void nodes(void)
     printf("%s\n", text);
     close(in);
     close(out);
-    IN_CHILD("two processes", if (fork() == 0) { int fd = open("fifo", O_WRONLY); write(fd, "abc", 3); _exit(0); }
-             int fd = open("fifo", O_RDONLY); SHOW(read(fd, text, 8)); SHOW(read(fd, text, 8)); wait(NULL));
+    IN_CHILD(
+        "two processes",
+        if (fork() == 0) {
+            int fd = open("fifo", O_WRONLY);
+            write(fd, "abc", 3);
+            _exit(0);
+        } int fd = open("fifo", O_RDONLY);
+        SHOW(read(fd, text, 8)); SHOW(read(fd, text, 8)); wait(NULL));
 }
 
 static void filesystems(void)

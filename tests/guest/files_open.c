@@ -55,7 +55,8 @@ static void flags(void)
     SHOW(open("dangling", O_RDWR | O_CREAT, 0600));
     close(3);
     SHOW(access("target-of-dangling", F_OK));
-    SHOW(fcntl(open("new", O_RDWR | O_APPEND | O_NONBLOCK | O_CLOEXEC), F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK));
+    SHOW(fcntl(open("new", O_RDWR | O_APPEND | O_NONBLOCK | O_CLOEXEC), F_GETFL) &
+         (O_ACCMODE | O_APPEND | O_NONBLOCK));
     SHOW(fcntl(3, F_GETFD));
     close(3);
     int tmp = open(".", O_TMPFILE | O_RDWR, 0600);

@@ -1,5 +1,5 @@
-// What guest programs share. They print facts that are the same in every run on Linux (no address, pid, time), so
-// that the output of a native run can be compared with the sandbox's.
+// What guest programs share. They print facts that are the same in every run on Linux (no address, pid,
+// time), so that the output of a native run can be compared with the sandbox's.
 #ifndef GUEST_H
 #define GUEST_H
 
@@ -26,6 +26,7 @@
 __attribute__((unused)) static const char *error_name(int error)
 {
     static char unknown[32];
+    // clang-format off
     switch (error) {
 #define E(name) case name: return #name;
         E(EPERM) E(ENOENT) E(ESRCH) E(EINTR) E(EIO) E(ENXIO) E(E2BIG) E(ENOEXEC) E(EBADF) E(ECHILD) E(EAGAIN)
@@ -42,6 +43,7 @@ __attribute__((unused)) static const char *error_name(int error)
         snprintf(unknown, sizeof(unknown), "E%d", error);
         return unknown;
     }
+    // clang-format on
 }
 
 // Print `what: value`, or `what: -1 ENAME` for a failed call. Returns the value.
@@ -87,20 +89,20 @@ __attribute__((unused)) static void show_status(const char *what, int status)
 }
 
 // Run the block in a child and print how the child ended.
-#define IN_CHILD(what, ...)                                                                                            \
-    do {                                                                                                               \
-        fflush(stdout);                                                                                                \
-        pid_t in_child_pid = fork();                                                                                   \
-        if (in_child_pid == 0) {                                                                                       \
-            __VA_ARGS__;                                                                                               \
-            fflush(stdout);                                                                                            \
-            _exit(0);                                                                                                  \
-        }                                                                                                              \
-        int in_child_status = 0;                                                                                       \
-        if (in_child_pid < 0 || waitpid(in_child_pid, &in_child_status, 0) != in_child_pid)                            \
-            printf("%s: cannot fork or wait: %s\n", what, error_name(errno));                                          \
-        else                                                                                                           \
-            show_status(what, in_child_status);                                                                        \
+#define IN_CHILD(what, ...)                                                                 \
+    do {                                                                                    \
+        fflush(stdout);                                                                     \
+        pid_t in_child_pid = fork();                                                        \
+        if (in_child_pid == 0) {                                                            \
+            __VA_ARGS__;                                                                    \
+            fflush(stdout);                                                                 \
+            _exit(0);                                                                       \
+        }                                                                                   \
+        int in_child_status = 0;                                                            \
+        if (in_child_pid < 0 || waitpid(in_child_pid, &in_child_status, 0) != in_child_pid) \
+            printf("%s: cannot fork or wait: %s\n", what, error_name(errno));               \
+        else                                                                                \
+            show_status(what, in_child_status);                                             \
     } while (0)
 
 __attribute__((unused)) static void sleep_ms(long ms)

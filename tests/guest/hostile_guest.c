@@ -30,21 +30,31 @@ int main(void)
     pthread_join(thread, NULL);
     printf("odd errors %d\n", odd);
     // Every descriptor is closed; the process goes on and ends as it likes.
-    IN_CHILD("closes everything", for (int i = 0; i < 1024; i++) close(i); _exit(open("/dev/null", O_RDONLY) == 0 ? 5 : 6));
-    IN_CHILD("closes a range", syscall(SYS_close_range, 0, ~0U, 0); _exit(open("/dev/null", O_RDONLY) == 0 ? 5 : 6));
+    IN_CHILD("closes everything", for (int i = 0; i < 1024; i++) close(i);
+             _exit(open("/dev/null", O_RDONLY) == 0 ? 5 : 6));
+    IN_CHILD("closes a range", syscall(SYS_close_range, 0, ~0U, 0);
+             _exit(open("/dev/null", O_RDONLY) == 0 ? 5 : 6));
     // Calls that do not exist, and numbers of other interfaces.
     long numbers[] = {470, 511, 512, 600, 1023, 9999, 100000, 0x40000000, 0x40000001, -1, -2, 0x7fffffff};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        printf("call %ld: %s\n", numbers[i], syscall(numbers[i], 0, 0, 0, 0, 0, 0) == -1 ? error_name(errno) : "ok");
+        printf("call %ld: %s\n", numbers[i],
+               syscall(numbers[i], 0, 0, 0, 0, 0, 0) == -1 ? error_name(errno) : "ok");
     // Unmaps everything it does not need, then itself.
     IN_CHILD("unmaps its code", munmap((void *)((uintptr_t)main & -4096UL), 4096); _exit(0));
     // A deep recursion ends with SIGSEGV.
     // A stack pointer that points nowhere: the fault cannot be delivered.
     IN_CHILD("no stack", __asm__ volatile("mov $8, %%rsp; push %%rax" : : : "memory"));
-    IN_CHILD("system call without a stack", __asm__ volatile("mov $8, %%rsp; mov $39, %%eax; syscall; mov $60, %%eax; "
-                                                             "mov $7, %%edi; syscall" : : : "memory"));
+    IN_CHILD("system call without a stack",
+             __asm__ volatile("mov $8, %%rsp; mov $39, %%eax; syscall; mov $60, %%eax; "
+                              "mov $7, %%edi; syscall"
+                              :
+                              :
+                              : "memory"));
     // A bad return from a signal handler.
-    IN_CHILD("rt_sigreturn with a bad frame", __asm__ volatile("mov $8, %%rsp; mov $15, %%eax; syscall" : : : "memory"));
+    IN_CHILD("rt_sigreturn with a bad frame", __asm__ volatile("mov $8, %%rsp; mov $15, %%eax; syscall"
+                                                               :
+                                                               :
+                                                               : "memory"));
     IN_CHILD("rt_sigreturn out of nowhere", syscall(SYS_rt_sigreturn); _exit(3));
     // Privileged instructions.
     IN_CHILD("hlt", __asm__ volatile("hlt"));
@@ -65,7 +75,8 @@ int main(void)
     signal(SIGTERM, SIG_IGN);
     setpgid(0, 0);
     int reaped = 0;
-    // They are in our group of before; kill them one by one through /proc's view of nothing: by wait and signal.
+    // They are in our group of before; kill them one by one through /proc's view of nothing: by wait and
+    // signal.
     for (pid_t pid = 1; pid < 100000 && reaped < made; pid++)
         if (getpgid(pid) >= 0 && pid != getpid() && kill(pid, 0) == 0) {
             int status;

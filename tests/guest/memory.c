@@ -92,8 +92,8 @@ static void files(void)
     shared[page] = 'o';
     char read_back[2];
     pread(fd, read_back, 2, 0);
-    printf("file %c%c, private %c%c, shared %c%c, offset %c\n", read_back[0], read_back[1], private[0], private[1],
-           shared[0], shared[1], offset[0]);
+    printf("file %c%c, private %c%c, shared %c%c, offset %c\n", read_back[0], read_back[1], private[0],
+           private[1], shared[0], shared[1], offset[0]);
     pwrite(fd, "W", 1, 10);
     printf("write seen: %c\n", shared[10]);
     printf("rest of the last page: %d\n", shared[6000]);

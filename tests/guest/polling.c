@@ -52,7 +52,10 @@ int main(void)
     RAW(poll, NULL, 0, 5);
     RAW(poll, &p, 1 << 30, 0);
     int file = open("prog", O_RDONLY), dir = open(".", O_RDONLY), null = open("/dev/null", O_RDWR);
-    struct pollfd several[4] = {{file, POLLIN | POLLOUT, 0}, {dir, POLLIN, 0}, {null, POLLIN | POLLOUT, 0}, {fds[1], POLLOUT | POLLIN, 0}};
+    struct pollfd several[4] = {{file, POLLIN | POLLOUT, 0},
+                                {dir, POLLIN, 0},
+                                {null, POLLIN | POLLOUT, 0},
+                                {fds[1], POLLOUT | POLLIN, 0}};
     RAW(poll, several, 4, -1);
     printf("%d %d %d %d\n", several[0].revents, several[1].revents, several[2].revents, several[3].revents);
     struct timespec zero = {0, 0}, little = {0, 10000000}, bad = {0, 2000000000};

@@ -33,7 +33,8 @@ static void status_field(const char *field, long expected)
 {
     slurp("/proc/self/status");
     char *line = strstr(text, field);
-    printf("status %s %s\n", field, line && strtol(line + strlen(field), NULL, 10) == expected ? "as expected" : "WRONG");
+    printf("status %s %s\n", field,
+           line && strtol(line + strlen(field), NULL, 10) == expected ? "as expected" : "WRONG");
 }
 
 static void *waits(void *argument)
@@ -75,7 +76,8 @@ int main(int argc, char **argv)
     TRUTH(strncmp(strchr(text, '('), "(renamed (x) y) ", 16) == 0);
     TRUTH(sscanf(text, "%d", &pid) == 1 && pid == getpid());
     sscanf(after + 2, "%c %d %d %d", &state, &ppid, &pgrp, &session);
-    printf("state %c, ppid %d pgrp %d session %d\n", state, ppid == getppid(), pgrp == getpgrp(), session == getsid(0));
+    printf("state %c, ppid %d pgrp %d session %d\n", state, ppid == getppid(), pgrp == getpgrp(),
+           session == getsid(0));
     int fields = 0;
     for (char *p = after; *p; p++)
         fields += *p == ' ';
@@ -103,7 +105,8 @@ int main(int argc, char **argv)
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         unsigned long low, high;
         char permissions[5];
-        if (sscanf(line, "%lx-%lx %4s", &low, &high, permissions) == 3 && low <= (uintptr_t)main && (uintptr_t)main < high)
+        if (sscanf(line, "%lx-%lx %4s", &low, &high, permissions) == 3 && low <= (uintptr_t)main &&
+            (uintptr_t)main < high)
             found = permissions[0] == 'r' && permissions[2] == 'x';
     }
     printf("main is in an executable mapping: %d\n", found);

@@ -24,8 +24,12 @@ static struct image good(void)
     image.header.e_ehsize = sizeof(Elf64_Ehdr);
     image.header.e_phentsize = sizeof(Elf64_Phdr);
     image.header.e_phnum = 1;
-    image.program[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x400000,
-                                    .p_filesz = sizeof(image), .p_memsz = sizeof(image), .p_align = 4096};
+    image.program[0] = (Elf64_Phdr){.p_type = PT_LOAD,
+                                    .p_flags = PF_R | PF_X,
+                                    .p_vaddr = 0x400000,
+                                    .p_filesz = sizeof(image),
+                                    .p_memsz = sizeof(image),
+                                    .p_align = 4096};
     // mov $60, %eax; mov $17, %edi; syscall
     memcpy(image.code, "\xb8\x3c\x00\x00\x00\xbf\x11\x00\x00\x00\x0f\x05", 12);
     return image;
@@ -51,11 +55,11 @@ static void try_size(const char *what, struct image image, size_t size)
     show_status(what, status);
 }
 
-#define TRY(what, change)                                                                                              \
-    do {                                                                                                               \
-        struct image image = good();                                                                                   \
-        change;                                                                                                        \
-        try_size(what, image, sizeof(image));                                                                          \
+#define TRY(what, change)                     \
+    do {                                      \
+        struct image image = good();          \
+        change;                               \
+        try_size(what, image, sizeof(image)); \
     } while (0)
 
 int main(void)

@@ -1,4 +1,5 @@
-// clone and clone3 with the flags that fork and pthread_create do not use, and the combinations Linux refuses.
+// clone and clone3 with the flags that fork and pthread_create do not use, and the combinations Linux
+// refuses.
 #include "guest.h"
 #include <linux/sched.h>
 #include <sys/prctl.h>

@@ -40,8 +40,8 @@ static void waits(void)
     siginfo_t info;
     memset(&info, 0, sizeof(info));
     SHOW(waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
-    printf("waitid: code %d status %d same pid %d signo %d\n", info.si_code, info.si_status, info.si_pid == pid,
-           info.si_signo);
+    printf("waitid: code %d status %d same pid %d signo %d\n", info.si_code, info.si_status,
+           info.si_pid == pid, info.si_signo);
     SHOW(waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT));
     struct rusage usage;
     memset(&usage, 0xff, sizeof(usage));
@@ -151,7 +151,8 @@ int main(void)
     IN_CHILD("nested 10 deep", nested(10));
     memory_is_private();
     pid_t parent = getpid();
-    IN_CHILD("getppid", TRUTH(getppid() == parent); TRUTH(getpid() != parent); TRUTH(getpid() == syscall(SYS_gettid)));
+    IN_CHILD("getppid", TRUTH(getppid() == parent); TRUTH(getpid() != parent);
+             TRUTH(getpid() == syscall(SYS_gettid)));
     signal(SIGCHLD, SIG_IGN);
     pid_t pid = fork();
     if (pid == 0)

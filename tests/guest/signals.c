@@ -18,7 +18,8 @@ static void counts(int signal)
 static void with_info(int signal, siginfo_t *info, void *context)
 {
     printf("handler: signal %d code %d own pid %d value %d, context %d\n", signal, info->si_code,
-           info->si_pid == getpid(), info->si_code == SI_QUEUE ? info->si_value.sival_int : 0, context != NULL);
+           info->si_pid == getpid(), info->si_code == SI_QUEUE ? info->si_value.sival_int : 0,
+           context != NULL);
 }
 
 static void shows_mask(int signal)
@@ -172,7 +173,8 @@ static void real_time(void)
     siginfo_t info;
     for (int i = 0; i < 4; i++) {
         int signal = sigwaitinfo(&block, &info);
-        printf("queued: RTMIN+%d value %d code %d\n", signal - SIGRTMIN, info.si_value.sival_int, info.si_code);
+        printf("queued: RTMIN+%d value %d code %d\n", signal - SIGRTMIN, info.si_value.sival_int,
+               info.si_code);
     }
     struct timespec zero = {0, 0}, little = {0, 20000000};
     TRUTH(sigtimedwait(&block, &info, &zero) == SIGRTMIN + 2);
@@ -247,7 +249,9 @@ static void contexts(void)
     long result;
     register long r10 __asm__("r10") = 0;
     // kill(getpid(), SIGUSR1): the handler replaces its result.
-    __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_kill), "D"((long)getpid()), "S"((long)SIGUSR1), "r"(r10)
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(SYS_kill), "D"((long)getpid()), "S"((long)SIGUSR1), "r"(r10)
                      : "rcx", "r11", "memory");
     printf("result from the handler: %ld\n", result);
     sigset_t now;
@@ -275,7 +279,8 @@ static void permissions(void)
         pause();
         _exit(0);
     }
-    IN_CHILD("another user", setresuid(1000, 1000, 1000); SHOW(kill(root_child, SIGTERM)); SHOW(kill(root_child, 0)));
+    IN_CHILD("another user", setresuid(1000, 1000, 1000); SHOW(kill(root_child, SIGTERM));
+             SHOW(kill(root_child, 0)));
     kill(root_child, SIGKILL);
     int status;
     waitpid(root_child, &status, 0);

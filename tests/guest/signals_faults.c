@@ -15,8 +15,8 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     stack_t stack;
     sigaltstack(NULL, &stack);
     printf("signal %d code %d address %s, on the alternate stack %d, reported %d\n", signal, info->si_code,
-           info->si_addr == expected ? "as expected" : "other", &here >= alternate && &here < alternate + sizeof(alternate),
-           stack.ss_flags == SS_ONSTACK);
+           info->si_addr == expected ? "as expected" : "other",
+           &here >= alternate && &here < alternate + sizeof(alternate), stack.ss_flags == SS_ONSTACK);
     (void)context;
     siglongjmp(back, 1);
 }
@@ -49,14 +49,14 @@ static int overflow(int depth)
     return overflow(depth + 1) + fill[0];
 }
 
-#define FAULT(what, address, ...)                                                                                      \
-    do {                                                                                                               \
-        expected = (char *)(address);                                                                                  \
-        printf("%s: ", what);                                                                                          \
-        if (sigsetjmp(back, 1) == 0) {                                                                                 \
-            __VA_ARGS__;                                                                                               \
-            printf("no fault\n");                                                                                      \
-        }                                                                                                              \
+#define FAULT(what, address, ...)      \
+    do {                               \
+        expected = (char *)(address);  \
+        printf("%s: ", what);          \
+        if (sigsetjmp(back, 1) == 0) { \
+            __VA_ARGS__;               \
+            printf("no fault\n");      \
+        }                              \
     } while (0)
 
 int main(void)
@@ -134,7 +134,8 @@ int main(void)
     signal(SIGBUS, SIG_DFL);
     IN_CHILD("bus error", *(volatile char *)(map + 4096) = 1);
     // No room for the frame on the alternate stack: killed.
-    IN_CHILD("frame does not fit", stack.ss_sp = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sigaltstack(&stack, NULL);
-             *(volatile int *)8 = 1);
+    IN_CHILD("frame does not fit",
+             stack.ss_sp = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+             sigaltstack(&stack, NULL); *(volatile int *)8 = 1);
     return 0;
 }

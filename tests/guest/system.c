@@ -72,9 +72,10 @@ static void limits(void)
     // The address space is limited.
     IN_CHILD("address space", limit = (struct rlimit){200 << 20, 200 << 20}; setrlimit(RLIMIT_AS, &limit);
              TRUTH(mmap(NULL, 1 << 30, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED));
-    IN_CHILD("raising the hard limit", if (getuid() == 0) { setresuid(1000, 1000, 1000); }
-             limit = (struct rlimit){100, 100}; SHOW(setrlimit(RLIMIT_NOFILE, &limit)); limit.rlim_max = 200;
-             SHOW(setrlimit(RLIMIT_NOFILE, &limit)));
+    IN_CHILD(
+        "raising the hard limit",
+        if (getuid() == 0) { setresuid(1000, 1000, 1000); } limit = (struct rlimit){100, 100};
+        SHOW(setrlimit(RLIMIT_NOFILE, &limit)); limit.rlim_max = 200; SHOW(setrlimit(RLIMIT_NOFILE, &limit)));
 }
 
 static void scheduling(void)

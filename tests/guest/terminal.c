@@ -49,8 +49,8 @@ int main(void)
     TRUTH(ttyname(slave) && strcmp(ttyname(slave), name) == 0);
     struct termios t;
     SHOW(tcgetattr(slave, &t));
-    printf("iflag %o oflag %o lflag %o cflag %o, VINTR %d VEOF %d VERASE %d\n", t.c_iflag, t.c_oflag, t.c_lflag,
-           t.c_cflag, t.c_cc[VINTR], t.c_cc[VEOF], t.c_cc[VERASE]);
+    printf("iflag %o oflag %o lflag %o cflag %o, VINTR %d VEOF %d VERASE %d\n", t.c_iflag, t.c_oflag,
+           t.c_lflag, t.c_cflag, t.c_cc[VINTR], t.c_cc[VEOF], t.c_cc[VERASE]);
     struct winsize size = {24, 80, 0, 0}, got;
     SHOW(ioctl(master, TIOCSWINSZ, &size));
     SHOW(ioctl(slave, TIOCGWINSZ, &got));

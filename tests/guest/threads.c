@@ -128,9 +128,12 @@ int main(void)
     TRUTH(value == PTHREAD_CANCELED);
 
     IN_CHILD("exit by a thread", pthread_create(&threads[0], NULL, exits_process, NULL); for (;;) pause());
-    IN_CHILD("exit_group by a thread", pthread_create(&threads[0], NULL, exits_thread, NULL); pthread_join(threads[0], NULL));
-    IN_CHILD("main thread ends first", pthread_create(&threads[0], NULL, waits_for_main, NULL); pthread_exit(NULL));
-    IN_CHILD("killed with threads", for (int i = 0; i < 5; i++) pthread_create(&threads[i], NULL, cancelled, NULL);
+    IN_CHILD("exit_group by a thread", pthread_create(&threads[0], NULL, exits_thread, NULL);
+             pthread_join(threads[0], NULL));
+    IN_CHILD("main thread ends first", pthread_create(&threads[0], NULL, waits_for_main, NULL);
+             pthread_exit(NULL));
+    IN_CHILD("killed with threads",
+             for (int i = 0; i < 5; i++) pthread_create(&threads[i], NULL, cancelled, NULL);
              kill(getpid(), SIGTERM); pause());
     SHOW(syscall(SYS_tgkill, getpid(), 999999, 0));
     SHOW(syscall(SYS_tgkill, getpid(), getpid(), 0));

@@ -28,8 +28,9 @@ int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     struct timespec ts, resolution;
-    clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
-                          CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, CLOCK_TAI};
+    clockid_t clocks[] = {CLOCK_REALTIME,          CLOCK_MONOTONIC,     CLOCK_PROCESS_CPUTIME_ID,
+                          CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE,
+                          CLOCK_MONOTONIC_COARSE,  CLOCK_BOOTTIME,      CLOCK_TAI};
     for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
         printf("clock %d: %ld %ld\n", clocks[i], syscall(SYS_clock_gettime, clocks[i], &ts),
                syscall(SYS_clock_getres, clocks[i], &resolution));
@@ -110,7 +111,8 @@ int main(void)
     TRUTH(now_ns(CLOCK_PROCESS_CPUTIME_ID) > 5000000);
 
     int id = -1;
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 55};
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 55};
     sigaction(SIGUSR1, &action, NULL);
     alarms = 0;
     RAW(timer_create, CLOCK_MONOTONIC, &event, &id);

@@ -88,8 +88,8 @@ static void passing(void)
         int both[2] = {fd, pipes[0]};
         struct iovec vector = {"data", 4};
         char control[CMSG_SPACE(sizeof(both))];
-        struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control,
-                                 .msg_controllen = sizeof(control)};
+        struct msghdr message = {
+            .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
@@ -104,8 +104,8 @@ static void passing(void)
     }
     char data[16], control[256], text[64] = "";
     struct iovec vector = {data, sizeof(data)};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control,
-                             .msg_controllen = sizeof(control)};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     SHOW(recvmsg(sv[1], &message, MSG_CMSG_CLOEXEC));
     int status;
     waitpid(pid, &status, 0);

@@ -1,8 +1,9 @@
 // variants: dynamic static
-// Every call with wild pointers: it fails where it fails on Linux, and nothing crashes. Which of several errors wins is
-// not compared here; the tests of each family compare EFAULT where it is the only one.
+// Every call with wild pointers: it fails where it fails on Linux, and nothing crashes. Which of several
+// errors wins is not compared here; the tests of each family compare EFAULT where it is the only one.
 #include "guest.h"
 
+// clang-format off
 static const char *const names[] = {
 #define C(nr) [nr] = #nr
     C(SYS_read), C(SYS_write), C(SYS_open), C(SYS_stat), C(SYS_lstat), C(SYS_poll), C(SYS_rt_sigaction),
@@ -27,18 +28,21 @@ static const char *const names[] = {
     C(SYS_sendfile), C(SYS_splice), C(SYS_fstat), C(SYS_lgetxattr), C(SYS_fgetxattr), C(SYS_getdents64),
 #undef C
 };
+// clang-format on
 
 // Calls that block for ever or change the process with pointers they may ignore.
 static int skipped(int nr)
 {
-    return nr == SYS_wait4 || nr == SYS_waitid || nr == SYS_rt_sigtimedwait || nr == SYS_rt_sigsuspend || nr == SYS_select ||
-           nr == SYS_pselect6 || nr == SYS_ppoll || nr == SYS_poll || nr == SYS_accept || nr == SYS_accept4;
+    return nr == SYS_wait4 || nr == SYS_waitid || nr == SYS_rt_sigtimedwait || nr == SYS_rt_sigsuspend ||
+           nr == SYS_select || nr == SYS_pselect6 || nr == SYS_ppoll || nr == SYS_poll || nr == SYS_accept ||
+           nr == SYS_accept4;
 }
 
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    long wild[] = {1, 0x123456789000L, (long)0x00007ffffffffff0L, (long)0xffff888000000000L, -1, (long)0x8000000000000000L};
+    long wild[] = {1,  0x123456789000L,          (long)0x00007ffffffffff0L, (long)0xffff888000000000L,
+                   -1, (long)0x8000000000000000L};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (!names[i] || skipped((int)i))
             continue;
