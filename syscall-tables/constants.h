@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <asm/prctl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>

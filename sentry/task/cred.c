@@ -1,5 +1,6 @@
 // Credentials: reference counts, copies, and what they allow. cred_exec.c has the rules of exec.
 #include "sentry/task/task.h"
+#include "abi/linux/capability.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,4 +70,25 @@ bool cred_in_group(const struct cred *c, uint32_t gid)
             high = mid;
     }
     return false;
+}
+
+bool task_may_access(const struct task *t)
+{
+    if (t->tg == current->tg)
+        return true;
+    const struct cred *me = current->cred, *them = t->cred;
+    if (cred_has(me, LX_CAP_SYS_PTRACE))
+        return true;
+    bool same = me->uid == them->euid && me->uid == them->suid && me->uid == them->uid && me->gid == them->egid &&
+                me->gid == them->sgid && me->gid == them->gid;
+    return same && t->mm && t->mm->dumpable && !(them->cap_permitted & ~me->cap_permitted);
+}
+
+void task_set_cred(struct task *t, struct cred *c)
+{
+    struct cred *old = t->cred;
+    if (c->uid != old->uid && user_add_threads(c->uid, 1))
+        user_add_threads(old->uid, -1);
+    t->cred = c;
+    cred_put(old);
 }

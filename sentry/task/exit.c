@@ -1,5 +1,6 @@
 // Ends of threads and groups: what they release, who is told, who inherits the children (kernel/exit.c of Linux).
 #include "sentry/task/internal.h"
+#include "sentry/task/reap.h"
 #include "sentry/time/time.h"
 #include "abi/linux/signal.h"
 
@@ -80,6 +81,26 @@ void group_reap(struct thread_group *tg)
     tg->leader = NULL;
     task_put(leader);
     tg_put(tg);
+}
+
+// __exit_signal and wait_task_zombie: what the dead process and its waited children used.
+static void add_usage_to_parent(const struct thread_group *tg)
+{
+    struct thread_group *parent = tg->parent;
+    parent->cutime_ns += tg->utime_ns + tg->cutime_ns;
+    parent->cstime_ns += tg->stime_ns + tg->cstime_ns;
+    parent->cmin_flt += tg->min_flt + tg->cmin_flt;
+    parent->cmaj_flt += tg->maj_flt + tg->cmaj_flt;
+    uint64_t rss = tg->maxrss > tg->cmaxrss ? tg->maxrss : tg->cmaxrss;
+    if (rss > parent->cmaxrss)
+        parent->cmaxrss = rss;
+}
+
+void group_collect(struct thread_group *tg)
+{
+    if (tg->parent)
+        add_usage_to_parent(tg);
+    group_reap(tg);
 }
 
 static void session_leader_exits(struct thread_group *tg)

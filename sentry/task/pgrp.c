@@ -124,3 +124,43 @@ void pgrp_orphan_check(struct thread_group *tg, struct thread_group *parent)
     send_signal_pgrp(p->pgid, LX_SIGCONT, NULL);
     pgrp_put(p);
 }
+
+bool group_leads_session(const struct thread_group *tg)
+{
+    return tg->pgrp && tg->pgrp->session->sid == tg->pid;
+}
+
+int group_set_pgrp(struct thread_group *tg, int pgid)
+{
+    struct process_group *p = find_pgrp(pgid);
+    if (p && p->session != tg->pgrp->session)
+        return -LX_EPERM;
+    if (p) {
+        if (p != tg->pgrp)
+            pgrp_join(tg, p);
+        return 0;
+    }
+    if (pgid != tg->pid)
+        return -LX_EPERM;
+    p = pgrp_create(pgid, tg->pgrp->session);
+    if (!p)
+        return -LX_ENOMEM;
+    pgrp_join(tg, p);
+    pgrp_put(p);
+    return 0;
+}
+
+int group_new_session(struct thread_group *tg)
+{
+    if (group_leads_session(tg) || find_pgrp(tg->pid))
+        return -LX_EPERM;
+    struct session *s = session_create(tg->pid);
+    struct process_group *p = s ? pgrp_create(tg->pid, s) : NULL;
+    if (s)
+        session_put(s);
+    if (!p)
+        return -LX_ENOMEM;
+    pgrp_join(tg, p);
+    pgrp_put(p);
+    return tg->pid;
+}

@@ -12,6 +12,7 @@ struct thread_group *init_tg;
 struct list_head all_groups = LIST_INIT(all_groups);
 unsigned nr_tasks;
 unsigned max_tasks = 4096;
+uint64_t system_memory_limit;
 
 static struct list_head *bucket(struct table *t, int number)
 {

@@ -2,6 +2,7 @@
 #include "sentry/task/internal.h"
 #include "sentry/mm/mm.h"
 #include "sentry/boot/config.h"
+#include "sentry/task/uts.h"
 #include "sentry/fs/pidfd/pidfd.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
@@ -128,6 +129,9 @@ struct task *task_create(const struct sentry_config *config, int *err)
 {
     if (config->max_tasks)
         max_tasks = config->max_tasks;
+    system_memory_limit = config->memory_limit;
+    if (!init_tg)
+        uts_init(config);
     *err = -LX_EAGAIN;
     if (nr_tasks >= max_tasks)
         return NULL;
@@ -223,7 +227,15 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
     t->personality = parent->personality;
     t->ioprio = parent->ioprio;
     t->nice = parent->nice;
+    if (!parent->sched_reset_on_fork) {
+        t->sched_policy = parent->sched_policy;
+        t->sched_priority = parent->sched_priority;
+    } else if (t->nice < 0) {
+        t->nice = 0;
+    }
     t->timer_slack_ns = parent->timer_slack_ns;
+    t->has_affinity = parent->has_affinity;
+    memcpy(t->affinity, parent->affinity, sizeof(t->affinity));
     if (flags & LX_CLONE_VFORK)
         t->vfork_parent = task_get(parent);
     return t;
@@ -232,17 +244,11 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
 static int give_identity(struct task *t, int pid)
 {
     struct thread_group *tg = t->tg;
+    tg->pid = pid;
     if (tg->pgrp)
         return 0;
-    struct session *s = session_create(pid);
-    struct process_group *p = s ? pgrp_create(pid, s) : NULL;
-    if (s)
-        session_put(s);
-    if (!p)
-        return -LX_ENOMEM;
-    pgrp_join(tg, p);
-    pgrp_put(p);
-    return 0;
+    int r = group_new_session(tg);
+    return r < 0 ? r : 0;
 }
 
 static int publish_group(struct task *t, int pid)
@@ -256,7 +262,6 @@ static int publish_group(struct task *t, int pid)
     int err = give_identity(t, pid);
     if (err)
         return err;
-    tg->pid = pid;
     if (tg->parent && tg->parent->zombie) {
         tg->parent = init_tg;
         tg->parent_tid = 0;

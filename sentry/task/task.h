@@ -19,6 +19,7 @@
 
 #define TASK_COMM_LEN 16
 #define RLIM_NLIMITS_LX 16
+#define TASK_CPUS_MAX 1024
 
 struct thread_group;
 struct tty;
@@ -123,6 +124,8 @@ struct task {
     int ioprio, nice;
     int sched_policy, sched_priority;
     bool sched_reset_on_fork;
+    bool has_affinity;            // sched_setaffinity was called; remembered, the host is not told
+    uint8_t affinity[TASK_CPUS_MAX / 8];
     uint64_t timer_slack_ns;
     void *robust_list;            // unused on the Sentry's side: native
 };
@@ -186,6 +189,7 @@ struct thread_group {
     uint64_t min_flt, maj_flt;
     uint64_t utime_ns, stime_ns;  // of dead threads
     uint64_t cutime_ns, cstime_ns, cmaxrss; // of waited children
+    uint64_t cmin_flt, cmaj_flt;
     uint64_t maxrss;
     uint64_t start_ns;
     struct ktimer itimer_real;
@@ -204,6 +208,7 @@ extern struct thread_group *init_tg;   // the first process
 extern struct list_head all_groups;    // thread_group.all_link, zombies included
 extern unsigned nr_tasks;              // threads that are published or being made
 extern unsigned max_tasks;             // limit of the sandbox (--pids)
+extern uint64_t system_memory_limit;   // bytes (--memory), 0: none
 
 struct task *task_get(struct task *t);
 void task_put(struct task *t);
@@ -220,6 +225,11 @@ struct session *session_get(struct session *s);
 void session_put(struct session *s);
 // Has no member a parent in another group of the same session? (POSIX 3.264)
 bool pgrp_is_orphaned(const struct process_group *p);
+bool group_leads_session(const struct thread_group *tg);
+// Moves tg into group `pgid` of its session, making it when pgid is tg's own number. 0, -LX_EPERM, -LX_ENOMEM.
+int group_set_pgrp(struct thread_group *tg, int pgid);
+// setsid(2): the number of the new session, -LX_EPERM, -LX_ENOMEM.
+int group_new_session(struct thread_group *tg);
 // A live thread of the group, the leader if it lives; NULL when all are gone.
 struct task *group_thread(const struct thread_group *tg);
 // Called when a session leader that has a controlling terminal dies; set by the terminal code.
@@ -260,6 +270,11 @@ int task_exec_prepare(struct task *t);
 void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm);
 // The first process has ended, with this wait status; set by the boot code.
 extern void (*init_exit_hook)(int wait_status);
+
+// May current look into t as ptrace would (PTRACE_MODE_REALCREDS of ptrace_may_access): same ids and dumpable, or CAP_SYS_PTRACE.
+bool task_may_access(const struct task *t);
+// Gives t other credentials (takes over the reference) and counts it for its new user.
+void task_set_cred(struct task *t, struct cred *c);
 
 // --- credentials at exec (task/cred_exec.c). What the program file says.
 struct exec_cred_file {

@@ -30,8 +30,8 @@ static bool add(uint32_t uid, int threads, int signals)
     struct user_usage *u = threads < 0 || signals < 0 ? user_usage_find(uid) : find_or_make(uid);
     if (!u)
         return false;
-    u->threads += (unsigned)threads;
-    u->signals += (unsigned)signals;
+    u->threads = threads < 0 && u->threads < (unsigned)-threads ? 0 : u->threads + (unsigned)threads;
+    u->signals = signals < 0 && u->signals < (unsigned)-signals ? 0 : u->signals + (unsigned)signals;
     if (u->threads == 0 && u->signals == 0) {
         list_del(&u->link);
         free(u);
