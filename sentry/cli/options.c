@@ -60,7 +60,7 @@ static const struct {
     {"strace", OPTION_STRACE, VALUE_OPTIONAL, "FILE", "write every system call to FILE or standard error"},
     {"log", OPTION_LOG, VALUE_REQUIRED, "FILE",
      "append the sandbox's own log to FILE (default: standard error)"},
-    {"log-level", OPTION_LOG_LEVEL, VALUE_REQUIRED, "LEVEL", "error, warn (default), info or debug"},
+    {"log-level", OPTION_LOG_LEVEL, VALUE_REQUIRED, "LEVEL", "error, warn (default), info (default with --log) or debug"},
     {"stats", OPTION_STATS, VALUE_OPTIONAL, "FILE", "write counters to FILE or standard error at the end"},
     {"disable-feature", OPTION_DISABLE_FEATURE, VALUE_REQUIRED, "NAME",
      "do without a feature of the host kernel; `list` names them"},
@@ -242,7 +242,7 @@ static int unknown_option(const char *word)
 
 int options_parse(int argc, char **argv, struct options *options)
 {
-    *options = (struct options){.log_level = LOG_WARN};
+    *options = (struct options){.log_level = -1};
     int i = 1;
     for (; i < argc; i++) {
         char *word = argv[i];
@@ -282,6 +282,9 @@ int options_parse(int argc, char **argv, struct options *options)
         if (error)
             return error;
     }
+    // A log of its own may say more than what is mixed with the program's standard error.
+    if (options->log_level < 0)
+        options->log_level = options->log_file ? LOG_INFO : LOG_WARN;
     if (options->help || options->version || options->list_features)
         return 0;
     if (i >= argc) {

@@ -3,6 +3,7 @@
 #include "sentry/core/log.h"
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/hypercall.h"
+#include "sentry/trap/missing.h"
 #include "sentry/trap/trap.h"
 #include "abi/stub/layout.h"
 #include <errno.h>
@@ -110,11 +111,6 @@ void call_abandon(struct call *c)
     c->id = 0;
 }
 
-static void log_missing(struct call *c)
-{
-    log_info("system call %u is not there; the program gets ENOSYS", c->nr);
-}
-
 static void call_run(struct call *c)
 {
     struct task *t = task_get(c->task);
@@ -127,7 +123,7 @@ static void call_run(struct call *c)
     } else if (row && row->handler) {
         r = c->restarted && t->restart_fn ? t->restart_fn(c) : row->handler(c);
     } else {
-        log_missing(c);
+        missing_call_log(t->comm, c->nr);
         r = -LX_ENOSYS;
     }
     current = NULL;
