@@ -24,6 +24,7 @@ SUITES = [
     ("matrix", [PYTHON, TESTS / "matrix/run.py"]),
     ("matrix-fallbacks", [PYTHON, TESTS / "matrix/run.py", "--core", "--fallbacks"]),
     ("matrix-user", [PYTHON, TESTS / "matrix/run.py", "--core", "--user"]),
+    ("robustness", [PYTHON, TESTS / "robustness/run.py"]),
     ("escape", [PYTHON, TESTS / "escape/run.py"]),
 ]
 
