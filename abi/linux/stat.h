@@ -1,5 +1,6 @@
 #pragma once
 // File types, stat, statx, statfs and directory entries on x86-64.
+#include "abi/linux/time.h"
 #include <stdint.h>
 
 #define LX_S_IFMT 0170000u
@@ -116,9 +117,6 @@ struct lx_dirent64 { // followed by the name and its NUL, padded to 8
 };
 #define LX_DIRENT64_NAME 19 // offset of the name
 
-struct lx_timespec {
-    int64_t sec, nsec;
-};
 #ifndef LX_UTIME_NOW
 #define LX_UTIME_NOW 0x3fffffff
 #define LX_UTIME_OMIT 0x3ffffffe

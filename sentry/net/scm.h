@@ -1,0 +1,38 @@
+#pragma once
+// Files and credentials that travel with messages (net/core/scm.c of Linux). Kernel lock.
+#include "abi/linux/socket.h"
+#include "sentry/mm/uaccess.h"
+#include "sentry/vfs/file.h"
+
+// Descriptors on their way: counted references. A file that is an AF_UNIX socket is counted in its `inflight` while the
+// list sits in a queue (sentry/net/unix/gc.c).
+struct scm_files {
+    unsigned count;
+    struct file *files[LX_SCM_MAX_FD];
+};
+
+struct scm {
+    struct scm_files *files; // owned; NULL: none
+    struct lx_ucred cred;
+    bool has_cred;
+};
+
+// Reads the control messages of a send. 0, -LX_EINVAL, -LX_EFAULT, -LX_EBADF, -LX_EPERM, -LX_ENOMEM, -LX_ETOOMANYREFS.
+// The credentials are current's where the guest gives none. On failure nothing is held.
+int must_check scm_send(struct scm *scm, gaddr_t control, uint64_t len);
+// Drops what it holds.
+void scm_destroy(struct scm *scm);
+void scm_files_free(struct scm_files *files);
+struct scm_files *scm_files_dup(const struct scm_files *files); // NULL: no memory
+
+// Where control messages of a receive go.
+struct scm_out {
+    gaddr_t at;      // next byte
+    uint64_t left;   // room
+    uint64_t used;   // bytes written, with padding
+    uint32_t flags;  // LX_MSG_CTRUNC when something did not fit
+};
+// Writes one control message, cut if it does not fit. 0 or -LX_EFAULT.
+int must_check scm_put(struct scm_out *out, int level, int type, const void *data, size_t n);
+// Installs the files in current's table and writes SCM_RIGHTS; what does not fit is dropped (LX_MSG_CTRUNC). Takes them.
+void scm_put_files(struct scm_out *out, struct scm *scm, bool cloexec);
