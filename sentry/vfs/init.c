@@ -1,3 +1,4 @@
+#include "sentry/fs/pipefs/pipe.h"
 #include "sentry/vfs/internal.h"
 #include "sentry/fs/devtmpfs/devtmpfs.h"
 #include "sentry/fs/overlay/overlay.h"
@@ -7,6 +8,7 @@ int vfs_init(void)
 {
     dentry_cache_init();
     anon_init();
+    pipe_init();
     tmpfs_init();
     overlay_init();
     return devtmpfs_init();
