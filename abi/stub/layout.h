@@ -60,7 +60,7 @@ struct stub_op {
 #define STUB_OP_RESULT 128u  // the result goes to RAX of the context
 #define STUB_OP_CLOSE_FILES 256u // with CLONE_VM: the child has a descriptor table of its own and empties it
 
-// Zygote mode: argv[0] is STUB_ZYGOTE_NAME, argv[1] the flags of seccomp(2) in decimal. The filter (struct sock_filter[])
+// Zygote mode: argv[0] is STUB_ZYGOTE_NAME, argv[1] the flags of seccomp(2) in decimal (0: it is installed already). The filter (struct sock_filter[])
 // is read from STUB_ZYGOTE_FILTER_FD; if it cannot be installed, -errno (4 bytes) goes to STUB_ZYGOTE_SOCKET_FD. The Sentry
 // takes the listener out of our descriptor table (number 0, the lowest free one) with pidfd_getfd. From then on the
 // zygote makes STUB_HC_ZYGOTE; after each answer it closes every descriptor before it obeys.

@@ -86,9 +86,16 @@ static int start_zygote(const struct sentry_config *config, const struct proc_fi
     int score = read_number(proc->oom_score_adj);
     int raised = score + GUEST_OOM_RAISE > OOM_SCORE_MAX ? OOM_SCORE_MAX : score + GUEST_OOM_RAISE;
     int error = write_number(proc->oom_score_adj, raised);
+    const struct zygote_plan plan = {
+        .image = image,
+        .filter = program->code,
+        .instructions = program->length,
+        .killable = !(config->disabled_features & FEATURE_WAIT_KILLABLE),
+        .landlock = !(config->disabled_features & FEATURE_LANDLOCK),
+        .shared = config->disabled_features & FEATURE_PIDFD_GETFD,
+    };
     if (!error)
-        error = zygote_start(image, program->code, program->length,
-                             !(config->disabled_features & FEATURE_WAIT_KILLABLE), z);
+        error = zygote_start(&plan, z);
     else
         (void)boot_fail("cannot raise the OOM score of guests", NULL, -error, NULL);
     if (!error) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_GRACE_NS 2000000000ull // between SIGTERM and the end
+#define GOFER_WAIT_MS 500              // a kernel process without its Gofer ends within this time
 #define FINAL_WAIT_MS 5000 // a kernel process that has reported its status must end within this time
 
 static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM, SIGUSR1,   SIGUSR2,
@@ -169,40 +170,42 @@ static void pass_text(struct monitor *m, struct control_record *record)
         end_client(m);
 }
 
-static void receive_record(struct monitor *m)
+// False when there is none.
+static bool receive_record(struct monitor *m)
 {
     struct control_record record;
     ssize_t n = recv(m->sandbox->control, &record, sizeof(record), MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return false;
     if (n <= 0) { // closed: the process ends, its pidfd tells
         close(m->sandbox->control);
         m->sandbox->control = -1;
-        return;
+        return false;
     }
     if (n != (ssize_t)sizeof(record) || record.length > CONTROL_TEXT_MAX) {
         protocol_error(m);
-        return;
+        return true;
     }
     switch (record.kind) {
     case CONTROL_EXIT:
         m->reported = true;
         m->status = status_of_wait(record.value);
-        return;
+        return true;
     case CONTROL_FAILED:
         failed_to_start(m, &record);
-        return;
+        return true;
     case CONTROL_STOPPED:
         stop_ourselves(m);
-        return;
+        return true;
     case CONTROL_TEXT:
         pass_text(m, &record);
-        return;
+        return true;
     case CONTROL_TEXT_END:
         end_client(m);
-        return;
+        return true;
     default:
         protocol_error(m);
+        return true;
     }
 }
 
@@ -257,11 +260,32 @@ static void report_death(struct monitor *m)
     }
 }
 
-static void wait_for_end(struct monitor *m)
+// True when the kernel process has ended within the time.
+static bool wait_for_end(struct monitor *m, int ms)
 {
     struct pollfd end = {.fd = m->sandbox->kernel_pidfd, .events = POLLIN};
-    while (poll(&end, 1, FINAL_WAIT_MS) < 0 && errno == EINTR)
+    int n;
+    do {
+        n = poll(&end, 1, ms);
+    } while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
+// A Gofer ends when the kernel process has closed its side, which is seen before the death of that process.
+static void gofer_ended(struct monitor *m)
+{
+    bool both = wait_for_end(m, GOFER_WAIT_MS);
+    while (m->sandbox->control >= 0 && !m->reported && receive_record(m))
         ;
+    if (m->reported)
+        return;
+    if (both) {
+        report_death(m);
+        return;
+    }
+    boot_say("the Gofer has ended; the sandbox is ended");
+    m->reported = true;
+    m->status = EXIT_SANDBOX;
 }
 
 int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
@@ -293,15 +317,13 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
             break;
         }
         if (waiting[0].revents) {
-            receive_record(&m);
+            (void)receive_record(&m);
             continue; // records first: a status counts more than the death that follows it
         }
         if (waiting[3].revents) {
             report_death(&m);
         } else if (waiting[4].revents) {
-            boot_say("the Gofer has ended; the sandbox is ended");
-            m.reported = true;
-            m.status = EXIT_SANDBOX;
+            gofer_ended(&m);
         } else if (waiting[1].revents) {
             forward_signal(&m);
         } else if (waiting[2].revents) {
@@ -313,7 +335,7 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
         }
     }
     if (m.status != EXIT_SANDBOX && !m.expired)
-        wait_for_end(&m);
+        (void)wait_for_end(&m, FINAL_WAIT_MS);
     sandbox_kill(sandbox);
     monitor_restore_terminals();
     end_client(&m);

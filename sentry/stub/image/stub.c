@@ -242,15 +242,16 @@ static uint64_t decimal(const char *s)
 static _Noreturn void zygote(const char *flags)
 {
     map_area();
-    long bytes = CALL(NR_pread64, STUB_ZYGOTE_FILTER_FD, filter, sizeof(filter), 0, 0, 0);
-    long fd = -22;
-    if (bytes > 0 && bytes % 8 == 0) {
+    uint64_t filter_flags = decimal(flags);
+    long fd = 0;
+    if (filter_flags) {
+        long bytes = CALL(NR_pread64, STUB_ZYGOTE_FILTER_FD, filter, sizeof(filter), 0, 0, 0);
         struct {
             uint16_t len;
             uint8_t pad[6];
             void *filter;
-        } program = {.len = (uint16_t)(bytes / 8), .filter = filter};
-        fd = CALL(NR_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, decimal(flags), &program, 0, 0, 0);
+        } program = {.len = bytes < 0 ? 0 : (uint16_t)(bytes / 8), .filter = filter};
+        fd = CALL(NR_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, filter_flags, &program, 0, 0, 0);
     }
     if (fd < 0) {
         int32_t error = (int32_t)fd;
