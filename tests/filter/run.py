@@ -25,6 +25,11 @@ def report(name, status, lines):
     return status == 0
 
 
+def mutations():
+    done = subprocess.run([sys.executable, str(TESTS / "filter/mutation.py")], stdin=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
 def criterion(name):
     status, lines = run([PROGRAMS / name, "--verbose=1", "-j1"])
     good = [match.group(1) for match in (re.search(r"\[PASS\] (\S+?):?(?: |$)", line) for line in lines) if match]
@@ -42,6 +47,7 @@ ok = all([
     python_test(TESTS / "support/support_test.py"),
     criterion("guest_filter_test"),
     criterion("own_filters_test"),
+    mutations(),
     report("compatibility page is up to date", *run([sys.executable, GENERATOR, "--check-docs", PAGE])),
 ])
 sys.exit(0 if ok else 1)
