@@ -61,9 +61,8 @@ static const struct filter_case sentry_cases[] = {
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, TIOCSETD, 0),
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0x40049409, 0), // FICLONE
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0, 0),
-    CASE(X86_64, SYS_sendto, GUEST_IP, ALLOW, 3, 0x1000, 5, MSG_NOSIGNAL, 0, 0),
-    CASE(X86_64, SYS_sendto, GUEST_IP, KILL, 3, 0x1000, 5, MSG_NOSIGNAL, 0x1000, 16),
-    CASE(X86_64, SYS_sendto, GUEST_IP, KILL, 3, 0x1000, 5, MSG_NOSIGNAL, HIGH, 16),
+    CASE(X86_64, SYS_sendmsg, GUEST_IP, ALLOW, 3, 0x1000),
+    CASE(X86_64, SYS_sendto, GUEST_IP, KILL, 3, 0x1000, 5, MSG_NOSIGNAL, 0, 0),
     CASE(X86_64, SYS_fcntl, GUEST_IP, ALLOW, 3, F_SETFL, O_NONBLOCK),
     CASE(X86_64, SYS_fcntl, GUEST_IP, KILL, 3, F_SETOWN, 1),
     CASE(X86_64, SYS_fcntl, GUEST_IP, KILL, 3, F_SETLEASE, 0),
