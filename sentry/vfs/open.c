@@ -130,6 +130,11 @@ int open_resolved(const struct path *p, uint32_t flags, uint32_t mode, struct fi
     return 0;
 }
 
+int vfs_open_raw(const struct path *p, uint32_t flags, struct file **out)
+{
+    return open_resolved(p, flags, 0, out);
+}
+
 int vfs_open_path(const struct path *p, uint32_t flags, struct file **out)
 {
     if (!(flags & LX_O_PATH)) {
@@ -142,7 +147,6 @@ int vfs_open_path(const struct path *p, uint32_t flags, struct file **out)
     return open_resolved(p, flags, 0, out);
 }
 
-// Owner and mode of a new object in `dir` (inode_init_owner).
 void new_object_owner(const struct inode *dir, uint32_t *mode, uint32_t *uid, uint32_t *gid)
 {
     *uid = current ? current->cred->fsuid : 0;

@@ -238,6 +238,8 @@ int path_lookup(int dirfd, const char *name, unsigned flags, struct path *out);
 int path_lookup_from(const struct path *start, const char *name, unsigned flags, struct path *out);
 // Opens as openat2(2) does, with current's credentials. 0 and a reference in *out, or -errno (or -LX_EBLOCKED: fifo).
 int vfs_open(int dirfd, const char *name, uint32_t o_flags, uint32_t mode, unsigned lookup, struct file **out);
+// Opens a place without asking for permission: what a filesystem does with the one below it. O_RDONLY and the like only.
+int vfs_open_raw(const struct path *p, uint32_t o_flags, struct file **out);
 // Opens an already resolved place (exec, proc fd reopen).
 int vfs_open_path(const struct path *p, uint32_t o_flags, struct file **out);
 // Reads from a file into our own memory at an offset; may drop the kernel lock. Bytes or -errno.

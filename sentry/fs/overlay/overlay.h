@@ -1,2 +1,10 @@
 #pragma once
+// overlay: a filesystem below that is never written, and what changed, in memory. Kernel lock.
+//
+// An overlay inode stands for one file below (or one made here) for as long as anything of it differs, so a name need not be
+// copied up with its parents: a directory keeps only the names that were made, moved or removed in it. Hence a directory
+// from below can be renamed (overlayfs without redirect_dir gives EXDEV), and names that were hard links below stay so.
+// As in overlayfs, a mapping made before the file was first written keeps showing what is below.
+//
+// The type is mounted as "overlay" with the options "lower=TYPE[,OPTIONS OF THE LOWER]" and the lower's source.
 void overlay_init(void);

@@ -18,16 +18,48 @@ void mem_dir_init(struct mem_dir *d)
     d->next_cookie = MEM_DIR_FIRST;
 }
 
+// Slots of directories that are being taken apart; the outermost mem_dir_free() works them off.
+struct remains {
+    struct remains *next;
+    struct mem_slot *order;
+    size_t nr_order;
+};
+static struct remains *remains;
+static bool working;
+
+static void free_slots(struct mem_slot *order, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (order[i].entry) {
+            inode_put(order[i].entry->inode);
+            free(order[i].entry);
+        }
+    free(order);
+}
+
 void mem_dir_free(struct mem_dir *d)
 {
-    for (size_t i = 0; i < d->nr_order; i++)
-        if (d->order[i].entry) {
-            inode_put(d->order[i].entry->inode);
-            free(d->order[i].entry);
-        }
-    free(d->order);
+    struct mem_slot *order = d->order;
+    size_t n = d->nr_order;
     free(d->buckets);
     mem_dir_init(d);
+    struct remains *r = working ? malloc(sizeof(*r)) : NULL;
+    if (r) {
+        *r = (struct remains){remains, order, n};
+        remains = r;
+        return;
+    }
+    bool outermost = !working;
+    working = true;
+    free_slots(order, n);
+    while (outermost && remains) {
+        r = remains;
+        remains = r->next;
+        free_slots(r->order, r->nr_order);
+        free(r);
+    }
+    if (outermost)
+        working = false;
 }
 
 struct mem_entry *mem_dir_find(const struct mem_dir *d, const char *name, size_t len)
@@ -90,6 +122,7 @@ int mem_dir_add(struct mem_dir *d, const char *name, size_t len, struct inode *i
     e->hash = hash_name(name, len);
     e->cookie = d->next_cookie++;
     e->len = (uint16_t)len;
+    e->covers = false;
     memcpy(e->name, name, len);
     e->name[len] = 0;
     e->slot = d->nr_order;

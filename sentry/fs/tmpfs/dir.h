@@ -12,6 +12,7 @@ struct mem_entry {
     int64_t cookie;      // position for readdir: grows with every new name
     size_t slot;         // index in mem_dir.order
     uint16_t len;
+    bool covers;         // hides a name of the lower directory (overlay)
     char name[];
 };
 struct mem_dir {
@@ -29,7 +30,8 @@ struct mem_dir {
 #define MEM_DIR_FIRST 2
 
 void mem_dir_init(struct mem_dir *d);
-// Drops every name.
+// Drops every name. Directories found on the way down are taken apart level by level: a deep tree must not become deep
+// recursion.
 void mem_dir_free(struct mem_dir *d);
 struct mem_entry *mem_dir_find(const struct mem_dir *d, const char *name, size_t len);
 // Takes over the inode reference on success. The name must be new. 0 or -LX_ENOMEM.

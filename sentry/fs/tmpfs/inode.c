@@ -55,41 +55,18 @@ struct inode *tmpfs_new_inode(struct super_block *sb, uint32_t mode, uint64_t rd
     return i;
 }
 
-// Directories are taken apart level by level: a deep tree must not become deep recursion.
 static void evict(struct inode *i)
 {
-    static struct mem_dir *pending;
-    static bool draining;
     struct tmpfs_node *node = tmpfs_node(i);
-    if (LX_S_ISREG(i->attr.mode)) {
+    if (LX_S_ISREG(i->attr.mode))
         mem_data_free(&node->data);
-    } else if (LX_S_ISLNK(i->attr.mode)) {
+    else if (LX_S_ISLNK(i->attr.mode))
         free(node->target);
-    } else if (LX_S_ISDIR(i->attr.mode) && node->dir.count) {
-        struct mem_dir *d = malloc(sizeof(*d));
-        if (!d) {
-            mem_dir_free(&node->dir);
-        } else {
-            *d = node->dir;
-            d->next_cookie = (int64_t)(intptr_t)pending; // a list of what is still to be taken apart
-            pending = d;
-        }
-    } else if (LX_S_ISDIR(i->attr.mode)) {
+    else if (LX_S_ISDIR(i->attr.mode))
         mem_dir_free(&node->dir);
-    }
     mem_xattr_free(&node->xattrs);
     node->super->account.inodes--;
     free(node);
-    if (draining)
-        return;
-    draining = true;
-    while (pending) {
-        struct mem_dir *d = pending;
-        pending = (struct mem_dir *)(intptr_t)d->next_cookie;
-        mem_dir_free(d);
-        free(d);
-    }
-    draining = false;
 }
 
 static int attach_new(struct inode *dir, struct dentry *dentry, struct inode *i)

@@ -15,6 +15,11 @@ void tmpfs_set_default_size(uint64_t bytes)
     default_size = bytes;
 }
 
+uint64_t tmpfs_default_size(void)
+{
+    return default_size;
+}
+
 static void put_super(struct super_block *sb)
 {
     free(sb->priv);
