@@ -273,11 +273,10 @@ void trace_argument(const struct decoder *d, enum trace_type type, uint64_t valu
         trace_mode(d, (uint32_t)value);
         break;
     case TRACE_OFLAGS:
-        // Calls that open a name (open, openat, mq_open ...) have an access mode; pipe2 and its like do not.
-        if (d->event->nr == 2 || d->event->nr == 257 || d->event->nr == 240 || d->event->nr == 304)
-            trace_open_flags(d, (uint32_t)value);
-        else
-            creation_flags(d, (uint32_t)value);
+        trace_open_flags(d, (uint32_t)value);
+        break;
+    case TRACE_FDFLAGS:
+        creation_flags(d, (uint32_t)value);
         break;
     case TRACE_MMAP:
         map_flags(d, value);

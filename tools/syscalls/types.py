@@ -17,7 +17,7 @@ def _add(bits, *names):
 _add(32, "int", "uint", "hex32")
 _add(64, "long", "ulong", "hex", "size", "off", "ptr")
 # Numbers with names.
-_add(32, "fd", "dfd", "pid", "uid", "sig", "mode", "oflags", "at", "access", "whence", "domain", "socktype",
+_add(32, "fd", "dfd", "pid", "uid", "sig", "mode", "oflags", "fdflags", "at", "access", "whence", "domain", "socktype",
      "sockflags", "socklevel", "msgflags", "shutdown", "madvise", "msync", "fadvise", "futex", "clockid",
      "timer_flags", "itimer", "fcntl", "ioctl", "flock", "falloc", "epoll_op", "eventfd", "memfd", "getrandom",
      "rename", "xattr", "splice", "rwf", "sighow", "waitopts", "idtype", "rlimit_res", "sched", "seccomp", "prctl",
