@@ -193,6 +193,17 @@ static int node_new(struct host *host, const struct export *export, int fd, stru
     return 0;
 }
 
+// GOFER_EXPORT_WORLD: a Gofer of root owns most of the host's files, and an owner may more than the world.
+static int check_world(const struct node *node, mode_t bits)
+{
+    struct statx st;
+    if (!(node->export->flags & GOFER_EXPORT_WORLD))
+        return 0;
+    if (statx(node->fd, "", AT_EMPTY_PATH, STATX_MODE, &st) < 0)
+        return -errno;
+    return (st.stx_mode & bits) == bits ? 0 : -EACCES;
+}
+
 static int open_component(const struct export *export, int directory, const char *name, struct node **out,
                           struct host *host)
 {
@@ -230,6 +241,9 @@ int node_walk(struct host *host, const struct node *directory, struct np_str nam
         return error;
     if (!S_ISDIR(directory->type))
         return -ENOTDIR;
+    error = check_world(directory, S_IXOTH);
+    if (error)
+        return error;
     return open_component(directory->export, directory->fd, component, out, host);
 }
 
@@ -272,12 +286,15 @@ int node_reopen(const struct host *host, const struct node *node, int flags)
     }
     if ((flags & O_ACCMODE) == O_ACCMODE)
         return -EINVAL;
+    int error = check_world(node, ((flags & O_ACCMODE) != O_WRONLY ? S_IROTH : 0) | (writes ? S_IWOTH : 0));
+    if (error)
+        return error;
     // O_NONBLOCK: a lease held by a host process must not make the Gofer wait.
     int fd = host_reopen(host, node->fd, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return -errno;
     if (fcntl(fd, F_SETFL, flags & (O_APPEND | O_SYNC | O_DSYNC)) < 0) {
-        int error = -errno;
+        error = -errno;
         close(fd);
         return error;
     }

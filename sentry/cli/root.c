@@ -74,7 +74,8 @@ static int add_system_directory(struct root_plan *plan, const char *path)
     }
     struct mount_config mount = {
         .destination = (char *)(uintptr_t)path, .readonly = true, .nodev = true, .nosuid = true};
-    return add_export(plan, path, GOFER_EXPORT_RO, mount);
+    // What an ordinary user may not read, the program may not either, whoever starts it.
+    return add_export(plan, path, GOFER_EXPORT_RO | GOFER_EXPORT_WORLD, mount);
 }
 
 static bool below(const char *path, const char *directory)

@@ -572,3 +572,25 @@ Test(server, one_mapped_user_sees_its_own_files_and_roots)
     request.tsetattr = (struct np_tsetattr){.fid = 2, .valid = NP_SETATTR_UID, .uid = 1234};
     cr_assert_eq(call(np_type_of_tsetattr), 0);
 }
+
+Test(server, a_world_export_gives_no_more_than_everybody_may)
+{
+    char path[300];
+    exports[0].flags |= GOFER_EXPORT_WORLD;
+    make_file(inside, "open", "x");
+    make_file(inside, "secret", "x");
+    snprintf(path, sizeof(path), "%s/secret", inside);
+    cr_assert_eq(chmod(path, 0640), 0);
+    snprintf(path, sizeof(path), "%s/closed", inside);
+    cr_assert_eq(mkdir(path, 0750), 0);
+    make_file(path, "below", "x");
+    cr_assert_eq(walk_one(2, "open"), 0);
+    cr_assert_eq(open_fd(2, O_RDONLY), 0);
+    close(take_donated());
+    cr_assert_eq(open_fd(2, O_RDWR), EACCES);
+    cr_assert_eq(walk_one(3, "secret"), 0);
+    cr_assert_eq(open_fd(3, O_RDONLY), EACCES);
+    const char *const names[] = {"closed", "below"};
+    cr_assert_eq(walk_names(1, 4, 2, names), 0);
+    cr_assert_eq(reply.rwalkattr.stop, EACCES);
+}
