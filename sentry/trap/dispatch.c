@@ -4,6 +4,7 @@
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/hypercall.h"
 #include "sentry/trap/missing.h"
+#include "sentry/trap/stats.h"
 #include "sentry/trap/trap.h"
 #include "abi/stub/layout.h"
 #include <errno.h>
@@ -116,6 +117,7 @@ static void call_run(struct call *c)
     struct task *t = task_get(c->task);
     const struct syscall_row *row = c->nr < syscall_table_size ? &syscall_table[c->nr] : NULL;
     int64_t r;
+    uint64_t messages = stats_messages();
     c->phase = CALL_RUNNING;
     current = t;
     if (row && row->native && row->native(c->args)) {
@@ -128,6 +130,8 @@ static void call_run(struct call *c)
     }
     current = NULL;
     c->first = false;
+    if (r != -LX_EBLOCKED)
+        stats_call(c->nr, r, stats_messages() - messages);
     if (t->exiting && r != CALL_CONTINUE) {
         call_abandon(c);
     } else if (r == -LX_EBLOCKED && !t->stopped && !signal_pending(t)) {
