@@ -29,14 +29,7 @@ static bool is_restart(int64_t r)
 
 static void call_release(struct call *c)
 {
-    for (unsigned i = 0; i < c->nr_waiters; i++)
-        wait_del(&c->waiters[i]);
-    c->nr_waiters = 0;
-    if (c->waiters != c->inline_waiters)
-        free(c->waiters);
-    c->waiters = c->inline_waiters;
-    c->max_waiters = sizeof(c->inline_waiters) / sizeof(c->inline_waiters[0]);
-    ktimer_cancel(&c->timer);
+    call_unblock(c);
     if (c->run_link.next)
         list_del(&c->run_link);
     if (c->release) {
