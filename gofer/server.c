@@ -214,7 +214,8 @@ static int attach(struct server *server, uint32_t number, struct np_str name, st
     if (!error)
         error = fid_add(&server->fids, number, node, NULL);
     node_put(node);
-    *flags = export->flags & GOFER_EXPORT_RO ? NP_EXPORT_RO : 0;
+    *flags = (export->flags & GOFER_EXPORT_RO ? NP_EXPORT_RO : 0) |
+             (export->flags & GOFER_EXPORT_XATTRS ? NP_EXPORT_XATTRS : 0);
     return error;
 }
 

@@ -116,14 +116,24 @@ int server_openfd(struct server *server)
         return error;
     if (in->flags & ~(uint32_t)(O_ACCMODE | O_TRUNC))
         return -EINVAL;
-    if (S_ISDIR(fid->node->type))
-        return -EISDIR;
-    int fd = node_reopen(server->host, fid->node, (int)in->flags);
-    if (fd < 0)
-        return fd;
-    error = node_stat(server->host, fid->node, &server->out.ropenfd.attr);
+    struct node *node = node_get(fid->node);
+    for (uint16_t i = 0; i < in->names.count && !error; i++) {
+        struct node *next;
+        error = node_walk(server->host, node, in->names.name[i], &next);
+        if (!error) {
+            node_put(node);
+            node = next;
+        }
+    }
+    int fd = -1;
+    if (!error) {
+        fd = S_ISDIR(node->type) ? -EISDIR : node_reopen(server->host, node, (int)in->flags);
+        error = fd < 0 ? fd : node_stat(server->host, node, &server->out.ropenfd.attr);
+    }
+    node_put(node);
     if (error) {
-        close(fd);
+        if (fd >= 0)
+            close(fd);
         return error;
     }
     server->donated = fd;

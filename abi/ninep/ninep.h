@@ -60,6 +60,7 @@
 
 // Flags of Rattachattr: what the export is, as the operator configured it.
 #define NP_EXPORT_RO 1u
+#define NP_EXPORT_XATTRS 2u // security.capability and ACLs too
 
 struct np_str {
     const char *bytes; // not NUL-terminated

@@ -9,6 +9,7 @@
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
+#include "sentry/fs/gofer/gofer.h"
 #include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/trap/trap.h"
 #include "sentry/vfs/vfs.h"
@@ -124,6 +125,8 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
         err = trap_init(config, fds);
     if (!err)
         err = vfs_init();
+    if (!err && fds->gofer >= 0)
+        err = gofer_fs_init(fds->gofer); // waits for the Gofer's start
     if (!err)
         err = prime_threads();
     if (err)

@@ -42,6 +42,7 @@ static int send_all(struct gofer_client *client, size_t size)
 struct received {
     int fd[DESCRIPTORS_RECEIVED];
     unsigned int count;
+    bool truncated; // some did not fit: no number left in this process
 };
 
 static void collect(struct msghdr *message, struct received *received)
@@ -82,6 +83,7 @@ static ssize_t receive(struct gofer_client *client, struct received *received)
             return fail(client,
                         got < 0 && errno == EAGAIN ? "the Gofer does not answer" : "the Gofer is gone");
         collect(&message, received);
+        received->truncated |= (message.msg_flags & MSG_CTRUNC) != 0;
         have += (size_t)got;
         if (have >= 4) {
             size = np_announced_size(client->buffer);
@@ -137,6 +139,8 @@ int gofer_rpc(struct gofer_client *client, int *host_fd, uint32_t flags)
         return -EIO;
     int error = exchange(client, &received);
     bool wanted = host_fd && !error;
+    if (wanted && !received.count && received.truncated)
+        return -EMFILE;
     if (received.count != (wanted ? 1u : 0u) || (wanted && !is_as_asked(received.fd[0], flags))) {
         for (unsigned int i = 0; i < received.count; i++)
             close(received.fd[i]);

@@ -50,9 +50,11 @@ struct gofer_walk {
 int gofer_walk(struct gofer_client *client, uint32_t fid, uint32_t newfid, const struct np_str *names,
                uint16_t count, struct gofer_walk *walk);
 
-// Opens a regular file and receives a host descriptor with exactly the access mode in `flags` (and O_TRUNC
-// applied).
-int gofer_open(struct gofer_client *client, uint32_t fid, uint32_t flags, struct np_attr *attr, int *host_fd);
+// Opens the regular file `count` names below `fid` (none: the fid itself) and receives a host descriptor with
+// exactly the access mode in `flags`, O_TRUNC applied. -EMFILE also when this process has no number left for
+// it.
+int gofer_open(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
+               uint32_t flags, struct np_attr *attr, int *host_fd);
 // Makes a regular file that did not exist; binds newfid.
 int gofer_create(struct gofer_client *client, uint32_t dfid, uint32_t newfid, struct np_str name,
                  uint32_t flags, uint32_t mode, uint32_t uid, uint32_t gid, struct np_attr *attr,
@@ -75,7 +77,7 @@ typedef bool gofer_entry_fn(void *context, const struct np_dirent *entry, const 
 int gofer_readdir(struct gofer_client *client, uint32_t fid, uint64_t offset, uint32_t count,
                   gofer_entry_fn *entry, void *context, bool *end);
 
-int gofer_setattr(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr);
+int gofer_change(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr);
 int gofer_statfs(struct gofer_client *client, uint32_t fid, struct np_rstatfs *out);
 int gofer_fsync(struct gofer_client *client, uint32_t fid, bool datasync);
 int gofer_link(struct gofer_client *client, uint32_t dfid, uint32_t fid, struct np_str name);

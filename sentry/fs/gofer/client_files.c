@@ -4,9 +4,17 @@
 
 #include "sentry/fs/gofer/client_internal.h"
 
-int gofer_open(struct gofer_client *client, uint32_t fid, uint32_t flags, struct np_attr *attr, int *host_fd)
+int gofer_open(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
+               uint32_t flags, struct np_attr *attr, int *host_fd)
 {
-    gofer_begin(client, np_type_of_topenfd)->topenfd = (struct np_topenfd){.fid = fid, .flags = flags};
+    if (count > NP_NAMES_MAX)
+        return -EINVAL;
+    struct np_topenfd *request = &gofer_begin(client, np_type_of_topenfd)->topenfd;
+    request->fid = fid;
+    request->flags = flags;
+    request->names.count = count;
+    for (uint16_t i = 0; i < count; i++)
+        request->names.name[i] = names[i];
     int error = gofer_rpc(client, host_fd, flags);
     if (!error)
         *attr = client->reply.ropenfd.attr;
@@ -82,7 +90,7 @@ int gofer_readdir(struct gofer_client *client, uint32_t fid, uint64_t offset, ui
     return gofer_finish(client, error);
 }
 
-int gofer_setattr(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr)
+int gofer_change(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr)
 {
     gofer_begin(client, np_type_of_tsetattrget)->tsetattrget = *change;
     int error = gofer_rpc(client, NULL, 0);

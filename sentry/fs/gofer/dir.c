@@ -1,0 +1,210 @@
+// Reading directories: a message brings several entries with their attributes, which also go into the name
+// cache.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sentry/fs/gofer/fs.h"
+
+#define BATCH (48u << 10)
+#define AFTER_DOTS 2             // position of the first entry of the host
+#define SMALL_COOKIE (1ll << 62) // marks a host position below AFTER_DOTS + 1
+
+struct entry {
+    int64_t next; // position after it
+    struct np_attr attr;
+    uint16_t name; // offset in names
+    uint16_t length;
+    uint8_t type;
+};
+
+// The last part read of an open directory: file.priv.
+struct listing {
+    int64_t first; // position it begins at
+    bool end;      // nothing follows it
+    bool full;     // no room was left for an entry that came
+    unsigned count, capacity;
+    struct entry *entries;
+    unsigned names_used;
+    char names[BATCH];
+};
+
+static uint64_t cookie_of(int64_t position)
+{
+    if (position == AFTER_DOTS)
+        return 0;
+    if ((position & SMALL_COOKIE) && (position & ~SMALL_COOKIE) <= AFTER_DOTS)
+        return (uint64_t)(position & ~SMALL_COOKIE);
+    return (uint64_t)position;
+}
+
+static int64_t position_of(uint64_t cookie)
+{
+    return cookie <= AFTER_DOTS ? (int64_t)cookie | SMALL_COOKIE : (int64_t)cookie;
+}
+
+// Runs without the kernel lock, on the listing alone.
+static bool take_entry(void *context, const struct np_dirent *dirent, const struct np_attr *attr)
+{
+    struct listing *listing = context;
+    if (listing->count == listing->capacity) {
+        unsigned capacity = listing->capacity ? listing->capacity * 2 : 64;
+        struct entry *entries = realloc(listing->entries, capacity * sizeof(*entries));
+        listing->full = !entries;
+        if (!entries)
+            return false;
+        listing->entries = entries;
+        listing->capacity = capacity;
+    }
+    if (listing->names_used + dirent->name.length > sizeof(listing->names)) {
+        listing->full = true;
+        return false;
+    }
+    listing->entries[listing->count++] = (struct entry){
+        .next = position_of(dirent->offset),
+        .attr = *attr,
+        .name = (uint16_t)listing->names_used,
+        .length = dirent->name.length,
+        .type = (uint8_t)(attr->mode >> 12 & 15),
+    };
+    memcpy(listing->names + listing->names_used, dirent->name.bytes, dirent->name.length);
+    listing->names_used += dirent->name.length;
+    return true;
+}
+
+// Names that are not in the cache yet go there, while nothing has changed since they were read.
+static void fill_cache(struct dentry *parent, const struct listing *listing)
+{
+    struct inode *dir = parent->inode;
+    for (unsigned i = 0; i < listing->count; i++) {
+        const struct entry *entry = &listing->entries[i];
+        const char *name = listing->names + entry->name;
+        struct dentry *child = dentry_find(parent, name, entry->length);
+        if (!child) {
+            struct inode *inode = gofer_inode_get(dir->sb, dir, name, entry->length, &entry->attr, NULL, 0);
+            if (!inode)
+                return;
+            child = dentry_add(parent, name, entry->length, inode);
+        }
+        dentry_put(child);
+    }
+}
+
+static int fetch(struct file *f, struct listing *listing, int64_t position)
+{
+    struct inode *inode = f->inode;
+    int err = gofer_bind(inode);
+    if (err)
+        return err;
+    listing->count = listing->names_used = 0;
+    listing->full = false;
+    listing->first = position;
+    uint64_t seq = gofer.change_seq;
+    uint64_t cookie = cookie_of(position);
+    uint32_t fid = gofer_inode(inode)->fid;
+    f->priv = NULL; // another reader of the same file takes one of its own meanwhile
+    err =
+        GOFER_BLOCKING(gofer_readdir(&gofer.client, fid, cookie, BATCH, take_entry, listing, &listing->end));
+    gofer_unpin(inode);
+    if (!err && listing->full && !listing->count)
+        err = -LX_ENOMEM;
+    if (!err && !gofer_fs_of(inode)->shared && seq == gofer.change_seq && f->path.dentry &&
+        f->path.dentry->inode == inode && !f->path.dentry->unhashed)
+        fill_cache(f->path.dentry, listing);
+    return err;
+}
+
+static void listing_free(struct listing *listing)
+{
+    if (listing)
+        free(listing->entries);
+    free(listing);
+}
+
+// Emits what the listing has from the position on. 1: all of it went out, 0: the caller's buffer is full.
+static int emit_listing(const struct listing *listing, struct dir_context *ctx)
+{
+    int64_t at = listing->first;
+    for (unsigned i = 0; i < listing->count; i++) {
+        const struct entry *entry = &listing->entries[i];
+        if (at == ctx->pos) {
+            if (!ctx->emit(ctx, listing->names + entry->name, entry->length, entry->next,
+                           entry->attr.qid.path, entry->type))
+                return 0;
+            ctx->pos = entry->next;
+        }
+        at = entry->next;
+    }
+    return 1;
+}
+
+static bool covers(const struct listing *listing, int64_t position)
+{
+    if (!listing)
+        return false;
+    if (listing->first == position)
+        return true;
+    for (unsigned i = 0; i < listing->count; i++) {
+        if (listing->entries[i].next == position)
+            return i + 1 < listing->count || listing->end;
+    }
+    return false;
+}
+
+static int dir_iterate(struct file *f, struct dir_context *ctx)
+{
+    struct gofer_inode *node = gofer_inode(f->inode);
+    uint64_t ino = f->inode->attr.ino, up = node->parent ? node->parent->attr.ino : ino;
+    if (ctx->pos == 0) {
+        if (!ctx->emit(ctx, ".", 1, 1, ino, LX_S_IFDIR >> 12))
+            return 0;
+        ctx->pos = 1;
+    }
+    if (ctx->pos == 1) {
+        if (!ctx->emit(ctx, "..", 2, AFTER_DOTS, up, LX_S_IFDIR >> 12))
+            return 0;
+        ctx->pos = AFTER_DOTS;
+    }
+    bool fresh = ctx->pos == AFTER_DOTS; // a new reading shows what is there now
+    for (;;) {
+        struct listing *listing = f->priv;
+        f->priv = NULL;
+        int err = 0;
+        if (fresh || !covers(listing, ctx->pos)) {
+            if (!listing)
+                listing = calloc(1, sizeof(*listing));
+            err = listing ? fetch(f, listing, ctx->pos) : -LX_ENOMEM;
+        }
+        fresh = false;
+        int more = err ? 0 : emit_listing(listing, ctx);
+        bool end = !err && (listing->end || !listing->count);
+        if (f->priv || err)
+            listing_free(listing);
+        else
+            f->priv = listing;
+        if (err || !more || end)
+            return err;
+    }
+}
+
+static void dir_release(struct file *f)
+{
+    listing_free(f->priv);
+}
+
+static int dir_fsync(struct file *f, bool datasync)
+{
+    int err = gofer_bind(f->inode);
+    if (err)
+        return err;
+    err = GOFER_BLOCKING(gofer_fsync(&gofer.client, gofer_inode(f->inode)->fid, datasync));
+    gofer_unpin(f->inode);
+    return err;
+}
+
+const struct file_ops gofer_dir_file_ops = {
+    .iterate = dir_iterate,
+    .lseek = dir_lseek,
+    .fsync = dir_fsync,
+    .release = dir_release,
+};
