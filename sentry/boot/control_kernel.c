@@ -5,6 +5,7 @@
 #include "sentry/core/log.h"
 #include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/trap/stacks.h"
+#include "sentry/trap/stats.h"
 #include "sentry/trap/trap.h"
 #include "abi/linux/signal.h"
 #include <errno.h>
@@ -29,6 +30,7 @@ static void send_record(uint32_t kind, int value, const char *text, size_t lengt
 
 _Noreturn void control_finish(uint32_t kind, int value, const char *text)
 {
+    stats_write();
     send_record(kind, value, text, strlen(text));
     _exit(0);
 }

@@ -81,13 +81,11 @@ int64_t sys_setsid(struct call *call)
 int64_t sys_exit(struct call *call)
 {
     task_exit(current, (arg_int(call, 0) & 0xff) << 8);
-    task_exit_finish(current);
     return CALL_CONTINUE;
 }
 
 int64_t sys_exit_group(struct call *call)
 {
     group_exit_native(current->tg, (arg_int(call, 0) & 0xff) << 8);
-    task_exit_finish(current);
     return CALL_CONTINUE;
 }

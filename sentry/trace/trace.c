@@ -44,14 +44,14 @@ size_t trace_format_call(char *buf, size_t size, const struct trace_reader *read
 // Codes inside the kernel: the signal that is about to be delivered decides whether the program sees EINTR.
 static const char *restart_name(int64_t result)
 {
-    switch (-result) {
-    case 512:
+    switch (result) {
+    case -512:
         return "? ERESTARTSYS (To be restarted if SA_RESTART is set)";
-    case 513:
+    case -513:
         return "? ERESTARTNOINTR (To be restarted)";
-    case 514:
+    case -514:
         return "? ERESTARTNOHAND (To be restarted if no handler)";
-    case 516:
+    case -516:
         return "? ERESTART_RESTARTBLOCK (Interrupted by signal)";
     default:
         return NULL;

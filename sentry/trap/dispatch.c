@@ -4,6 +4,7 @@
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/hypercall.h"
 #include "sentry/trap/missing.h"
+#include "sentry/trap/stats.h"
 #include "sentry/trap/trap.h"
 #include "abi/stub/layout.h"
 #include <errno.h>
@@ -28,14 +29,7 @@ static bool is_restart(int64_t r)
 
 static void call_release(struct call *c)
 {
-    for (unsigned i = 0; i < c->nr_waiters; i++)
-        wait_del(&c->waiters[i]);
-    c->nr_waiters = 0;
-    if (c->waiters != c->inline_waiters)
-        free(c->waiters);
-    c->waiters = c->inline_waiters;
-    c->max_waiters = sizeof(c->inline_waiters) / sizeof(c->inline_waiters[0]);
-    ktimer_cancel(&c->timer);
+    call_unblock(c);
     if (c->run_link.next)
         list_del(&c->run_link);
     if (c->release) {
@@ -116,6 +110,7 @@ static void call_run(struct call *c)
     struct task *t = task_get(c->task);
     const struct syscall_row *row = c->nr < syscall_table_size ? &syscall_table[c->nr] : NULL;
     int64_t r;
+    uint64_t messages = stats_messages();
     c->phase = CALL_RUNNING;
     current = t;
     if (row && row->native && row->native(c->args)) {
@@ -128,6 +123,8 @@ static void call_run(struct call *c)
     }
     current = NULL;
     c->first = false;
+    if (r != -LX_EBLOCKED)
+        stats_call(c->nr, r, stats_messages() - messages);
     if (t->exiting && r != CALL_CONTINUE) {
         call_abandon(c);
     } else if (r == -LX_EBLOCKED && !t->stopped && !signal_pending(t)) {

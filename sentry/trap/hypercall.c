@@ -4,6 +4,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/signal/frame.h"
 #include "sentry/trap/host_tid.h"
+#include "sentry/trap/stats.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -65,6 +66,7 @@ void trap_kick(struct task *t)
         return;
     if (syscall(SYS_tgkill, trap->host_tgid, trap->host_tid, STUB_KICK_SIGNAL) == 0)
         trap->kick_sent = true;
+    stats_kick();
 }
 
 gaddr_t trap_guest_sp(const struct task *t)

@@ -3,6 +3,7 @@
 #include "sentry/mm/process_vm.h"
 #include "sentry/trap/hypercall.h"
 #include "sentry/trap/numbers.h"
+#include "sentry/trap/stats.h"
 
 int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
 {
@@ -12,6 +13,8 @@ int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
     exec_init(fds->stub_image);
     clone_init();
     trace_init(fds->strace);
+    stats_init(fds->stats);
     trace_init(fds->strace);
+    stats_init(fds->stats);
     return listener_init(fds->listener, !(config->disabled_features & FEATURE_SYNC_WAKE_UP));
 }

@@ -147,6 +147,8 @@ int64_t pipe_push(struct pipe *p, struct iov_iter *it, bool packet)
 // Drops n bytes from the front.
 static void consume(struct pipe *p, size_t n)
 {
+    if (n == 0)
+        return;
     p->start = (uint32_t)((p->start + n) % p->data_size);
     p->bytes -= (uint32_t)n;
     while (n > 0) {
@@ -168,6 +170,14 @@ static void consume(struct pipe *p, size_t n)
             p->data_size = 0;
         }
     }
+}
+
+void pipe_drop(struct pipe *p, size_t n)
+{
+    bool was_full = pipe_full(p);
+    consume(p, n < p->bytes ? n : p->bytes);
+    if (was_full && !pipe_full(p))
+        wake_up(&p->wr_wait, EV_OUT | EV_WRNORM);
 }
 
 int64_t pipe_pull(struct pipe *p, struct iov_iter *it)

@@ -44,6 +44,8 @@ int64_t pipe_push(struct pipe *p, struct iov_iter *it, bool packet);
 int64_t pipe_pull(struct pipe *p, struct iov_iter *it);
 // Copies up to n bytes from `skip` on without taking them; returns bytes (tee).
 size_t pipe_peek(const struct pipe *p, size_t skip, void *buf, size_t n);
+// Forgets up to n bytes from the front, and wakes writers that wait for room.
+void pipe_drop(struct pipe *p, size_t n);
 // 0, -LX_EBUSY when it holds more, -LX_ENOMEM, -LX_EPERM, -LX_EINVAL.
 int64_t pipe_set_size(struct pipe *p, uint64_t bytes);
 extern const struct file_ops pipe_fops;
