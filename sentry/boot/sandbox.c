@@ -93,6 +93,7 @@ static int start_gofer(const struct sandbox_spec *spec, int connection, struct s
         .argv = argv,
         .keep = keep,
         .nr_keep = 2,
+        .cgroup = spec->cgroup,
     };
     pid_t pid = spawn_program(&spawn, &sandbox->gofer_pidfd);
     close(program);
@@ -141,6 +142,7 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer, int control,
         .argv = argv,
         .keep = keep,
         .nr_keep = sizeof(keep) / sizeof(keep[0]),
+        .cgroup = spec->cgroup,
     };
     pid_t pid = spawn_program(&spawn, &sandbox->kernel_pidfd);
     close(program);

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct cgroup;
+
 // What the command line decided. Everything is borrowed and must live until sandbox_start() returns.
 struct sandbox_spec {
     struct sentry_config config;
@@ -15,6 +17,7 @@ struct sandbox_spec {
     uint32_t gofer_owner;        // enum gofer_owner
     int stdio[3];                // -1: closed
     int log, strace, stats;      // -1: nowhere
+    const struct cgroup *cgroup; // for the Gofer, the kernel process and the guests; NULL: none
 };
 
 struct sandbox {

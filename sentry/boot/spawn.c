@@ -1,4 +1,5 @@
 #include "sentry/boot/spawn.h"
+#include "sentry/boot/cgroup.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
 #include <errno.h>
@@ -64,7 +65,7 @@ static _Noreturn void child_fail(int pipe_fd, const char *step)
 static _Noreturn void child_main(const struct spawn *spawn, int go_fd, int failure_fd, bool drop_groups)
 {
     char go;
-    if (spawn->map && read(go_fd, &go, 1) != 1)
+    if ((spawn->map || spawn->cgroup) && read(go_fd, &go, 1) != 1)
         _exit(EXIT_SANDBOX); // the parent has reported why
     if (spawn->map) {
         if (drop_groups && setgroups(0, NULL) < 0)
@@ -124,13 +125,16 @@ pid_t spawn_program(const struct spawn *spawn, int *pidfd)
     close(go[0]);
     close(failure[1]);
     const char *step = "starting";
+    if (!error && spawn->cgroup) {
+        error = -cgroup_enter(spawn->cgroup, pid);
+        step = error ? "entering the control group" : step;
+    }
     if (!error && spawn->map) {
         error = -write_maps(pid, spawn->map);
-        if (error)
-            step = "mapping ids for";
-        else if (write(go[1], "g", 1) != 1)
-            error = errno;
+        step = error ? "mapping ids" : step;
     }
+    if (!error && (spawn->map || spawn->cgroup) && write(go[1], "g", 1) != 1)
+        error = errno;
     close(go[1]);
     struct spawn_failure report = {0};
     if (!error) {

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct cgroup;
+
 // One-entry maps of a new user namespace.
 struct id_map {
     uint32_t inside_uid, outside_uid;
@@ -20,6 +22,7 @@ struct spawn {
     const char *const *argv;    // NULL-terminated; the environment is empty
     const int *keep; // descriptors whose close-on-exec flag is cleared; others must have it; -1 is skipped
     size_t nr_keep;
+    const struct cgroup *cgroup; // entered before the exec; NULL: none
 };
 
 // Starts it. Returns its pid and a pidfd (close-on-exec) in *pidfd, or -errno after a message. An exec that

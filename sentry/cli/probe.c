@@ -1,4 +1,5 @@
 #include "sentry/cli/probe.h"
+#include "sentry/boot/cgroup.h"
 #include "sentry/boot/jail.h"
 #include "sentry/boot/memory_file.h"
 #include <errno.h>
@@ -239,5 +240,5 @@ int probe_io_uring(char *detail)
 
 int probe_cgroup(char *detail)
 {
-    return -EOPNOTSUPP;
+    return cgroup_probe();
 }

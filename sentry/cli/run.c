@@ -1,4 +1,5 @@
 #include "sentry/cli/run.h"
+#include "sentry/boot/cgroup.h"
 #include "sentry/boot/debug_socket.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/monitor.h"
@@ -110,10 +111,6 @@ static int refuse_unavailable(const struct options *options)
 {
     if (options->network == NETWORK_HOST)
         return boot_fail("--network=host", NULL, EOPNOTSUPP, "only --network=none is available");
-    if (options->memory || options->cpus_milli)
-        return boot_fail(
-            options->memory ? "--memory" : "--cpus", NULL, EOPNOTSUPP,
-            "limit the whole command instead, for instance with systemd-run --scope -p MemoryMax=...");
     return 0;
 }
 
@@ -161,18 +158,12 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     return 0;
 }
 
-int run_sandbox(const struct options *options)
+static int start_and_monitor(const struct options *options, const struct sandbox_spec *spec)
 {
-    // Nothing that the caller left open reaches any process of the sandbox.
-    if (close_range(3, ~0u, 0) < 0) {
-        (void)boot_fail("cannot close inherited descriptors", NULL, errno, NULL);
-        return EXIT_SANDBOX;
-    }
-    struct sandbox_spec spec = {0};
     struct sandbox sandbox;
-    if (plan(options, &spec) || monitor_prepare() || sandbox_start(&spec, &sandbox))
+    if (sandbox_start(spec, &sandbox))
         return EXIT_SANDBOX;
-    const int outputs[] = {spec.log, spec.strace, spec.stats};
+    const int outputs[] = {spec->log, spec->strace, spec->stats};
     for (size_t i = 0; i < 3; i++)
         if (outputs[i] >= 0)
             close(outputs[i]);
@@ -186,4 +177,26 @@ int run_sandbox(const struct options *options)
         .timeout_ns = options->timeout_ns,
     };
     return monitor_run(&sandbox, &monitor);
+}
+
+int run_sandbox(const struct options *options)
+{
+    // Nothing that the caller left open reaches any process of the sandbox.
+    if (close_range(3, ~0u, 0) < 0) {
+        (void)boot_fail("cannot close inherited descriptors", NULL, errno, NULL);
+        return EXIT_SANDBOX;
+    }
+    struct sandbox_spec spec = {0};
+    if (plan(options, &spec) || monitor_prepare())
+        return EXIT_SANDBOX;
+    const struct cgroup_limits limits = {.memory = options->memory, .cpus_milli = options->cpus_milli};
+    struct cgroup cgroup = {.keeper = -1, .keeper_pipe = -1};
+    if (limits.memory || limits.cpus_milli) {
+        if (cgroup_make(&limits, &cgroup))
+            return EXIT_SANDBOX;
+        spec.cgroup = &cgroup;
+    }
+    int status = start_and_monitor(options, &spec);
+    cgroup_end(&cgroup);
+    return status;
 }
