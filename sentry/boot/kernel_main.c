@@ -9,8 +9,8 @@
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
-#include "sentry/fs/gofer/gofer.h"
 #include "sentry/fs/hostfile/hostfile.h"
+#include "sentry/task/uts.h"
 #include "sentry/trap/trap.h"
 #include "sentry/vfs/vfs.h"
 #include <pthread.h>
@@ -74,7 +74,7 @@ static struct task *first_task(const struct sentry_config *config, const struct 
     struct task *t = task_create(config, &err);
     if (!t)
         cannot_start("making the first task", err);
-    t->fs = boot_mounts(config, fds, &err);
+    t->fs = boot_mounts(config, &err);
     if (!t->fs)
         cannot_start("mounting the guest's root", err);
     current = t;
@@ -124,9 +124,7 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
     if (!err)
         err = trap_init(config, fds);
     if (!err)
-        err = vfs_init();
-    if (!err && fds->gofer >= 0)
-        err = gofer_fs_init(fds->gofer); // waits for the Gofer's start
+        err = filesystems_init(config, fds);
     if (!err)
         err = prime_threads();
     if (err)
@@ -134,6 +132,7 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
     init_exit_hook = init_exited;
     kernel_lock();
     control_init(fds->control);
+    uts_init(config);
     struct task *first = first_task(config, fds);
     lock_down(); // what follows reads the guest's files
     start_first(config, first);

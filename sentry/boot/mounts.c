@@ -1,7 +1,11 @@
 #include "sentry/boot/mounts.h"
 #include "abi/linux/errno.h"
 #include "sentry/core/log.h"
+#include "sentry/fs/devpts/devpts.h"
+#include "sentry/fs/gofer/gofer.h"
+#include "sentry/fs/pipefs/pipe.h"
 #include "sentry/task/task.h"
+#include "sentry/trap/stats.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +31,7 @@ static void recipe_of(const struct mount_config *m, struct recipe *r)
     if (m->kind == MOUNT_TMPFS && m->mode)
         n += (size_t)snprintf(r->options + n, sizeof(r->options) - n, "mode=%o,", m->mode);
     if (m->kind == MOUNT_GOFER && m->shared)
-        n += (size_t)snprintf(r->options + n, sizeof(r->options) - n, "cache=shared,");
+        n += (size_t)snprintf(r->options + n, sizeof(r->options) - n, "shared,");
     if (n)
         r->options[n - 1] = 0;
     if (m->overlay) {
@@ -88,9 +92,21 @@ static int make_link(const struct path *root, const struct link_config *l)
     return err;
 }
 
-struct fs_struct *boot_mounts(const struct sentry_config *config, const struct boot_fds *fds, int *err)
+int filesystems_init(const struct sentry_config *config, const struct boot_fds *fds)
 {
-    (void)fds;
+    (void)config;
+    int err = vfs_init();
+    if (!err && fds->gofer >= 0)
+        err = gofer_fs_init(fds->gofer); // waits for the Gofer's start
+    stats_gofer_messages = gofer_fs_messages;
+    if (!err)
+        err = devpts_init();
+    pipe_init();
+    return err;
+}
+
+struct fs_struct *boot_mounts(const struct sentry_config *config, int *err)
+{
     struct mount *root = mount_root(&config->mounts[0], err);
     if (!root)
         return NULL;
