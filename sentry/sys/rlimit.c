@@ -3,7 +3,11 @@
 #include "sentry/time/time.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/time.h"
+#include "sentry/core/log.h"
 #include "syscall_handlers.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
 
 static bool may_limit(const struct thread_group *tg)
 {
@@ -12,6 +16,20 @@ static bool may_limit(const struct thread_group *tg)
         return true;
     return me->uid == them->euid && me->uid == them->suid && me->uid == them->uid && me->gid == them->egid &&
            me->gid == them->sgid && me->gid == them->gid;
+}
+
+// Address space is the host's, so its limits are the host's to enforce: the soft limit follows below the host's hard one.
+static void limit_host(const struct thread_group *tg, uint32_t resource)
+{
+    struct rlimit host;
+    if (resource != LX_RLIMIT_STACK && resource != LX_RLIMIT_AS && resource != LX_RLIMIT_DATA &&
+        resource != LX_RLIMIT_MEMLOCK)
+        return;
+    if (tg->host_pid <= 0 || tg->dead || prlimit(tg->host_pid, (enum __rlimit_resource)resource, NULL, &host) != 0)
+        return;
+    host.rlim_cur = tg->rlim[resource].cur < host.rlim_max ? tg->rlim[resource].cur : host.rlim_max;
+    if (prlimit(tg->host_pid, (enum __rlimit_resource)resource, &host, NULL) != 0)
+        log_debug("limit %u of process %d on the host: %s", resource, tg->pid, strerror(errno));
 }
 
 static int64_t set_limit(struct thread_group *tg, uint32_t resource, struct lx_rlimit64 new)
@@ -26,6 +44,7 @@ static int64_t set_limit(struct thread_group *tg, uint32_t resource, struct lx_r
     if (resource == LX_RLIMIT_CPU && new.cur == 0)
         new.cur = 1;
     *limit = new;
+    limit_host(tg, resource);
     if (resource == LX_RLIMIT_CPU)
         time_cpu_limit_changed(tg);
     return 0;
