@@ -4,15 +4,13 @@
 
 typedef int64_t (*move_fn)(struct file *f, struct iov_iter *it, int64_t *pos);
 
-// At the file's own position. The file is held: another thread may close it while the kernel lock is dropped.
+// At the file's own position, which the operation moves. The file is held: another thread may close it while the kernel lock is dropped.
 static int64_t move_here(struct file *f, struct iov_iter *it, move_fn move)
 {
     file_get(f);
     bool seekable = (f->mode & FMODE_SEEKABLE) && !(f->mode & FMODE_NO_POS);
-    int64_t pos = seekable ? f->pos : 0;
-    int64_t n = move(f, it, &pos);
-    if (seekable && n >= 0)
-        f->pos = pos;
+    int64_t none = 0;
+    int64_t n = move(f, it, seekable ? &f->pos : &none);
     file_put(f);
     return n;
 }

@@ -1,4 +1,5 @@
 // The guest's clocks: the host's, and CPU time of guests (kernel/time/posix-cpu-timers.c).
+#include "sentry/core/hostcall.h"
 #include "sentry/time/internal.h"
 #include "abi/linux/time.h"
 #include <time.h>
@@ -114,10 +115,8 @@ uint64_t guest_clock_check_at(const struct guest_clock *c, uint64_t now, uint64_
     static unsigned processors;
     uint64_t left = expires > now ? expires - now : 0, at;
     if (c->cpu && left) {
-        if (!processors) {
-            long n = sysconf(_SC_NPROCESSORS_ONLN);
-            processors = n > 0 ? (unsigned)n : 1;
-        }
+        if (!processors)
+            processors = host_cpus();
         left /= processors;
         if (left < patience_ns)
             left = patience_ns;
