@@ -37,6 +37,7 @@ struct sentry_config {
     char *cwd;
     char *hostname, *domainname;
     uint32_t uid, gid;
+    uint32_t umask;
     uint32_t *groups;
     size_t nr_groups;
     struct mount_config *mounts; // parents before children; [0] is "/"

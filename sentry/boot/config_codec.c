@@ -186,6 +186,7 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
     put_string(c, config->domainname);
     put_u32(c, config->uid);
     put_u32(c, config->gid);
+    put_u32(c, config->umask);
     put_u32(c, (uint32_t)config->nr_groups);
     put_bytes(c, config->groups, config->nr_groups * sizeof(*config->groups));
     put_u32(c, (uint32_t)config->nr_mounts);
@@ -215,6 +216,7 @@ static void get_config(struct cursor *c, struct sentry_config *config)
     config->domainname = get_string(c);
     config->uid = get_u32(c);
     config->gid = get_u32(c);
+    config->umask = get_u32(c) & 0777;
     config->nr_groups = get_count(c);
     config->groups = get_array(c, config->nr_groups, sizeof(*config->groups));
     if (config->groups)

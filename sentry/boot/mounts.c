@@ -117,7 +117,7 @@ struct fs_struct *boot_mounts(const struct sentry_config *config, int *err)
         return NULL;
     }
     f->refs = 1;
-    f->umask = 022;
+    f->umask = config->umask;
     f->mnt_ns = ns;
     f->root = (struct path){root, root->root};
     f->pwd = f->root;
@@ -130,6 +130,10 @@ struct fs_struct *boot_mounts(const struct sentry_config *config, int *err)
         struct recipe r;
         recipe_of(m, &r);
         *err = vfs_mount_at(&f->root, r.type, r.source, r.options, flags_of(m), m->destination);
+        if (*err == -LX_ENODEV && m->kind != MOUNT_GOFER && m->kind != MOUNT_TMPFS) {
+            log_info("there is no filesystem %s for %s", r.type, m->destination); // not built in
+            *err = 0;
+        }
         if (*err)
             log_error("mounting %s on %s: %s", r.type, m->destination, strerror(-*err));
     }

@@ -88,6 +88,8 @@ static char **plan_environment(const struct options *options)
 
 static int plan_user(const struct options *options, struct sentry_config *config)
 {
+    config->umask = umask(022);
+    umask(config->umask);
     if (options->user_given) {
         config->uid = options->uid;
         config->gid = options->gid;

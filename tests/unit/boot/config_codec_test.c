@@ -31,7 +31,7 @@ static struct sentry_config example(void)
                                   .envp = envp,
                                   .cwd = words("/tmp"),
                                   .hostname = words("h"),
-                                  .uid = 7,
+                                  .uid = 7, .umask = 027,
                                   .gid = 8,
                                   .groups = groups,
                                   .nr_groups = 2,
@@ -70,6 +70,7 @@ Test(config_codec, what_is_written_is_read_back)
     cr_assert_str_eq(out.cwd, "/tmp");
     cr_assert_null(out.domainname);
     cr_assert_eq(out.uid, 7);
+    cr_assert_eq(out.umask, 027);
     cr_assert_eq(out.nr_groups, 2);
     cr_assert_eq(out.groups[1], 24);
     cr_assert_eq(out.nr_mounts, 2);
