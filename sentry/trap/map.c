@@ -61,7 +61,8 @@ void donation_release(struct task *t)
     if (tg->donation_owner != t)
         return;
     tg->donation_owner = NULL;
-    list_for_each(other, &tg->threads, struct task, thread_link) {
+    list_for_each(other, &tg->threads, struct task, thread_link)
+    {
         if (other->trap.waits_for_donation && other->trap.order) {
             other->trap.waits_for_donation = false;
             other->trap.order->ops->start(other->trap.order);
@@ -90,10 +91,11 @@ static void map_drop(struct stub_order *o)
     free(m);
 }
 
-static const struct stub_order_ops map_ops = {.name = "mmap", .start = map_start, .done = map_done, .drop = map_drop};
+static const struct stub_order_ops map_ops = {
+    .name = "mmap", .start = map_start, .done = map_done, .drop = map_drop};
 
-int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot, int flags,
-                 uint64_t offset)
+int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot,
+                 int flags, uint64_t offset)
 {
     struct map_order *m = calloc(1, sizeof(*m));
     if (!m)
@@ -102,7 +104,7 @@ int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, ui
     m->base.task = task_get(call->task);
     m->file = file ? file_get(file) : NULL;
     m->fd = fd;
-    m->alone = !file || call->task->tg->nr_threads == 1;
+    m->alone = (!file || call->task->tg->nr_threads == 1) && !trap_tracing; // the trace wants the result
     uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, offset};
     memcpy(m->args, args, sizeof(args));
     return order_begin(call, &m->base);
