@@ -13,6 +13,7 @@
 #include "sentry/task/uts.h"
 #include "sentry/trap/trap.h"
 #include "sentry/vfs/vfs.h"
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,8 @@ static int prime_threads(void)
 
 _Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds, void (*lock_down)(void))
 {
+    // One arena: almost everything runs under the kernel lock, and choosing a number of arenas would read /sys.
+    mallopt(M_ARENA_MAX, 1);
     log_open(fds->log, (enum log_level)config->log_level);
     int err = event_init();
     if (!err)
