@@ -4,6 +4,7 @@
 #include "sentry/fs/devpts/devpts.h"
 #include "sentry/fs/gofer/gofer.h"
 #include "sentry/fs/pipefs/pipe.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
 #include "sentry/trap/stats.h"
 #include <stdio.h>
@@ -94,13 +95,14 @@ static int make_link(const struct path *root, const struct link_config *l)
 
 int filesystems_init(const struct sentry_config *config, const struct boot_fds *fds)
 {
-    (void)config;
     int err = vfs_init();
     if (!err && fds->gofer >= 0)
         err = gofer_fs_init(fds->gofer); // waits for the Gofer's start
     stats_gofer_messages = gofer_fs_messages;
     if (!err)
         err = devpts_init();
+    if (!err)
+        err = proc_init(config);
     pipe_init();
     return err;
 }

@@ -199,7 +199,8 @@ static int open_last(struct walk *w, uint32_t flags, uint32_t mode, bool *again,
     bool create = flags & LX_O_CREAT;
     if (w->type != LAST_NORM) {
         int err = w->type == LAST_DOTDOT ? walk_dotdot(w) : 0;
-        return err ? err : create ? -LX_EISDIR : 0;
+        // After a magic link this is the place itself, and need not be a directory.
+        return err ? err : create && dentry_is_dir(w->at.dentry) ? -LX_EISDIR : 0;
     }
     if (create && w->slash)
         return -LX_EISDIR;

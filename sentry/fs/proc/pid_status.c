@@ -1,0 +1,205 @@
+// status, stat and statm of a process or thread (fs/proc/array.c).
+#include "sentry/fs/proc/proc.h"
+#include "abi/linux/errno.h"
+#include "sentry/task/task.h"
+#include "sentry/time/time.h"
+#include "sentry/tty/tty.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TICK_NS UINT64_C(10000000) // 1 / USER_HZ
+#define PAGE UINT64_C(4096)
+
+struct numbers {
+    struct proc_host_stat host;
+    int ppid, pgrp, sid, tpgid;
+    uint64_t tty;
+    unsigned threads;
+    sigset64 ignored, caught;
+};
+
+static void gather(const struct task *t, struct numbers *n)
+{
+    const struct thread_group *tg = t->tg;
+    memset(n, 0, sizeof(*n));
+    proc_host_stat(t, &n->host);
+    n->ppid = tg->parent ? tg->parent->pid : 0;
+    n->pgrp = tg->pgrp ? tg->pgrp->pgid : 0;
+    n->sid = tg->pgrp ? tg->pgrp->session->sid : 0;
+    n->tpgid = -1;
+    const struct tty *tty = tg->pgrp ? tg->pgrp->session->tty : NULL;
+    if (tty) {
+        n->tty = tty_rdev(tty);
+        n->tpgid = tty->fg_pgid ? tty->fg_pgid : -1;
+    }
+    n->threads = tg->nr_threads ? tg->nr_threads : 1;
+    for (int sig = 1; t->sighand && sig <= LX_NSIG; sig++) {
+        uint64_t handler = t->sighand->action[sig - 1].handler;
+        if (handler == 1)
+            n->ignored |= SIGBIT(sig);
+        else if (handler)
+            n->caught |= SIGBIT(sig);
+    }
+}
+
+static const char *state_name(char state)
+{
+    switch (state) {
+    case 'R':
+        return "R (running)";
+    case 'S':
+        return "S (sleeping)";
+    case 'D':
+        return "D (disk sleep)";
+    case 'T':
+        return "T (stopped)";
+    default:
+        return "Z (zombie)";
+    }
+}
+
+// The name with newline and backslash escaped, as status shows it; stat shows it as it is.
+static void add_name(struct out_text *out, const char *comm)
+{
+    for (int i = 0; i < TASK_COMM_LEN && comm[i]; i++) {
+        if (comm[i] == '\n')
+            out_printf(out, "\\n");
+        else if (comm[i] == '\\')
+            out_printf(out, "\\\\");
+        else
+            out_add(out, &comm[i], 1);
+    }
+}
+
+static void add_memory(struct out_text *out, const struct task *t, const struct numbers *n)
+{
+    uint64_t size = n->host.vsize >> 10, rss = n->host.rss * (PAGE >> 10);
+    uint64_t exe = t->mm ? (t->mm->end_code - t->mm->start_code) >> 10 : 0;
+    const struct {
+        const char *name;
+        uint64_t kb;
+    } rows[] = {
+        {"VmPeak", size}, {"VmSize", size}, {"VmLck", 0}, {"VmPin", 0}, {"VmHWM", rss},  {"VmRSS", rss},
+        {"RssAnon", rss}, {"RssFile", 0},   {"RssShmem", 0}, {"VmData", size > exe ? size - exe : 0},
+        {"VmStk", 132},   {"VmExe", exe},   {"VmLib", 0}, {"VmPTE", 64}, {"VmSwap", 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        out_printf(out, "%s:\t%8" PRIu64 " kB\n", rows[i].name, rows[i].kb);
+    out_printf(out, "HugetlbPages:\t%8d kB\nCoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n", 0);
+}
+
+static void add_cpus(struct out_text *out)
+{
+    unsigned cpus = proc_cpus();
+    out_printf(out, "Cpus_allowed:\t");
+    for (unsigned word = (cpus + 31) / 32; word-- > 0;) {
+        unsigned bits = cpus - word * 32 >= 32 ? 32 : cpus - word * 32;
+        uint32_t mask = bits == 32 ? UINT32_MAX : (1u << bits) - 1;
+        out_printf(out, word == (cpus + 31) / 32 - 1 ? "%x%s" : "%08x%s", mask, word ? "," : "\n");
+    }
+    if (cpus == 1)
+        out_printf(out, "Cpus_allowed_list:\t0\n");
+    else
+        out_printf(out, "Cpus_allowed_list:\t0-%u\n", cpus - 1);
+    out_printf(out, "Mems_allowed:\t00000000,00000001\nMems_allowed_list:\t0\n");
+}
+
+PROC_SHOW(status)
+{
+    struct task *t = proc_task(p);
+    if (!t)
+        return -LX_ESRCH;
+    struct numbers n;
+    task_get(t);
+    gather(t, &n);
+    const struct thread_group *tg = t->tg;
+    const struct cred *c = t->cred;
+    char state = proc_state(p, t, &n.host);
+    out_printf(out, "Name:\t");
+    add_name(out, t->comm);
+    out_printf(out, "\nUmask:\t%04o\n", t->fs ? t->fs->umask : 022);
+    out_printf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_name(state), tg->pid,
+               p->task ? t->tid : tg->pid, n.ppid);
+    out_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
+               c->sgid, c->fsgid);
+    unsigned fds = t->files ? t->files->size : 0;
+    out_printf(out, "FDSize:\t%u\nGroups:\t", t->files && fds < 64 ? 64 : fds);
+    for (uint32_t i = 0; i < c->nr_groups; i++)
+        out_printf(out, "%s%u", i ? " " : "", c->groups[i]);
+    int pid = p->task ? t->tid : tg->pid;
+    out_printf(out, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", tg->pid, pid, n.pgrp, n.sid);
+    if (t->mm && state != 'Z')
+        add_memory(out, t, &n);
+    out_printf(out, "Threads:\t%u\nSigQ:\t0/%" PRIu64 "\n", n.threads, tg->rlim[11].cur);
+    out_printf(out, "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64 "\nSigIgn:\t%016" PRIx64 "\n",
+               t->pending.set, tg->shared_pending.set, t->blocked, n.ignored);
+    out_printf(out, "SigCgt:\t%016" PRIx64 "\nCapInh:\t%016" PRIx64 "\nCapPrm:\t%016" PRIx64 "\nCapEff:\t%016" PRIx64 "\n",
+               n.caught, c->cap_inheritable, c->cap_permitted, c->cap_effective);
+    out_printf(out, "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64 "\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
+               c->cap_bounding, c->cap_ambient, c->no_new_privs);
+    out_printf(out, "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\tconditional enabled\n");
+    add_cpus(out);
+    out_printf(out, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+    task_put(t);
+    return 0;
+}
+
+static int nice_of(const struct task *t)
+{
+    return t->nice;
+}
+
+PROC_SHOW(stat)
+{
+    struct task *t = proc_task(p);
+    if (!t)
+        return -LX_ESRCH;
+    struct numbers n;
+    task_get(t);
+    gather(t, &n);
+    struct thread_group *tg = t->tg;
+    bool permitted = proc_may_access(t);
+    const struct mm *m = permitted ? t->mm : NULL;
+    uint64_t user = n.host.utime * TICK_NS, system = n.host.stime * TICK_NS;
+    if (!p->task || (!n.host.state && tg->nr_threads == 1))
+        group_cpu_times(tg, &user, &system);
+    out_printf(out, "%d (", p->task ? t->tid : tg->pid);
+    out_add(out, t->comm, strnlen(t->comm, TASK_COMM_LEN));
+    out_printf(out, ") %c %d %d %d %" PRIu64 " %d %u", proc_state(p, t, &n.host), n.ppid, n.pgrp, n.sid, n.tty, n.tpgid,
+               0x400000u | (tg->did_exec ? 0 : 0x40u));
+    out_printf(out, " %" PRIu64 " 0 %" PRIu64 " 0", n.host.minflt, n.host.majflt);
+    out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, user / TICK_NS, system / TICK_NS, tg->cutime_ns / TICK_NS,
+               tg->cstime_ns / TICK_NS);
+    out_printf(out, " %d %d %u 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, 20 + nice_of(t), nice_of(t), n.threads,
+               (p->task ? t->start_ns : tg->start_ns) / TICK_NS, n.host.vsize, n.host.rss, tg->rlim[5].cur);
+    if (m)
+        out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64, m->start_code, m->end_code, m->start_stack);
+    else
+        out_printf(out, t->mm ? " 1 1 0" : " 0 0 0");
+    out_printf(out, " 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, (uint64_t)t->pending.set & 0x7fffffff, (uint64_t)t->blocked & 0x7fffffff,
+               n.ignored & 0x7fffffff, n.caught & 0x7fffffff);
+    out_printf(out, " 0 0 0 %d %d 0 0 0 0 0", tg->exit_signal ? tg->exit_signal : 17, n.host.processor);
+    if (m)
+        out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, m->start_data,
+                   m->end_data, m->start_brk, m->arg_start, m->arg_end, m->env_start, m->env_end);
+    else
+        out_printf(out, " 0 0 0 0 0 0 0");
+    out_printf(out, " %d\n", permitted && tg->zombie ? tg->exit_code : 0);
+    task_put(t);
+    return 0;
+}
+
+PROC_SHOW(statm)
+{
+    struct task *t = proc_task(p);
+    if (!t)
+        return -LX_ESRCH;
+    struct proc_host_stat host;
+    task_get(t);
+    proc_host_stat(t, &host);
+    uint64_t code = t->mm ? (t->mm->end_code - t->mm->start_code + PAGE - 1) / PAGE : 0, size = host.vsize / PAGE;
+    out_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", size, host.rss, host.rss / 2, code,
+               size > code ? size - code : 0);
+    task_put(t);
+    return 0;
+}

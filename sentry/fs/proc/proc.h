@@ -1,0 +1,97 @@
+#pragma once
+// procfs (fs/proc of Linux): its parts, and what it asks of the rest. Kernel lock.
+#include "sentry/fs/proc/pseudo.h"
+
+struct mm;
+struct sentry_config;
+
+// Registers the filesystem types "proc", "sysfs" and "cgroup2". Once at start, before mounting. 0 or -errno.
+int proc_init(const struct sentry_config *config);
+
+extern const struct sentry_config *proc_config; // never changes after proc_init
+unsigned proc_cpus(void);                       // what --cpus gives, else the host's
+// Memory of the sandbox in bytes, as far as known.
+struct proc_memory {
+    uint64_t total, free, available, cached, swap_total, swap_free;
+};
+void proc_memory(struct proc_memory *m);
+
+// What the host knows of a guest thread (its stat file); fields in the file's units: clock ticks, bytes, pages.
+struct proc_host_stat {
+    char state;
+    uint64_t minflt, majflt, utime, stime, vsize, rss;
+    int processor;
+};
+// Set by the client of gofer --proc; NULL: not available. They may drop the kernel lock.
+extern bool (*proc_host_stat_hook)(int host_pid, int host_tid, struct proc_host_stat *out);
+// A host descriptor (the caller closes it) of "maps" or "smaps_rollup" of a guest process, or -errno.
+extern int (*proc_host_open_hook)(int host_pid, const char *what);
+// The guest's name of a mapped host file, or NULL.
+extern const char *(*proc_file_name_hook)(struct mm *m, uint64_t dev, uint64_t ino);
+
+// --- processes (process.c)
+struct task *proc_task(const struct pseudo *p); // borrowed; NULL when it is gone. A zombie's leader counts
+bool proc_alive(const struct pseudo *p);
+bool proc_may_access(const struct task *t);     // ptrace_may_access(PTRACE_MODE_READ_FSCREDS)
+char proc_state(const struct pseudo *p, const struct task *t, const struct proc_host_stat *host);
+bool proc_host_stat(const struct task *t, struct proc_host_stat *out);
+// State in which a task without its own host reading is.
+extern const struct pseudo_node proc_root;
+bool proc_root_alive(const struct pseudo *dir, const struct pseudo *entry);
+
+// Rows of other files, for the tables.
+extern const struct pseudo_node proc_process_rows[], proc_thread_rows[];
+extern const struct pseudo_node proc_sys_rows[], proc_net_rows[];
+extern const struct pseudo_node sysfs_root, cgroup_root;
+extern const struct file_ops proc_mem_fops;
+
+#define PROC_SHOW(name) int proc_show_##name(const struct pseudo *p, struct out_text *out)
+#define PROC_STORE(name) int64_t proc_store_##name(const struct pseudo *p, const char *text, size_t n)
+PROC_SHOW(status);
+PROC_SHOW(stat);
+PROC_SHOW(statm);
+PROC_SHOW(cmdline);
+PROC_SHOW(environ);
+PROC_SHOW(auxv);
+PROC_SHOW(comm);
+PROC_STORE(comm);
+PROC_SHOW(limits);
+PROC_SHOW(oom_score);
+PROC_SHOW(oom_score_adj);
+PROC_STORE(oom_score_adj);
+PROC_SHOW(io);
+PROC_SHOW(personality);
+PROC_SHOW(syscall);
+PROC_SHOW(wchan);
+PROC_SHOW(sched);
+PROC_SHOW(children);
+PROC_SHOW(timerslack);
+PROC_SHOW(maps);
+PROC_SHOW(smaps_rollup);
+PROC_SHOW(mounts);
+PROC_SHOW(mountinfo);
+PROC_SHOW(mountstats);
+PROC_SHOW(fdinfo);
+PROC_SHOW(meminfo);
+PROC_SHOW(cpuinfo);
+PROC_SHOW(system_stat);
+PROC_SHOW(uptime);
+PROC_SHOW(loadavg);
+PROC_SHOW(version);
+PROC_SHOW(filesystems);
+PROC_SHOW(boot_cmdline);
+
+// The host's maps text (terminated; cut up by this) as the guest may see it.
+void proc_translate_maps(struct mm *mm, char *text, struct out_text *out);
+
+// exe, cwd, root
+int proc_link_exe(const struct pseudo *p, struct path *out);
+int proc_link_cwd(const struct pseudo *p, struct path *out);
+int proc_link_root(const struct pseudo *p, struct path *out);
+int64_t proc_readlink_magic(const struct pseudo *p, char *buf, size_t size);
+// fd and fdinfo directories
+int proc_lookup_fd(const struct pseudo *dir, struct dentry *d);
+bool proc_iterate_fd(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type, uint64_t *ino);
+bool proc_fd_alive(const struct pseudo *dir, const struct pseudo *entry);
+extern const struct pseudo_node proc_fd_link, proc_fdinfo_file;
+extern const struct pseudo_node proc_ns_rows[];
