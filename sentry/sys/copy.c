@@ -85,12 +85,12 @@ int64_t sys_sendfile(struct call *c)
     if (!(k.in->mode & FMODE_SEEKABLE) || !k.in->ops || !k.in->ops->read || !k.out->ops || !k.out->ops->write ||
         (k.out->flags & LX_O_APPEND))
         return -LX_EINVAL;
-    k.in_pos = k.in->pos;
+    k.in_pos = file_pos(k.in);
     if (c->args[2] && get_user(k.in_pos, c->args[2]))
         return -LX_EFAULT;
     if (k.in_pos < 0 || (int64_t)c->args[3] < 0)
         return -LX_EINVAL;
-    k.out_pos = k.out->pos;
+    k.out_pos = file_pos(k.out);
     file_get(k.in);
     file_get(k.out);
     int64_t n = copy_bytes(&k, c->args[3]);
@@ -99,10 +99,10 @@ int64_t sys_sendfile(struct call *c)
             if (put_user(k.in_pos, c->args[2]))
                 n = -LX_EFAULT;
         } else {
-            k.in->pos = k.in_pos;
+            file_set_pos(k.in, k.in_pos);
         }
         if (k.out->mode & FMODE_SEEKABLE)
-            k.out->pos = k.out_pos;
+            file_set_pos(k.out, k.out_pos);
     }
     file_put(k.in);
     file_put(k.out);
@@ -116,8 +116,8 @@ int64_t sys_copy_file_range(struct call *c)
     gaddr_t in_at = c->args[1], out_at = c->args[3];
     if (!k.in || !k.out)
         return -LX_EBADF;
-    k.in_pos = k.in->pos;
-    k.out_pos = k.out->pos;
+    k.in_pos = file_pos(k.in);
+    k.out_pos = file_pos(k.out);
     if (in_at && get_user(k.in_pos, in_at))
         return -LX_EFAULT;
     if (out_at && get_user(k.out_pos, out_at))
@@ -147,11 +147,11 @@ int64_t sys_copy_file_range(struct call *c)
     int64_t n = copy_bytes(&k, len);
     if (n >= 0) {
         if (!in_at)
-            k.in->pos = k.in_pos;
+            file_set_pos(k.in, k.in_pos);
         else if (put_user(k.in_pos, in_at))
             n = -LX_EFAULT;
         if (!out_at)
-            k.out->pos = k.out_pos;
+            file_set_pos(k.out, k.out_pos);
         else if (put_user(k.out_pos, out_at))
             n = -LX_EFAULT;
     }

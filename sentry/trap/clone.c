@@ -1,6 +1,7 @@
 // Making threads and processes: the clone order, the child's first hypercall, and launches through the zygote.
 //
 // One clone is under way in the sandbox at a time, so a thread that we do not know yet can only be its child.
+#include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
@@ -304,6 +305,8 @@ static void launch_hello(const struct trap_notif *n)
     int r = child_register(l->task, n, false, 0);
     if (r)
         kernel_fatal("the first process cannot be registered: %s", strerror(-r));
+    if (l->task->tg == init_tg)
+        stdio_control_terminal(init_tg);
     exec_begin_launched(l->task, l->image);
     task_put(l->task);
     free(l);

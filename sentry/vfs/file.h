@@ -56,6 +56,7 @@ struct file_ops {
 #define FMODE_PATH 4u    // O_PATH
 #define FMODE_SEEKABLE 8u // pread, pwrite and lseek work
 #define FMODE_WRITER 16u  // counts in inode->write_count (vfs/open.c)
+#define FMODE_HOST_POS 64u // the position is the host's: lseek sets it, read and write get &f->pos itself and use the host's
 #define FMODE_NO_POS 32u  // pread and pwrite work, the file's own position does not exist
 
 struct file {
@@ -90,6 +91,17 @@ int64_t generic_lseek_size(struct file *f, int64_t offset, int whence, int64_t s
 int64_t dir_lseek(struct file *f, int64_t offset, int whence);
 // Opens a fifo; set by the pipe code. NULL: ENXIO. May return -LX_EBLOCKED.
 extern int (*fifo_open_hook)(struct inode *inode, struct file *f);
+// The position of a file, wherever it is kept.
+static inline int64_t file_pos(struct file *f)
+{
+    return f->mode & FMODE_HOST_POS ? f->ops->lseek(f, 0, 1) : f->pos;
+}
+static inline void file_set_pos(struct file *f, int64_t pos)
+{
+    f->pos = pos;
+    if (f->mode & FMODE_HOST_POS)
+        f->ops->lseek(f, pos, 0);
+}
 // Reads or writes as the system calls do: mode, RLIMIT_FSIZE, O_APPEND is the operation's. Bytes, -errno or block.
 int64_t file_read(struct file *f, struct iov_iter *it, int64_t *pos);
 int64_t file_write(struct file *f, struct iov_iter *it, int64_t *pos);

@@ -28,9 +28,6 @@ struct host_node {
     struct host_stream stream; // when not regular
 };
 
-// f->iterate_state is free in files that are no directories.
-#define SHARED_POSITION 1
-
 static struct super_block *host_sb; // never goes away
 
 static struct host_node *node_of(const struct file *f)
@@ -79,7 +76,7 @@ static int node_setattr(struct inode *i, const struct iattr *a)
 
 static ssize_t transfer(struct file *f, const struct host_node *n, void *buf, size_t size, int64_t *pos, bool write_it)
 {
-    bool shared = f->iterate_state == SHARED_POSITION && pos == &f->pos;
+    bool shared = (f->mode & FMODE_HOST_POS) && pos == &f->pos;
     bool append = write_it && (f->flags & LX_O_APPEND);
     struct iovec iov = {buf, size};
     int64_t at = shared || append ? -1 : *pos;
@@ -99,7 +96,7 @@ static ssize_t transfer(struct file *f, const struct host_node *n, void *buf, si
 
 static void moved(struct file *f, const struct host_node *n, ssize_t done, int64_t *pos, bool append)
 {
-    if (f->iterate_state == SHARED_POSITION && pos == &f->pos) {
+    if ((f->mode & FMODE_HOST_POS) && pos == &f->pos) {
         *pos = lseek(n->fd, 0, SEEK_CUR);
     } else if (append) {
         struct stat st;
@@ -157,7 +154,7 @@ static int64_t regular_write(struct file *f, struct iov_iter *it, int64_t *pos)
 static int64_t regular_lseek(struct file *f, int64_t offset, int whence)
 {
     const struct host_node *n = node_of(f);
-    if (f->iterate_state == SHARED_POSITION) {
+    if (f->mode & FMODE_HOST_POS) {
         off_t now = lseek(n->fd, offset, whence);
         if (now < 0)
             return -errno;
@@ -272,14 +269,6 @@ void host_inode_name(const struct stat *st, char *buf, size_t size)
 {
     const char *kind = S_ISFIFO(st->st_mode) ? "pipe" : S_ISSOCK(st->st_mode) ? "socket" : "host";
     snprintf(buf, size, "%s:[%llu]", kind, (unsigned long long)st->st_ino);
-}
-
-void host_file_shares_position(struct file *f)
-{
-    if (node_of(f)->regular) {
-        f->iterate_state = SHARED_POSITION;
-        f->pos = lseek(node_of(f)->fd, 0, SEEK_CUR);
-    }
 }
 
 struct inode *host_inode(int fd, const struct stat *st, uint32_t access)

@@ -10,5 +10,3 @@ struct inode;
 struct inode *host_inode(int fd, const struct stat *st, uint32_t access);
 // The name that /proc/self/fd shows for it.
 void host_inode_name(const struct stat *st, char *buf, size_t size);
-// Makes `f`, opened with inode_file(), a file on the host's own position, which processes outside see move too.
-void host_file_shares_position(struct file *f);

@@ -96,12 +96,8 @@ static int open_stream(int fd, uint32_t uid, struct file **out)
     char name[64];
     host_inode_name(&st, name, sizeof(name));
     bool seekable = S_ISREG(st.st_mode) || S_ISBLK(st.st_mode);
-    struct file *f = inode_file(i, fmode_of(access) | (seekable ? FMODE_SEEKABLE : 0), access, name);
-    if (!f)
-        return -LX_ENOMEM;
-    host_file_shares_position(f);
-    *out = f;
-    return 0;
+    *out = inode_file(i, fmode_of(access) | (seekable ? FMODE_SEEKABLE | FMODE_HOST_POS : 0), access, name);
+    return *out ? 0 : -LX_ENOMEM;
 }
 
 static bool same_open_file(int a, int b)
