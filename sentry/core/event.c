@@ -118,6 +118,8 @@ static void dispatch(const struct epoll_event *ev)
     w->ready(w, ev->events);
 }
 
+void (*event_batch_hook)(void);
+
 void event_loop(void)
 {
     struct epoll_event batch[EVENT_BATCH];
@@ -139,6 +141,8 @@ void event_loop(void)
             if (next != KTIMER_NEVER)
                 event_timers_changed(next);
         }
+        if (event_batch_hook)
+            event_batch_hook();
         kernel_unlock();
     }
 }
