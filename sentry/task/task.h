@@ -82,7 +82,8 @@ struct trap_state {
     gaddr_t ucontext;        // of the open hypercall; the guest's word
     uint64_t rip, rax, rsp;  // as the hypercall told them; the guest's word
     struct stub_order *order; // work in progress, owned
-    struct trace_pending *trace; // --strace: the call that the order answers, owned
+    struct trace_pending *trace; // --strace: the call whose result is still to come, owned
+    bool trace_no_kick;          // --strace: the host loses replies when kicked; do without results of native calls
     bool waits_for_donation; // its order goes on when the process's donation number is free
 };
 

@@ -29,6 +29,10 @@ size_t trace_format_call(char *buf, size_t size, const struct trace_reader *read
     text_add(&text, "(");
     for (int i = 0; i < row->nr_args; i++) {
         int reference = row->args[i].reference;
+        // Without O_CREAT and O_TMPFILE nobody looks at a mode.
+        if (row->args[i].type == TRACE_MODE && i && row->args[i - 1].type == TRACE_OFLAGS &&
+            !(event->args[i - 1] & (0x40 | 0x400000)))
+            continue;
         uint64_t ref = 0;
         if (reference == TRACE_REF_RESULT)
             ref = event->result > 0 ? (uint64_t)event->result : 0;

@@ -110,7 +110,6 @@ static void clone_done(struct stub_order *o, uint32_t index, int64_t result)
     (void)index;
     struct clone_order *c = container_of(o, struct clone_order, base);
     struct task *t = o->task;
-    trap_trace_result(t, result);
     if (result < 0 && !c->hello) {
         order_end(t);
         hypercall_return_after_ops(t);

@@ -239,7 +239,7 @@ void hypercall_return_after_ops(struct task *t)
 {
     struct trap_state *trap = &t->trap;
     trap->fixup = false; // the stub has put the result where it belongs
-    if (!signal_pending(t) && !t->stopped && !t->restore_mask) {
+    if (!signal_pending(t) && !t->stopped && !t->restore_mask && !trap->trace) {
         hypercall_reply(t, STUB_DO_RETURN);
         return;
     }
@@ -251,6 +251,7 @@ void hypercall_return_after_ops(struct task *t)
     trap->rax = words[0];
     trap->rsp = words[2];
     trap->rip = words[3];
+    trap_trace_result(t, (int64_t)trap->rax);
     hypercall_return(t);
 }
 
@@ -290,6 +291,7 @@ static void on_signal(struct task *t, const struct trap_notif *n)
     if (signo == STUB_KICK_SIGNAL) {
         trap->kick_sent = false;
         trap->hypercall_due = false;
+        trap_trace_kick(t);
     } else if (signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL || signo == SIGTRAP ||
                signo == SIGSYS) {
         fault_signal(t, signo, n->args[5]);

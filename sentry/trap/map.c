@@ -74,9 +74,8 @@ void donation_release(struct task *t)
 
 static void map_done(struct stub_order *o, uint32_t index, int64_t result)
 {
-    (void)index;
+    (void)index, (void)result;
     struct task *t = o->task;
-    trap_trace_result(t, result);
     order_end(t);
     donation_release(t);
     hypercall_return_after_ops(t);

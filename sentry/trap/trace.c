@@ -2,8 +2,10 @@
 #include "sentry/trace/trace.h"
 #include "sentry/trap/hypercall.h"
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int trace_fd = -1; // never changes after trace_init
@@ -43,6 +45,7 @@ struct trace_pending {
     struct trace_event event;
     char comm[TASK_COMM_LEN];
     uint64_t started_ns;
+    gaddr_t native_ip; // not 0: the host runs it, and the next kick finds the result at this address
     char call[];
 };
 
@@ -50,6 +53,42 @@ static void emit(const struct trace_event *e, const char *call)
 {
     static char line[TRACE_LINE_MAX + 256]; // kernel lock
     put(line, trace_format_line(line, sizeof(line), e, call));
+}
+
+static void keep(struct call *c, const struct trace_event *e, const char *text, size_t length,
+                 gaddr_t native_ip)
+{
+    struct task *t = c->task;
+    free(t->trap.trace); // none is left, but a lost one would leak
+    t->trap.trace = NULL;
+    struct trace_pending *p = malloc(sizeof(*p) + length + 1);
+    if (!p)
+        return;
+    p->event = *e;
+    p->started_ns = c->started_ns;
+    p->native_ip = native_ip;
+    memcpy(p->comm, t->comm, sizeof(p->comm));
+    memcpy(p->call, text, length + 1);
+    t->trap.trace = p;
+}
+
+// May the host's run of this vetted native call wait? A kick would end the wait early.
+static bool may_wait(const struct call *c)
+{
+    if (c->nr != SYS_futex)
+        return false;
+    switch (arg_uint(c, 1) & FUTEX_CMD_MASK) {
+    case FUTEX_WAKE:
+    case FUTEX_WAKE_OP:
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+    case FUTEX_WAKE_BITSET:
+    case FUTEX_TRYLOCK_PI:
+    case FUTEX_UNLOCK_PI:
+        return false;
+    default:
+        return true;
+    }
 }
 
 void trap_trace(struct call *c, int64_t result)
@@ -66,18 +105,34 @@ void trap_trace(struct call *c, int64_t result)
     e.duration_ns = mono_now_ns() - c->started_ns;
     size_t length = trace_format_call(text, sizeof(text), &reader, &e);
     if (result == -LX_ENOREPLY && t->trap.order) {
-        trap_trace_result(t, 0); // none is left, but a lost one would leak
-        struct trace_pending *p = malloc(sizeof(*p) + length + 1);
-        if (p) {
-            p->event = e;
-            p->started_ns = c->started_ns;
-            memcpy(p->comm, t->comm, sizeof(p->comm));
-            memcpy(p->call, text, length + 1);
-            t->trap.trace = p;
-        }
+        keep(c, &e, text, length, 0);
         return;
     }
+    bool native = result == CALL_CONTINUE && syscall_table[c->nr].native;
+    if (native && !may_wait(c) && !t->trap.trace_no_kick) {
+        keep(c, &e, text, length, c->ip);
+        if (t->trap.trace) {
+            trap_kick(t);
+            return;
+        }
+    }
     emit(&e, text);
+}
+
+void trap_trace_kick(struct task *t)
+{
+    struct trace_pending *p = t->trap.trace;
+    if (!p || !p->native_ip)
+        return;
+    if (t->trap.rip == p->native_ip) {
+        trap_trace_result(t, (int64_t)t->trap.rax);
+        return;
+    }
+    // A host that drops replies when a signal is pending (kernels before mid-2025) runs it again: without a
+    // kick then.
+    t->trap.trace_no_kick = true;
+    free(p);
+    t->trap.trace = NULL;
 }
 
 void trap_trace_result(struct task *t, int64_t result)
@@ -87,7 +142,7 @@ void trap_trace_result(struct task *t, int64_t result)
         return;
     t->trap.trace = NULL;
     p->event.comm = p->comm;
-    p->event.no_return = t->exiting;
+    p->event.no_return = t->exiting || t->mm_gone;
     p->event.result = result;
     p->event.duration_ns = mono_now_ns() - p->started_ns;
     emit(&p->event, p->call);

@@ -27,6 +27,8 @@ void trace_init(int fd);
 void trap_trace(struct call *c, int64_t result);
 // The result of a call that was answered by an order to the stub (clone, execve, mmap of a file).
 void trap_trace_result(struct task *t, int64_t result);
+// A kick has arrived: where the host ran a traced call before it, the registers hold the result.
+void trap_trace_kick(struct task *t);
 
 // --- control of threads ---
 // Sends the kick unless one is on its way or the thread sits in the stub.
