@@ -1,6 +1,7 @@
 // The programs of our own processes, and what holds for every program.
 #include "filter_test.h"
 #include <linux/netlink.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +80,11 @@ static const struct filter_case sentry_cases[] = {
     CASE(X86_64, SYS_memfd_create, GUEST_IP, ALLOW, 0x1000, MFD_CLOEXEC | MFD_ALLOW_SEALING),
     CASE(X86_64, SYS_memfd_create, GUEST_IP, KILL, 0x1000, MFD_HUGETLB),
     CASE(X86_64, SYS_memfd_create, GUEST_IP, KILL, 0x1000, 0x80000000),
+    CASE(X86_64, SYS_prlimit64, GUEST_IP, ALLOW, 5, RLIMIT_STACK, 0x1000, 0),
+    CASE(X86_64, SYS_prlimit64, GUEST_IP, KILL, 0, RLIMIT_STACK, 0x1000, 0),
+    CASE(X86_64, SYS_prlimit64, GUEST_IP, KILL, HIGH, RLIMIT_STACK, 0x1000, 0),
+    CASE(X86_64, SYS_prlimit64, GUEST_IP, KILL, 5, RLIMIT_NOFILE, 0x1000, 0),
+    CASE(X86_64, SYS_prlimit64, GUEST_IP, KILL, 5, RLIMIT_CORE, 0x1000, 0),
     CASE(X86_64, SYS_pidfd_open, GUEST_IP, ALLOW, 5, 0),
     CASE(X86_64, SYS_pidfd_open, GUEST_IP, KILL, 5, 1),
     CASE(X86_64, SYS_madvise, GUEST_IP, KILL, 0, 0, 100),
@@ -133,7 +139,7 @@ static const unsigned never[] = {
     SYS_userfaultfd,
     SYS_pidfd_getfd,
     SYS_setrlimit,
-    SYS_prlimit64,
+
     SYS_personality,
     SYS_arch_prctl,
     SYS_shmget,
