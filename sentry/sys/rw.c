@@ -27,13 +27,27 @@ static int64_t move_at(struct file *f, struct iov_iter *it, int64_t pos, move_fn
     return n;
 }
 
+#define USER_END 0x7ffffffff000ull
+
+// The checks of a single buffer, in the order of vfs_read() and vfs_write().
+static int64_t check_buffer(const struct file *f, const struct call *c, move_fn move)
+{
+    uint64_t end;
+    if (!(f->mode & (move == file_read ? FMODE_READ : FMODE_WRITE)))
+        return -LX_EBADF;
+    if (__builtin_add_overflow(c->args[1], c->args[2], &end) || end > USER_END)
+        return -LX_EFAULT;
+    return (int64_t)c->args[2] < 0 ? -LX_EINVAL : 0;
+}
+
 static int64_t one_buffer(struct call *c, move_fn move)
 {
     struct file *f = fd_lookup(current->files, arg_int(c, 0));
     if (!f)
         return -LX_EBADF;
-    if ((int64_t)c->args[2] < 0)
-        return -LX_EINVAL;
+    int64_t err = check_buffer(f, c, move);
+    if (err)
+        return err;
     struct iov_iter it;
     iter_init_one(&it, c->args[1], c->args[2]);
     return move_here(f, &it, move);
@@ -56,8 +70,11 @@ static int64_t one_buffer_at(struct call *c, move_fn move)
     struct file *f = fd_lookup(current->files, arg_int(c, 0));
     if (!f)
         return -LX_EBADF;
-    if ((int64_t)c->args[2] < 0)
-        return -LX_EINVAL;
+    if (!(f->mode & FMODE_SEEKABLE))
+        return -LX_ESPIPE;
+    int64_t err = check_buffer(f, c, move);
+    if (err)
+        return err;
     struct iov_iter it;
     iter_init_one(&it, c->args[1], c->args[2]);
     return move_at(f, &it, (int64_t)c->args[3], move);
@@ -100,7 +117,7 @@ static int64_t vectors(struct call *c, int64_t pos, uint32_t rwf, move_fn move)
         return err;
     struct iov_iter it;
     struct guest_iov *storage;
-    ssize_t total = iter_init_iovec(&it, c->args[1], c->args[2], &storage);
+    ssize_t total = iter_init_iovec(&it, c->args[1], arg_uint(c, 2), &storage);
     if (total < 0)
         return total;
     uint32_t extra = 0;

@@ -23,7 +23,7 @@ static int64_t read_zeroes(struct file *f, struct iov_iter *it, int64_t *pos)
 
 static int64_t write_full(struct file *f, struct iov_iter *it, int64_t *pos)
 {
-    return it->count ? -LX_ENOSPC : 0;
+    return -LX_ENOSPC;
 }
 
 // The host's pool is ours: guests cannot tell random from urandom, as on Linux since 5.6.
