@@ -39,7 +39,7 @@
 #define STUB_DO_RETURN 0 // return through rt_sigreturn from the context (rewritten or not)
 #define STUB_DO_OPS 1    // run the operations in the area, then STUB_HC_DONE
 #define STUB_DO_OPS_RETURN 2 // run the operations, then return; no STUB_HC_DONE
-#define STUB_DO_EXIT 3   // leave: exit_group(127)
+#define STUB_DO_EXIT 3   // this thread ends: exit(0)
 
 #define STUB_OP_MAX 96
 

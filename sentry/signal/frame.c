@@ -75,6 +75,12 @@ static int read_native(struct task *t, struct frame_regs *regs, struct native_fr
     return 0;
 }
 
+int frame_load(struct task *t, struct frame_regs *regs)
+{
+    _Static_assert(FRAME_RSI == UC_RSI && FRAME_RAX_OFFSET == UC_RAX * 8, "struct ucontext");
+    return regs->loaded ? 0 : read_native(t, regs, &scratch);
+}
+
 static bool on_altstack(const struct sigaltstack_state *ss, uint64_t sp)
 {
     return !(ss->flags & LX_SS_AUTODISARM) && sp > ss->sp && sp - ss->sp <= ss->size;

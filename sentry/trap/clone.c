@@ -29,10 +29,14 @@ struct clone_order {
     bool ordered;            // the operations have been handed out
     bool hello;              // the child is there
     bool parent_waits;       // the parent's operations ended first
+    bool again;              // the number is still taken in the guest: this child ends and another is made
     struct ktimer timeout;
 };
 
+#define TOLD_NUMBER_OFFSET 8192u // in the parent's area: where clone(2) writes the child's number when nobody else tells
+
 static struct clone_order *slot;    // the clone under way; kernel lock
+static int doomed_tid;              // host thread that was told to end before it ran guest code; kernel lock
 static struct wait_queue slot_wait; // calls that wait for the slot
 
 void clone_init(void)
@@ -78,9 +82,12 @@ static void clone_start(struct stub_order *o)
     struct stub_op *op = &ops[n++];
     op->nr = SYS_clone;
     op->flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL;
+    bool told = !numbers_translated();
+    if (told)
+        c->host_flags |= LX_CLONE_PARENT_SETTID;
     op->args[0] = c->host_flags;
     op->args[1] = c->req.stack;
-    op->args[2] = c->req.parent_tid;
+    op->args[2] = told ? area_address(t->trap.area) + TOLD_NUMBER_OFFSET : c->req.parent_tid;
     op->args[3] = c->req.child_tid;
     op->args[4] = c->req.tls;
     if (c->req.flags & LX_CLONE_VM) {
@@ -110,10 +117,10 @@ static void clone_done(struct stub_order *o, uint32_t index, int64_t result)
     (void)index;
     struct clone_order *c = container_of(o, struct clone_order, base);
     struct task *t = o->task;
-    if (result < 0 && !c->hello) {
-        order_end(t);
-        hypercall_return_after_ops(t);
-    } else if (c->hello) {
+    if (c->again) {
+        c->again = c->ordered = false;
+        clone_start(o);
+    } else if (result < 0 || c->hello) {
         order_end(t);
         hypercall_return_after_ops(t);
     } else {
@@ -210,13 +217,22 @@ static int watch_process(struct thread_group *tg, int host_pid)
     return r;
 }
 
-// Makes the child of a clone or a launch a known thread. 0 or -errno.
-static int child_register(struct task *child, const struct trap_notif *n, bool thread, unsigned area)
+static void unwatch_process(struct thread_group *tg)
+{
+    if (tg->host_pidfd < 0)
+        return;
+    host_watch_del(&tg->death_watch);
+    close(tg->host_pidfd);
+    tg->host_pidfd = -1;
+    tg_put(tg);
+}
+
+// Makes the child of a clone or a launch a known thread with the guest's number. 0 or -errno; then nothing is kept.
+static int child_register(struct task *child, const struct trap_notif *n, bool thread, unsigned area, int number)
 {
     struct trap_state *trap = &child->trap;
-    int number = guest_number(n->tid);
-    if (number < 0)
-        return number;
+    if (number <= 0)
+        return number ? number : -LX_ESRCH;
     trap->host_tid = n->tid;
     trap->host_tgid = thread ? child->tg->host_pid : n->tid;
     trap->area = area;
@@ -227,7 +243,31 @@ static int child_register(struct task *child, const struct trap_notif *n, bool t
     if (r)
         return r;
     host_tid_insert(child);
-    return task_publish(child, number, thread ? child->tg->pid : number);
+    r = task_publish(child, number, thread ? child->tg->pid : number);
+    if (r) {
+        host_tid_remove(child);
+        trap->hypercall_id = 0;
+        if (!thread)
+            unwatch_process(child->tg);
+    }
+    return r;
+}
+
+// The number of the child that says hello: asked of the host, or what clone(2) wrote into its parent's memory. That memory is
+// the guest's, but the number is checked against all others when the child is published.
+static int child_number(const struct clone_order *c, const struct trap_notif *n)
+{
+    struct task *parent = c->base.task;
+    int number = guest_number(n->tid);
+    if (number != -ENOSYS)
+        return number;
+    gaddr_t told = area_address(parent->trap.area) + TOLD_NUMBER_OFFSET;
+    if (task_copy_in(parent, &number, told, sizeof(number)))
+        return -LX_EFAULT;
+    if ((c->req.flags & LX_CLONE_PARENT_SETTID) &&
+        task_copy_out(parent, c->req.parent_tid, &number, sizeof(number)))
+        log_debug("the child's number cannot be written");
+    return number;
 }
 
 // --- launches ---
@@ -267,6 +307,15 @@ int trap_launch(struct task *t, struct exec_image *image)
     return 0;
 }
 
+bool doomed_call(const struct trap_notif *n)
+{
+    if (n->tid != doomed_tid || n->nr != SYS_exit)
+        return false;
+    doomed_tid = 0;
+    (void)listener_continue(n->id);
+    return true;
+}
+
 bool zygote_call(const struct trap_notif *n)
 {
     if (!zygote.trap.host_tid && n->nr == STUB_HC_ZYGOTE)
@@ -301,7 +350,8 @@ static void launch_hello(const struct trap_notif *n)
     struct launch *l = list_first(&launches, struct launch, link);
     list_del(&l->link);
     launch_ordered = launch_cloned = false;
-    int r = child_register(l->task, n, false, 0);
+    int number = guest_number(n->tid);
+    int r = child_register(l->task, n, false, 0, number == -ENOSYS && !init_tg ? 1 : number);
     if (r)
         kernel_fatal("the first process cannot be registered: %s", strerror(-r));
     if (l->task->tg == init_tg)
@@ -326,7 +376,14 @@ void clone_child_hello(const struct trap_notif *n)
     struct task *child = c->child;
     struct task *parent = c->base.task;
     bool thread = c->req.flags & LX_CLONE_THREAD;
-    int r = child_register(child, n, thread, c->child_area);
+    int r = child_register(child, n, thread, c->child_area, child_number(c, n));
+    if (r == -LX_EAGAIN) {
+        // A zombie, a group or a session of the guest still has this number, which the host has given out again.
+        c->again = true;
+        doomed_tid = n->tid;
+        (void)listener_reply(n->id, STUB_DO_EXIT);
+        return;
+    }
     if (r) {
         log_warn("a new thread cannot be registered: %s", strerror(-r));
         kill_unknown(n->tid);

@@ -220,7 +220,7 @@ void trap_receive(const struct trap_notif *n)
     if (hypercall) {
         hypercall_entry(t, n);
     } else if (!t) {
-        if (!zygote_call(n))
+        if (!zygote_call(n) && !doomed_call(n))
             unknown_thread(n);
     } else if (t->trap.stage == STAGE_STUB) {
         stub_native_call(t, n);

@@ -7,6 +7,7 @@
 #include "sentry/trap/stats.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,6 +166,28 @@ static void resolve_restart(struct task *t, struct frame_regs *regs, const struc
     regs->dirty = true;
 }
 
+// A kick that delivers no handler must not show. It interrupts a timed futex wait, the one native call that sleeps, with
+// EINTR: an absolute wait is entered again, a relative one ends as a spurious wake-up.
+static void hide_interruption(struct task *t, struct frame_regs *regs)
+{
+    struct trap_state *trap = &t->trap;
+    uint8_t code[2];
+    if (trap->fixup || regs->rax != (uint64_t)-LX_EINTR || regs->rip < 2 ||
+        task_copy_in(t, code, regs->rip - 2, sizeof(code)) || code[0] != 0x0f || code[1] != 0x05 ||
+        frame_load(t, regs))
+        return;
+    int op = (int)regs->context[FRAME_RSI] & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    if (op == FUTEX_WAIT) {
+        regs->rax = 0;
+    } else if (op == FUTEX_WAIT_BITSET || op == FUTEX_WAIT_REQUEUE_PI || op == FUTEX_LOCK_PI) {
+        regs->rax = SYS_futex;
+        regs->rip -= 2;
+    } else {
+        return;
+    }
+    regs->dirty = true;
+}
+
 void hypercall_return(struct task *t)
 {
     struct trap_state *trap = &t->trap;
@@ -181,6 +204,7 @@ void hypercall_return(struct task *t)
         trap->order->ops->start(trap->order);
         return;
     }
+    bool seen = trap->sigreturn; // the guest takes part in this interruption, or took part in that one
     if (trap->sigreturn) {
         trap->sigreturn = false;
         trap->fixup = false;
@@ -208,6 +232,7 @@ void hypercall_return(struct task *t)
         if (!sig)
             break;
         resolve_restart(t, &regs, &action);
+        seen = true;
         if (frame_deliver(t, sig, &info, &action, &regs)) {
             struct lx_siginfo fault = {.signo = SIGSEGV, .code = LX_SI_KERNEL};
             if (sig == SIGSEGV)
@@ -215,6 +240,8 @@ void hypercall_return(struct task *t)
             force_signal(t, &fault);
         }
     }
+    if (!seen && trap->by_kick)
+        hide_interruption(t, &regs);
     resolve_restart(t, &regs, NULL);
     if (t->restore_mask) {
         restore_saved_mask(t);
@@ -288,7 +315,8 @@ static void on_signal(struct task *t, const struct trap_notif *n)
     trap->rip = n->args[2];
     trap->rax = n->args[3];
     trap->rsp = n->args[4];
-    if (signo == STUB_KICK_SIGNAL) {
+    trap->by_kick = signo == STUB_KICK_SIGNAL;
+    if (trap->by_kick) {
         trap->kick_sent = false;
         trap->hypercall_due = false;
         trap_trace_kick(t);

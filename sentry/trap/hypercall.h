@@ -49,6 +49,8 @@ void hypercall_resume(struct task *t);
 void violation(struct task *t, const char *what);
 // Ends the process of a thread that no task stands for.
 void kill_unknown(int host_tid);
+// The exit of a child that we sent away. True when it was.
+bool doomed_call(const struct trap_notif *n);
 // Calls of the zygote. True when it was the zygote's.
 bool zygote_call(const struct trap_notif *n);
 void clone_init(void); // at boot

@@ -11,22 +11,37 @@
 #define NS_GET_PID_IN_PIDNS _IOR(0xb7, 0x8, int)
 #endif
 
-static int zygote = -1;
-static int guest_ns = -1;
+static int zygote = -1;         // never changes after numbers_init
+static int guest_ns = -1;       // kernel lock
+static bool translated = false; // kernel lock
 
-void numbers_init(int zygote_pidfd)
+void numbers_init(int zygote_pidfd, bool translate)
 {
     zygote = zygote_pidfd;
+    translated = translate;
+}
+
+bool numbers_translated(void)
+{
+    return translated;
 }
 
 int guest_number(int host_tid)
 {
+    if (!translated)
+        return -ENOSYS;
     if (guest_ns < 0) {
         // The namespace has no descriptor before its first process exists: ask at the first registration.
         guest_ns = ioctl(zygote, PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, 0);
-        if (guest_ns < 0)
-            return -errno;
+        if (guest_ns < 0) {
+            translated = false;
+            return -ENOSYS;
+        }
     }
     int r = ioctl(guest_ns, NS_GET_PID_IN_PIDNS, host_tid);
+    if (r < 0 && errno == ENOTTY) {
+        translated = false;
+        return -ENOSYS;
+    }
     return r < 0 ? -errno : r;
 }
