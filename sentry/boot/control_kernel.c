@@ -35,6 +35,11 @@ _Noreturn void control_finish(uint32_t kind, int value, const char *text)
     _exit(0);
 }
 
+void control_stopped(int sig)
+{
+    send_record(CONTROL_STOPPED, sig, "", 0);
+}
+
 static void send_text(const char *text, size_t length)
 {
     send_record(CONTROL_TEXT, 0, text, length);

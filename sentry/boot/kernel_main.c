@@ -133,6 +133,7 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
     if (err)
         cannot_start("initialising", err);
     init_exit_hook = init_exited;
+    init_stop_hook = control_stopped;
     event_batch_hook = trap_run_queue;
     kernel_lock();
     control_init(fds->control);

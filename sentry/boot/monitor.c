@@ -4,6 +4,7 @@
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <string.h>
@@ -288,8 +289,21 @@ static void gofer_ended(struct monitor *m)
     m->status = EXIT_SANDBOX;
 }
 
+// The program's input and output are the kernel process's now: whoever is at the other end of a pipe must see the program
+// close it. A terminal stays open, because its modes are restored at the end; standard error stays ours for messages.
+static void leave_streams(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 2 && null >= 0; fd++)
+        if (!has_modes[fd])
+            dup2(null, fd);
+    if (null > 2)
+        close(null);
+}
+
 int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
 {
+    leave_streams();
     struct monitor m = {.sandbox = sandbox, .status = EXIT_SANDBOX, .client = -1};
     m.debug_listener = options->debug_listener;
     m.signals = signalfd(-1, &forwarded_set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -25,11 +25,16 @@ static const struct lx_sigaction *action_of(const struct thread_group *tg, int s
     return t ? &t->sighand->action[sig - 1] : &none;
 }
 
+void (*init_stop_hook)(int sig);
+
 void notify_parent_job(struct thread_group *tg, int code)
 {
     struct thread_group *parent = tg->parent;
-    if (!parent)
+    if (!parent) {
+        if (tg == init_tg && code == LX_CLD_STOPPED && init_stop_hook)
+            init_stop_hook(tg->stop_signal);
         return;
+    }
     const struct lx_sigaction *a = action_of(parent, LX_SIGCHLD);
     if (a->handler != LX_SIG_IGN && !(a->flags & LX_SA_NOCLDSTOP)) {
         struct lx_siginfo info;

@@ -272,6 +272,8 @@ int task_exec_prepare(struct task *t);
 void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm);
 // The first process has ended, with this wait status; set by the boot code.
 extern void (*init_exit_hook)(int wait_status);
+// The first process, which has no parent inside, has stopped by this signal; set by the boot code.
+extern void (*init_stop_hook)(int sig);
 
 // May current look into t as ptrace would (PTRACE_MODE_REALCREDS of ptrace_may_access): same ids and dumpable, or CAP_SYS_PTRACE.
 bool task_may_access(const struct task *t);

@@ -18,11 +18,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define OVERFLOW_ID 65534u
 #define CHUNK (256u << 10)
 
 struct host_node {
     int fd;
     uint32_t access;           // O_ACCMODE of the descriptor
+    uint32_t uid, gid;         // owner to show where the host's is unknown here
     bool regular;
     struct wait_queue wait;
     struct host_stream stream; // when not regular
@@ -42,8 +44,9 @@ static void fill_attributes(struct inode *i, const struct stat *st)
     i->attr.blksize = (uint32_t)st->st_blksize;
     i->attr.mode = st->st_mode;
     i->attr.nlink = (uint32_t)st->st_nlink;
-    i->attr.uid = st->st_uid;
-    i->attr.gid = st->st_gid;
+    const struct host_node *n = i->priv;
+    i->attr.uid = st->st_uid == OVERFLOW_ID ? n->uid : st->st_uid;
+    i->attr.gid = st->st_gid == OVERFLOW_ID ? n->gid : st->st_gid;
     i->attr.rdev = st->st_rdev;
     i->attr.atime = (struct timespec64){st->st_atim.tv_sec, (uint32_t)st->st_atim.tv_nsec};
     i->attr.mtime = (struct timespec64){st->st_mtim.tv_sec, (uint32_t)st->st_mtim.tv_nsec};
@@ -271,7 +274,7 @@ void host_inode_name(const struct stat *st, char *buf, size_t size)
     snprintf(buf, size, "%s:[%llu]", kind, (unsigned long long)st->st_ino);
 }
 
-struct inode *host_inode(int fd, const struct stat *st, uint32_t access)
+struct inode *host_inode(int fd, const struct stat *st, uint32_t access, uint32_t uid, uint32_t gid)
 {
     if (!host_sb) {
         host_sb = sb_alloc("host", NULL, NULL);
@@ -288,6 +291,8 @@ struct inode *host_inode(int fd, const struct stat *st, uint32_t access)
     }
     n->fd = fd;
     n->access = access;
+    n->uid = uid;
+    n->gid = gid;
     n->regular = regular;
     wait_queue_init(&n->wait);
     i->priv = n;

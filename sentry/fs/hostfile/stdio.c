@@ -75,7 +75,7 @@ static bool open_own_device(const struct stat *st, uint32_t access, struct file 
     return true;
 }
 
-static int open_stream(int fd, uint32_t uid, struct file **out)
+static int open_stream(int fd, const struct sentry_config *config, struct file **out)
 {
     struct stat st;
     int flags = fcntl(fd, F_GETFL);
@@ -85,12 +85,12 @@ static int open_stream(int fd, uint32_t uid, struct file **out)
     if (S_ISDIR(st.st_mode))
         return -LX_EISDIR;
     if (is_terminal(fd, &st))
-        return open_terminal(fd, &st, access, uid, out);
+        return open_terminal(fd, &st, access, config->uid, out);
     if (open_own_device(&st, access, out)) {
         close(fd);
         return 0;
     }
-    struct inode *i = host_inode(fd, &st, access);
+    struct inode *i = host_inode(fd, &st, access, config->uid, config->gid);
     if (!i)
         return -LX_ENOMEM;
     char name[64];
@@ -123,7 +123,7 @@ int stdio_install(const struct boot_fds *fds, const struct sentry_config *config
             files[i] = file_get(files[first[i]]);
             close(fds->stdio[i]);
         } else {
-            err = open_stream(fds->stdio[i], config->uid, &files[i]);
+            err = open_stream(fds->stdio[i], config, &files[i]);
         }
         if (!err)
             err = fd_set_at(table, i, files[i], false);
@@ -155,6 +155,8 @@ static int stop_signal_for(int pgid, int sig)
 
 void host_tty_signal(int sig)
 {
+    if (sig == LX_SIGCONT && init_tg && init_tg->job == JOB_STOPPED)
+        send_signal_group(init_tg, sig, NULL);
     if (controlling && controlling->fg_pgid) {
         int pgid = controlling->fg_pgid;
         send_signal_pgrp(pgid, stop_signal_for(pgid, sig), NULL);
