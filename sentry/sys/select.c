@@ -103,7 +103,9 @@ static int64_t do_select(int nfds, const uint64_t user[3], uint64_t deadline)
 {
     if (nfds < 0)
         return -LX_EINVAL;
-    unsigned n = (unsigned)nfds < current->files->size ? (unsigned)nfds : current->files->size;
+    // Sets end with the table, which in Linux has never fewer than 64 entries.
+    unsigned max = current->files->size > 64 ? current->files->size : 64;
+    unsigned n = (unsigned)nfds < max ? (unsigned)nfds : max;
     struct select_sets s = {.words = (n + WORD_BITS - 1) / WORD_BITS};
     uint64_t small[6 * SELECT_ON_STACK / WORD_BITS], *bits = small;
     if (n > SELECT_ON_STACK) {

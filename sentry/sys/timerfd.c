@@ -3,6 +3,7 @@
 #include "abi/linux/eventfd.h"
 #include "abi/linux/fcntl.h"
 #include "sentry/fs/timerfd/timerfd.h"
+#include "sentry/ipc/poll.h"
 #include "sentry/task/task.h"
 #include "syscall_handlers.h"
 
@@ -32,7 +33,8 @@ int64_t sys_timerfd_settime(struct call *c)
     struct lx_itimerspec value, old;
     if (get_user(value, c->args[2]))
         return -LX_EFAULT;
-    if (flags & ~(LX_TFD_TIMER_ABSTIME | LX_TFD_TIMER_CANCEL_ON_SET))
+    if ((flags & ~(LX_TFD_TIMER_ABSTIME | LX_TFD_TIMER_CANCEL_ON_SET)) || timespec_ns(&value.value) < 0 ||
+        timespec_ns(&value.interval) < 0)
         return -LX_EINVAL;
     struct file *f = fd_lookup(current->files, arg_int(c, 0));
     if (!f)

@@ -33,8 +33,12 @@ static void call_release(struct call *c)
     if (c->run_link.next)
         list_del(&c->run_link);
     if (c->release) {
+        // It may write to the guest, as the handler may.
+        struct task *before = current;
+        current = c->task;
         c->release(c);
         c->release = NULL;
+        current = before;
     }
 }
 

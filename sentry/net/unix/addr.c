@@ -107,6 +107,14 @@ static int bind_path(struct unix_sock *u, const uint8_t *addr, uint32_t len)
     a->sun.family = LX_AF_UNIX;
     memcpy(a->sun.path, name, n);
     struct path path;
+    // A socket with a name makes no second file, but a file in the way is told first.
+    if (u->addr) {
+        unix_addr_put(a);
+        if (path_lookup(LX_AT_FDCWD, name, 0, &path))
+            return -LX_EINVAL;
+        path_put(&path);
+        return -LX_EADDRINUSE;
+    }
     int err = vfs_mknod_path(LX_AT_FDCWD, name, LX_S_IFSOCK | 0777, 0, &path);
     if (!err && (u->addr || u->dead)) { // bound meanwhile by another thread
         path_put(&path);
@@ -133,10 +141,8 @@ int unix_bind(struct socket *s, const uint8_t *addr, uint32_t len)
         return -LX_EINVAL;
     if (len == PATH_AT)
         return autobind(u);
-    if (u->addr)
-        return -LX_EINVAL;
     if (addr[PATH_AT] == 0)
-        return bind_abstract(u, addr, len);
+        return u->addr ? -LX_EINVAL : bind_abstract(u, addr, len);
     unix_get(u); // making the name may drop the kernel lock
     int err = bind_path(u, addr, len);
     unix_put(u);
