@@ -25,8 +25,9 @@ def report(name, status, lines):
     return status == 0
 
 
-def mutations():
-    done = subprocess.run([sys.executable, str(TESTS / "filter/mutation.py")], stdin=subprocess.DEVNULL, check=False)
+def script(name):
+    """One that reports for itself."""
+    done = subprocess.run([sys.executable, str(TESTS / "filter" / name)], stdin=subprocess.DEVNULL, check=False)
     return done.returncode == 0
 
 
@@ -47,7 +48,8 @@ ok = all([
     python_test(TESTS / "support/support_test.py"),
     criterion("guest_filter_test"),
     criterion("own_filters_test"),
-    mutations(),
+    script("mutation.py"),
+    script("running.py"),
     report("compatibility page is up to date", *run([sys.executable, GENERATOR, "--check-docs", PAGE])),
 ])
 sys.exit(0 if ok else 1)
