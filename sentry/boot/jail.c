@@ -86,7 +86,13 @@ int jail_landlock_version(void)
     return version < 0 ? -errno : version;
 }
 
-int jail_landlock(int readable_fd, bool allow_execute)
+static int allow_reading(int ruleset, int fd, uint64_t access)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
+}
+
+int jail_landlock(const struct jail_allowed *allowed)
 {
     int version = jail_landlock_version();
     if (version < 0)
@@ -107,19 +113,17 @@ int jail_landlock(int readable_fd, bool allow_execute)
         attr.scoped = SCOPE_ALL;
         size = 24;
     }
-    if (allow_execute)
+    if (allowed && allowed->execute)
         attr.fs &= ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
     if (ruleset < 0)
         return -errno;
     int error = 0;
-    if (readable_fd >= 0) {
-        struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
-                                                                    LANDLOCK_ACCESS_FS_READ_DIR,
-                                                  .parent_fd = readable_fd};
-        if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-            error = -errno;
-    }
+    if (allowed && allowed->directory >= 0)
+        error = allow_reading(ruleset, allowed->directory,
+                              LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+    if (!error && allowed && allowed->file >= 0)
+        error = allow_reading(ruleset, allowed->file, LANDLOCK_ACCESS_FS_READ_FILE);
     if (!error && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         error = -errno;
     close(ruleset);

@@ -15,11 +15,15 @@ int jail_proc_mount(void);
 
 // The Landlock version of the host, or -errno (-EOPNOTSUPP, -ENOSYS: none).
 int jail_landlock_version(void);
-// Enters a Landlock domain that handles everything the host knows and allows nothing, but reading below
-// `readable_fd`
-// (-1: nothing) and, with `allow_execute`, executing. Ports, abstract sockets and signals leave it for
-// nobody.
-int jail_landlock(int readable_fd, bool allow_execute);
+// What a Landlock domain leaves allowed.
+struct jail_allowed {
+    bool execute;  // executing is not restricted
+    int directory; // reading below it; -1: nothing
+    int file;      // reading this file, as its execution does; -1: none
+};
+// Enters a Landlock domain that handles everything the host knows and allows nothing but `allowed` (NULL:
+// nothing). Ports, abstract sockets and signals leave it for nobody.
+int jail_landlock(const struct jail_allowed *allowed);
 
 // Drops every capability from every set, the bounding set included, and checks that they are gone.
 int jail_drop_capabilities(void);

@@ -5,6 +5,7 @@
 #include "sentry/boot/jail.h"
 #include "sentry/boot/lock_down.h"
 #include "sentry/boot/memory_file.h"
+#include "sentry/boot/spawn.h"
 #include "sentry/boot/zygote.h"
 #include "sentry/core/log.h"
 #include "sentry/stub/image.h"
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -117,7 +119,7 @@ static int follow_monitor(int control)
     return 0;
 }
 
-static int enter_jail(const struct sentry_config *config, struct proc_files *proc)
+static int enter_jail(const struct sentry_config *config, int gofer_program, struct proc_files *proc)
 {
     if (setsid() < 0)
         return boot_fail("cannot start a session", NULL, errno, NULL);
@@ -142,7 +144,8 @@ static int enter_jail(const struct sentry_config *config, struct proc_files *pro
         return boot_fail("cannot make an empty root", NULL, -error, "see `sentry check`");
     if (config->disabled_features & FEATURE_LANDLOCK)
         return 0;
-    error = jail_landlock(proc->root, true);
+    const struct jail_allowed outer = {.execute = true, .directory = proc->root, .file = gofer_program};
+    error = jail_landlock(&outer);
     if (error)
         return boot_fail(
             "cannot enter a Landlock domain", NULL, -error,
@@ -150,11 +153,37 @@ static int enter_jail(const struct sentry_config *config, struct proc_files *pro
     return 0;
 }
 
+// gofer --proc stays in the outer Landlock domain, which encloses those of the guests: only so procfs shows
+// it their files.
+static int start_proc_gofer(int program, int proc, int *connection)
+{
+    int pair[2], pidfd;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return boot_fail("cannot make a socket pair", NULL, errno, NULL);
+    char numbers[2][16];
+    snprintf(numbers[0], sizeof(numbers[0]), "%d", pair[1]);
+    snprintf(numbers[1], sizeof(numbers[1]), "%d", proc);
+    const char *const argv[] = {"gofer",    "--proc", "--connection-fd", numbers[0], "--proc-fd",
+                                numbers[1], NULL};
+    const int keep[] = {pair[1], proc};
+    const struct spawn spawn = {
+        .name = "gofer --proc", .program = program, .argv = argv, .keep = keep, .nr_keep = 2};
+    pid_t pid = spawn_program(&spawn, &pidfd);
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return pid;
+    }
+    close(pidfd);
+    *connection = pair[0];
+    return 0;
+}
+
 static int close_jail(const struct sentry_config *config)
 {
     if (config->disabled_features & FEATURE_LANDLOCK)
         return 0;
-    int error = jail_landlock(-1, false);
+    int error = jail_landlock(NULL);
     return error ? boot_fail("cannot enter the inner Landlock domain", NULL, -error, NULL) : 0;
 }
 
@@ -194,13 +223,16 @@ int kernel_process_main(int argc, char **argv)
     close(config_fd);
     struct proc_files proc = {.root = -1, .oom_score_adj = -1};
     struct zygote zygote = {.listener = -1};
+    int proc_connection = -1;
     int image = memory_file_sealed("stub", stub_image, stub_image_size, 1);
     if (image < 0)
         error = boot_fail("cannot make the memory file of the stub", NULL, -image, NULL);
     if (!error)
         error = follow_monitor(params.control);
     if (!error)
-        error = enter_jail(&config, &proc);
+        error = enter_jail(&config, params.gofer_program, &proc);
+    if (!error)
+        error = start_proc_gofer(params.gofer_program, proc.root, &proc_connection);
     if (!error)
         error = close_jail(&config);
     if (!error)
@@ -215,7 +247,7 @@ int kernel_process_main(int argc, char **argv)
         return EXIT_SANDBOX;
     fds = (struct boot_fds){.listener = zygote.listener,
                             .gofer = params.gofer,
-                            .gofer_proc = -1,
+                            .gofer_proc = proc_connection,
                             .zygote_pidfd = zygote.pidfd,
                             .guest_pidns = zygote.guest_pidns,
                             .control = params.control,

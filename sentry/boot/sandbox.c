@@ -68,16 +68,11 @@ static int gofer_config_fd(const struct sandbox_spec *spec, int connection)
     return fd;
 }
 
-static int start_gofer(const struct sandbox_spec *spec, int connection, struct sandbox *sandbox)
+static int start_gofer(const struct sandbox_spec *spec, int program, int connection, struct sandbox *sandbox)
 {
     int config = gofer_config_fd(spec, connection);
     if (config < 0)
         return boot_fail("cannot make the memory file of the Gofer's configuration", NULL, -config, NULL);
-    int program = open_gofer();
-    if (program < 0) {
-        close(config);
-        return program;
-    }
     char number[16];
     snprintf(number, sizeof(number), "%d", config);
     const char *const argv[] = {"gofer", "--files", "--config-fd", number, NULL};
@@ -96,7 +91,6 @@ static int start_gofer(const struct sandbox_spec *spec, int connection, struct s
         .cgroup = spec->cgroup,
     };
     pid_t pid = spawn_program(&spawn, &sandbox->gofer_pidfd);
-    close(program);
     close(config);
     if (pid < 0)
         return pid;
@@ -104,7 +98,8 @@ static int start_gofer(const struct sandbox_spec *spec, int connection, struct s
     return 0;
 }
 
-static int start_kernel(const struct sandbox_spec *spec, int gofer, int control, struct sandbox *sandbox)
+static int start_kernel(const struct sandbox_spec *spec, int gofer_program, int gofer, int control,
+                        struct sandbox *sandbox)
 {
     int config = memfd_create("sentry-config", MFD_CLOEXEC);
     if (config < 0)
@@ -112,7 +107,7 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer, int control,
     const struct kernel_params params = {
         .control = control,
         .gofer = gofer,
-        .gofer_program = -1,
+        .gofer_program = gofer_program,
         .log = spec->log,
         .strace = spec->strace,
         .stats = spec->stats,
@@ -128,7 +123,7 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer, int control,
     char number[16];
     snprintf(number, sizeof(number), "%d", config);
     const char *const argv[] = {KERNEL_PROCESS_NAME, number, NULL};
-    const int keep[] = {config, control, gofer, spec->log, spec->strace, spec->stats};
+    const int keep[] = {config, control, gofer, gofer_program, spec->log, spec->strace, spec->stats};
     bool root = geteuid() == 0;
     const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid()};
     const struct spawn spawn = {
@@ -162,10 +157,15 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
         error = boot_fail("cannot make a socket pair", NULL, errno, NULL);
+    int gofer_program = error ? -1 : open_gofer();
+    if (!error && gofer_program < 0)
+        error = gofer_program;
     if (!error)
-        error = start_gofer(spec, channel[0], sandbox);
+        error = start_gofer(spec, gofer_program, channel[0], sandbox);
     if (!error)
-        error = start_kernel(spec, channel[1], control[1], sandbox);
+        error = start_kernel(spec, gofer_program, channel[1], control[1], sandbox);
+    if (gofer_program >= 0)
+        close(gofer_program);
     sandbox->control = control[0];
     if (channel[0] >= 0)
         close(channel[0]);

@@ -124,7 +124,7 @@ static void enter_placement(int socket, bool landlock)
     error = jail_set_limit(RLIMIT_CORE, 1);
     if (error)
         child_fail(socket, STEP_LIMITS, -error);
-    error = landlock ? jail_landlock(-1, false) : 0;
+    error = landlock ? jail_landlock(NULL) : 0;
     if (error)
         child_fail(socket, STEP_LANDLOCK, -error);
     error = jail_drop_capabilities();
