@@ -28,7 +28,8 @@ struct pipe {
     unsigned first, used, max_slots;
     uint8_t *data;                    // ring of data_size bytes, grown on demand; NULL while never written
     uint32_t data_size, start, bytes;
-    struct inode *inode;              // a fifo's, counted; NULL for pipe(2)
+    struct inode *inode;              // counted; its `pipe` leads here
+    bool is_fifo;                     // has a name: opening it waits for a partner; never changes
 };
 
 static inline bool pipe_full(const struct pipe *p)

@@ -155,6 +155,8 @@ int pipe_create(struct file *files[2], uint32_t flags)
         pipe_free_unused(p);
         return -LX_ENFILE;
     }
+    p->inode = inode_get(files[0]->inode); // /proc/self/fd/N opens it again
+    p->inode->pipe = p;
     p->files = 1;
     p->readers = 1;
     p->r_counter = 1;
@@ -247,9 +249,10 @@ static int fifo_open(struct inode *inode, struct file *f)
         if (!p)
             return -LX_ENOMEM;
         p->inode = inode_get(inode);
+        p->is_fifo = true;
         inode->pipe = p;
     }
-    if (writer && !reader && (f->flags & LX_O_NONBLOCK) && !p->readers) {
+    if (p->is_fifo && writer && !reader && (f->flags & LX_O_NONBLOCK) && !p->readers) {
         pipe_free_unused(p);
         return -LX_ENXIO;
     }
@@ -260,14 +263,14 @@ static int fifo_open(struct inode *inode, struct file *f)
     p->writers += writer;
     if (news)
         wake_partners(p);
-    if (reader && !writer && !p->writers) {
+    if (p->is_fifo && reader && !writer && !p->writers) {
         if (!(f->flags & LX_O_NONBLOCK))
             return fifo_block(p, true, p->w_counter);
         become_file(f, p);
         f->iterate_state = (int32_t)p->w_counter;
         return 0;
     }
-    if (writer && !reader && !p->readers)
+    if (p->is_fifo && writer && !reader && !p->readers)
         return fifo_block(p, false, p->r_counter);
     become_file(f, p);
     return 0;
