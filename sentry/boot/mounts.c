@@ -103,6 +103,8 @@ int filesystems_init(const struct sentry_config *config, const struct boot_fds *
         err = devpts_init();
     if (!err)
         err = proc_init(config);
+    if (!err && fds->gofer_proc >= 0)
+        proc_host_connect(fds->gofer_proc);
     pipe_init();
     return err;
 }

@@ -2,37 +2,14 @@
 #include "sentry/fs/proc/proc.h"
 #include "abi/linux/errno.h"
 #include "abi/stub/layout.h"
-#include "sentry/core/kernel.h"
+#include "abi/gofer_proc.h"
+#include "sentry/mm/filemap.h"
 #include "sentry/task/task.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
-
-bool (*proc_host_stat_hook)(int host_pid, int host_tid, struct proc_host_stat *out);
-int (*proc_host_open_hook)(int host_pid, const char *what);
-const char *(*proc_file_name_hook)(struct mm *m, uint64_t dev, uint64_t ino);
-
-// The whole host file into `in`. The kernel lock is dropped meanwhile.
-static int read_host(int host_pid, const char *what, struct out_text *in)
-{
-    if (!proc_host_open_hook)
-        return -LX_EOPNOTSUPP;
-    int fd = proc_host_open_hook(host_pid, what);
-    if (fd < 0)
-        return fd;
-    kernel_blocking_begin();
-    ssize_t n = 0;
-    char *at;
-    while ((at = out_room(in, 65536)) && (n = read(fd, at, 65536)) > 0)
-        in->len += (size_t)n;
-    close(fd);
-    kernel_blocking_end();
-    return n < 0 || in->failed ? -LX_EIO : 0;
-}
 
 struct mapping {
     uint64_t start, end, offset, ino;
@@ -80,7 +57,7 @@ static void translate(struct out_text *out, struct mm *mm, const struct mapping 
         add_mapping(out, m, 0, 0, 0, name);
         return;
     }
-    const char *guest = proc_file_name_hook ? proc_file_name_hook(mm, makedev(m->major, m->minor), m->ino) : NULL;
+    const char *guest = filemap_name(mm, makedev(m->major, m->minor), m->ino);
     if (guest) {
         add_mapping(out, m, 0, m->minor, m->ino, guest);
         return;
@@ -116,7 +93,7 @@ PROC_SHOW(maps)
     if (!mm)
         return 0;
     struct out_text in = {NULL, 0, 0, false};
-    int err = read_host(host_pid, "maps", &in);
+    int err = proc_host_read(GOFER_PROC_MAPS, host_pid, 0, &in);
     if (!err) {
         out_add(&in, "", 1);
         if (!in.failed)
@@ -134,6 +111,6 @@ PROC_SHOW(smaps_rollup)
     if (!mm)
         return -LX_ESRCH;
     mm_put(mm);
-    int err = read_host(host_pid, "smaps_rollup", out);
+    int err = proc_host_read(GOFER_PROC_SMAPS_ROLLUP, host_pid, 0, out);
     return err == -LX_EOPNOTSUPP ? 0 : err;
 }

@@ -1,5 +1,6 @@
 // status, stat and statm of a process or thread (fs/proc/array.c).
 #include "sentry/fs/proc/proc.h"
+#include "abi/gofer_proc.h"
 #include "abi/linux/errno.h"
 #include "sentry/task/task.h"
 #include "sentry/time/time.h"
@@ -88,6 +89,20 @@ static void add_memory(struct out_text *out, const struct task *t, const struct 
     out_printf(out, "HugetlbPages:\t%8d kB\nCoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n", 0);
 }
 
+// The memory lines of the host's own status file. False: not to be had.
+static bool add_host_memory(struct out_text *out, const struct task *t)
+{
+    struct out_text in = {NULL, 0, 0, false};
+    bool ok = !t->tg->dead && proc_host_read(GOFER_PROC_STATUS, t->tg->host_pid, 0, &in) == 0;
+    out_add(&in, "", 1);
+    const char *start = ok && !in.failed ? strstr(in.data, "\nVmPeak:") : NULL;
+    const char *end = start ? strstr(start, "\nThreads:") : NULL;
+    if (end)
+        out_add(out, start + 1, (size_t)(end - start));
+    out_free(&in);
+    return end;
+}
+
 static void add_cpus(struct out_text *out)
 {
     unsigned cpus = proc_cpus();
@@ -128,7 +143,7 @@ PROC_SHOW(status)
         out_printf(out, "%s%u", i ? " " : "", c->groups[i]);
     int pid = p->task ? t->tid : tg->pid;
     out_printf(out, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", tg->pid, pid, n.pgrp, n.sid);
-    if (t->mm && state != 'Z')
+    if (t->mm && state != 'Z' && !add_host_memory(out, t))
         add_memory(out, t, &n);
     out_printf(out, "Threads:\t%u\nSigQ:\t0/%" PRIu64 "\n", n.threads, tg->rlim[11].cur);
     out_printf(out, "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64 "\nSigIgn:\t%016" PRIx64 "\n",

@@ -22,20 +22,21 @@ struct proc_host_stat {
     uint64_t minflt, majflt, utime, stime, vsize, rss;
     int processor;
 };
-// Set by the client of gofer --proc; NULL: not available. They may drop the kernel lock.
-extern bool (*proc_host_stat_hook)(int host_pid, int host_tid, struct proc_host_stat *out);
-// A host descriptor (the caller closes it) of "maps" or "smaps_rollup" of a guest process, or -errno.
-extern int (*proc_host_open_hook)(int host_pid, const char *what);
-// The guest's name of a mapped host file, or NULL.
-extern const char *(*proc_file_name_hook)(struct mm *m, uint64_t dev, uint64_t ino);
+
+// --- gofer --proc (host.c)
+// Takes over the connection. Without it proc shows no memory figures and no maps. Once at start, before the filter.
+void proc_host_connect(int fd);
+// Reads a whole host file of a guest process (enum gofer_proc_file). The kernel lock is dropped meanwhile. 0;
+// -LX_EOPNOTSUPP without a connection; or -errno.
+int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in);
 
 // --- processes (process.c)
 struct task *proc_task(const struct pseudo *p); // borrowed; NULL when it is gone. A zombie's leader counts
 bool proc_alive(const struct pseudo *p);
 bool proc_may_access(const struct task *t);     // ptrace_may_access(PTRACE_MODE_READ_FSCREDS)
 char proc_state(const struct pseudo *p, const struct task *t, const struct proc_host_stat *host);
+// The host's stat file of a thread. False: not to be had; `out` is all zero. May drop the kernel lock.
 bool proc_host_stat(const struct task *t, struct proc_host_stat *out);
-// State in which a task without its own host reading is.
 extern const struct pseudo_node proc_root;
 bool proc_root_alive(const struct pseudo *dir, const struct pseudo *entry);
 

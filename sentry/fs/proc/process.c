@@ -67,14 +67,6 @@ static void refresh_owner(struct inode *i)
     }
 }
 
-bool proc_host_stat(const struct task *t, struct proc_host_stat *out)
-{
-    memset(out, 0, sizeof(*out));
-    if (!proc_host_stat_hook || t->tg->dead || t->state != TASK_RUNNING)
-        return false;
-    return proc_host_stat_hook(t->tg->host_pid, t->trap.host_tid, out);
-}
-
 char proc_state(const struct pseudo *p, const struct task *t, const struct proc_host_stat *host)
 {
     if (t->state == TASK_DEAD || t->tg->zombie)
@@ -322,6 +314,7 @@ int proc_init(const struct sentry_config *config)
     proc_config = config;
     pseudo_refresh = refresh_owner;
     pseudo_may_access = may_access;
+    proc_fs.missing_is_error = true;
     int err = pseudo_fs_register(&proc_fs, "proc", &proc_root, PROC_SUPER_MAGIC);
     if (!err)
         err = pseudo_fs_register(&sys_fs, "sysfs", &sysfs_root, SYSFS_MAGIC);

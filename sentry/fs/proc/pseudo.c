@@ -23,6 +23,11 @@ static void refresh(struct inode *i)
 
 // --- directories
 
+static bool missing_is_error(const struct super_block *sb)
+{
+    return ((const struct pseudo_fs *)sb->priv)->missing_is_error;
+}
+
 static const struct pseudo_node *find_child(const struct pseudo_node *dir, const char *name)
 {
     for (const struct pseudo_node *n = dir->children; n && n->name; n++)
@@ -35,8 +40,11 @@ static int dir_lookup(struct inode *dir, struct dentry *d)
 {
     const struct pseudo *p = pseudo_of(dir);
     const struct pseudo_node *n = find_child(p->node, d->name);
-    if (!n)
-        return p->node->lookup ? p->node->lookup(p, d) : 0;
+    if (!n) {
+        int err = p->node->lookup ? p->node->lookup(p, d) : 0;
+        // proc has no negative names: making one there finds no directory entry to make (proc_lookup).
+        return !err && !d->inode && missing_is_error(dir->sb) ? -LX_ENOENT : err;
+    }
     struct inode *i = pseudo_inode(dir->sb, n, p);
     if (!i)
         return -LX_ENOMEM;
