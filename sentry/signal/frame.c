@@ -151,6 +151,7 @@ int frame_deliver(struct task *t, int sig, const struct lx_siginfo *info, const 
     regs->rsp = sp;
     regs->dirty = true;
 
+    t->altstack_entered |= entering;
     if (entering && (ss->flags & LX_SS_AUTODISARM))
         *ss = (struct sigaltstack_state){.flags = LX_SS_DISABLE};
     signal_delivered(t, sig, action);

@@ -180,9 +180,9 @@ static int64_t sleep_clock(int id, struct guest_clock *clock)
     int err = guest_clock_resolve(id, clock);
     if (err)
         return err;
-    if (id == LX_CLOCK_THREAD_CPUTIME_ID || (clock->cpu && clock->tid == current->tid && id < 0))
+    if (clock->cpu && clock->tid == current->tid && id < 0)
         return -LX_EINVAL;
-    if (id == LX_CLOCK_MONOTONIC_RAW || id == LX_CLOCK_REALTIME_COARSE || id == LX_CLOCK_MONOTONIC_COARSE)
+    if (id == LX_CLOCK_THREAD_CPUTIME_ID || id == LX_CLOCK_MONOTONIC_RAW || id == LX_CLOCK_REALTIME_COARSE || id == LX_CLOCK_MONOTONIC_COARSE)
         return -LX_EOPNOTSUPP;
     if ((id == LX_CLOCK_REALTIME_ALARM || id == LX_CLOCK_BOOTTIME_ALARM) && !capable(LX_CAP_WAKE_ALARM))
         return -LX_EPERM;

@@ -82,9 +82,13 @@ void pgrp_join(struct thread_group *tg, struct process_group *p)
 }
 
 // will_become_orphaned_pgrp: `ignored`, if any, is not counted as a member.
+// A process without parent was started from outside. Without a terminal it counts as a job of whoever started the sandbox;
+// with one nobody could continue it, so that ^Z must not stop it.
 static bool orphaned_without(const struct process_group *p, const struct thread_group *ignored)
 {
     list_for_each (m, &p->members, struct thread_group, pgrp_link) {
+        if (m != ignored && !m->parent && !m->zombie && !p->session->tty)
+            return false;
         if (m == ignored || (m->zombie && m->nr_threads == 0) || !m->parent)
             continue;
         if (m->parent->pgrp != p && m->parent->pgrp && m->parent->pgrp->session == p->session)

@@ -222,7 +222,7 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
                 t->sighand->action[i] = (struct lx_sigaction){0};
     t->blocked = parent->blocked;
     if ((flags & (LX_CLONE_VM | LX_CLONE_VFORK)) != LX_CLONE_VM)
-        t->altstack = parent->altstack;
+        t->altstack = parent->altstack, t->altstack_entered = parent->altstack_entered;
     memcpy(t->comm, parent->comm, sizeof(t->comm));
     t->personality = parent->personality;
     t->ioprio = parent->ioprio;

@@ -105,6 +105,7 @@ struct task {
     bool restore_mask;            // saved_mask comes back at delivery or at the end of the call
     struct sigpending pending;
     struct sigaltstack_state altstack;
+    bool altstack_entered;        // a handler has run on it since it was set
     struct wait_queue signalfd_wait; // signalfd and sigtimedwait of this task
     char comm[TASK_COMM_LEN];
     struct call call;
