@@ -8,8 +8,8 @@ import re
 LINE = re.compile(r"^\d+ \S+ ([a-z_][a-z0-9_]*)\(.*\) = (\?|-?\d+|0x[0-9a-f]+)(?: (E[A-Z0-9_]+) \(.*\))? <\d+\.\d+>$")
 
 # Calls without an error that a program could provoke (their man pages), and calls that return only by one.
-NEVER_FAIL = frozenset("""alarm exit exit_group getegid geteuid getgid getpgrp getpid getppid gettid getuid
-    personality rt_sigreturn sched_yield set_tid_address setfsgid setfsuid sync umask
+NEVER_FAIL = frozenset("""alarm brk exit exit_group getegid geteuid getgid getpgrp getpid getppid gettid getuid
+    munlockall personality restart_syscall rt_sigreturn sched_yield set_tid_address setfsgid setfsuid sync umask
     """.split())
 NEVER_SUCCEED = frozenset(["pause", "rt_sigsuspend"])
 
@@ -68,7 +68,9 @@ def promote(lines, rows, seen):
     """Lines of the table in which `partial` becomes `supported` where the traces prove it and the note names no gap."""
     out = list(lines)
     for row in rows:
-        if row.status == "partial" and (row.path == "native" or not row.note) and not missing(row, seen):
+        # Elsewhere the note is the reason of the path.
+        gap = row.note if row.path == "emulated" and not row.refuse_errno and not row.vsyscall else ""
+        if row.status == "partial" and not gap and not missing(row, seen):
             index = row.line - 1
             out[index] = re.sub(r"\bpartial  ( *)\(", r"supported\1(", out[index], count=1)
     return out
