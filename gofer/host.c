@@ -63,7 +63,7 @@ struct self_name host_self_name(int fd)
 
 // Opens what a descriptor holds once more: the one magic link that is followed, and its name is a number of
 // ours.
-static int host_reopen(const struct host *host, int fd, int flags)
+int host_reopen(const struct host *host, int fd, int flags)
 {
     struct open_how how = {.flags = (uint64_t)flags};
     return (int)syscall(SYS_openat2, host->self_fds, host_self_name(fd).text, &how, sizeof(how));

@@ -57,6 +57,8 @@ void node_put(struct node *node);
 
 // A descriptor on the node's own inode, O_CLOEXEC and without side effects of opening. `flags` may hold an
 // access mode, O_TRUNC, O_APPEND, O_SYNC, O_DSYNC. Regular files and (read-only) directories; EISDIR, ELOOP,
+// Opens one of our own descriptors anew through /proc/self/fd. A descriptor, or -1 with errno.
+int host_reopen(const struct host *host, int fd, int flags);
 // or EACCES for special files.
 int node_reopen(const struct host *host, const struct node *node, int flags);
 

@@ -51,6 +51,7 @@ static const struct server_op ops[] = {
     {np_type_of_tsetxattr, true, server_setxattr},
     {np_type_of_trenameflags, true, server_renameflags},
     {np_type_of_tsetattrget, true, server_setattrget},
+    {np_type_of_tmemfd, true, server_memfd},
 };
 
 int server_init(struct server *server, struct host *host, uint32_t limit, uint32_t fid_limit)
@@ -74,6 +75,7 @@ int server_init(struct server *server, struct host *host, uint32_t limit, uint32
         .fids.limit = fid_limit,
         .message_limit = limit,
         .message_size = NP_MESSAGE_MIN,
+        .memory = -1,
         .donated = -1,
         .reply = malloc(limit),
     };
@@ -83,6 +85,9 @@ int server_init(struct server *server, struct host *host, uint32_t limit, uint32
 void server_destroy(struct server *server)
 {
     fid_remove_all(&server->fids);
+    if (server->memory >= 0)
+        close(server->memory);
+    server->memory = -1;
     free(server->reply);
     server->reply = NULL;
 }

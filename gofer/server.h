@@ -12,6 +12,7 @@ struct server {
     uint32_t message_size;  // settled size; before that, the smallest
     bool versioned;
     bool extended;  // 9P2000.L.sentry1
+    int memory;     // the file of the last Tmemfd, until it has been donated for reading too; or -1
     int donated;    // descriptor that travels with the reply, or -1; the caller closes it
     uint8_t *reply; // message_limit bytes
     struct np_message in, out;
@@ -39,7 +40,7 @@ server_handler server_xattrwalk, server_xattrcreate, server_readdir;
 server_handler server_symlink, server_mknod, server_mkdir, server_link, server_renameat, server_unlinkat;
 server_handler server_attachattr, server_walkattr, server_openfd, server_createfd, server_make,
     server_clunkmany, server_readdirattr, server_getxattr, server_setxattr, server_renameflags,
-    server_setattrget;
+    server_setattrget, server_memfd;
 
 // The fid of a request that stands on a file (not an attribute). 0 or -EBADF.
 int server_fid(struct server *server, uint32_t number, struct fid **out);

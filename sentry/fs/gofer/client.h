@@ -92,6 +92,9 @@ int64_t gofer_getxattr(struct gofer_client *client, uint32_t fid, struct np_str 
 int gofer_setxattr(struct gofer_client *client, uint32_t fid, struct np_str name, const void *value,
                    size_t size, uint32_t flags);
 
+// A fresh file in memory, open for reading and writing in *rw and for reading only in *ro.
+int gofer_memfd(struct gofer_client *client, int *rw, int *ro);
+
 // Contents by message, where no descriptor is to be had: opens the fid itself.
 int gofer_lopen(struct gofer_client *client, uint32_t fid, uint32_t flags);
 int64_t gofer_read(struct gofer_client *client, uint32_t fid, uint64_t offset, void *buffer, size_t size);

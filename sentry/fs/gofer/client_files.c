@@ -1,6 +1,8 @@
 // Requests on files and names.
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sentry/fs/gofer/client_internal.h"
 
@@ -200,4 +202,19 @@ int64_t gofer_write(struct gofer_client *client, uint32_t fid, uint64_t offset, 
         error = -EIO;
     gofer_finish(client, 0);
     return error ? error : (int64_t)done;
+}
+
+int gofer_memfd(struct gofer_client *client, int *rw, int *ro)
+{
+    // One pair at a time: the second request means the file of the first.
+    gofer_begin(client, np_type_of_tmemfd)->tmemfd = (struct np_tmemfd){.read_only = 0};
+    int error = gofer_rpc(client, rw, O_RDWR);
+    if (!error) {
+        client->request.type = np_type_of_tmemfd;
+        client->request.tmemfd = (struct np_tmemfd){.read_only = 1};
+        error = gofer_rpc(client, ro, O_RDONLY);
+        if (error)
+            close(*rw);
+    }
+    return gofer_finish(client, error);
 }

@@ -7,6 +7,7 @@
 
 #include "sentry/core/log.h"
 #include "sentry/fs/gofer/fs.h"
+#include "sentry/fs/tmpfs/data.h"
 
 #define TIMEOUT_SECONDS 120 // a host's slow disk is no reason to end; a dead Gofer is seen at once
 #define FIDS_SPARE 64
@@ -93,6 +94,12 @@ static int gofer_mount(const struct fs_type *type, const char *source, const cha
     return 0;
 }
 
+// For memory files: short enough to be asked for under the kernel lock.
+static int make_memfd(int *rw, int *ro)
+{
+    return gofer_memfd(&gofer.client, rw, ro);
+}
+
 int gofer_fs_init(int fd)
 {
     static struct fs_type type = {.name = "9p", .mount = gofer_mount};
@@ -109,6 +116,7 @@ int gofer_fs_init(int fd)
     }
     if (!fs_type_find(type.name))
         fs_type_register(&type);
+    mem_data_make_pair = make_memfd;
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "sentry/fs/overlay/node.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
+#include "abi/linux/mman.h"
 #include "abi/linux/stat.h"
 
 static int64_t op_read(struct file *f, struct iov_iter *it, int64_t *pos)
@@ -79,10 +80,10 @@ static int op_map(struct file *f, uint64_t offset, uint64_t len, int prot, int f
         out->shared_write_ok = false;
         return err;
     }
-    int err = mem_data_need_fd(&node->data);
+    bool may_write = (f->mode & FMODE_WRITE) && (flags & LX_MAP_TYPE) != LX_MAP_PRIVATE;
+    int err = mem_data_map_fd(&node->data, may_write, &out->fd);
     if (err)
         return err;
-    out->fd = node->data.fd;
     out->offset = offset;
     out->shared_write_ok = f->mode & FMODE_WRITE;
     return 0;

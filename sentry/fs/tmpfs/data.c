@@ -47,7 +47,7 @@ void mem_data_init(struct mem_data *d, struct mem_account *account)
 {
     memset(d, 0, sizeof(*d));
     d->account = account;
-    d->fd = -1;
+    d->fd = d->ro_fd = -1;
 }
 
 void mem_data_free(struct mem_data *d)
@@ -57,6 +57,8 @@ void mem_data_free(struct mem_data *d)
     free(d->pages);
     if (d->fd >= 0)
         close(d->fd);
+    if (d->ro_fd >= 0)
+        close(d->ro_fd);
     mem_uncharge(d->account, d->charged);
     mem_data_init(d, d->account);
 }
@@ -205,13 +207,22 @@ static bool write_all(int fd, const unsigned char *p, size_t n, uint64_t pos)
     return true;
 }
 
+int (*mem_data_make_pair)(int *rw, int *ro);
+
 int mem_data_need_fd(struct mem_data *d)
 {
     if (d->fd >= 0)
         return 0;
-    int fd = memfd_create("tmpfs", MFD_CLOEXEC);
-    if (fd < 0)
-        return host_errno();
+    int fd, ro_fd = -1;
+    if (mem_data_make_pair) {
+        int err = mem_data_make_pair(&fd, &ro_fd);
+        if (err)
+            return err == -LX_EMFILE ? -LX_ENFILE : err;
+    } else {
+        fd = memfd_create("tmpfs", MFD_CLOEXEC);
+        if (fd < 0)
+            return host_errno();
+    }
     bool good = ftruncate(fd, (off_t)d->size) == 0;
     for (size_t i = 0; good && i < d->nr_pages; i++) {
         if (!d->pages[i] || (uint64_t)i * MEM_PAGE >= d->size)
@@ -222,6 +233,8 @@ int mem_data_need_fd(struct mem_data *d)
     if (!good) {
         int err = host_errno();
         close(fd);
+        if (ro_fd >= 0)
+            close(ro_fd);
         return err;
     }
     for (size_t i = 0; i < d->nr_pages; i++)
@@ -230,7 +243,17 @@ int mem_data_need_fd(struct mem_data *d)
     d->pages = NULL;
     d->nr_pages = 0;
     d->fd = fd;
+    d->ro_fd = ro_fd;
     recharge(d);
+    return 0;
+}
+
+int mem_data_map_fd(struct mem_data *d, bool may_write, int *fd)
+{
+    int err = mem_data_need_fd(d);
+    if (err)
+        return err;
+    *fd = may_write || d->ro_fd < 0 ? d->fd : d->ro_fd;
     return 0;
 }
 

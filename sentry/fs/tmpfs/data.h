@@ -17,6 +17,7 @@ struct mem_data {
     size_t nr_pages;        // entries of `pages`
     uint64_t charged;       // pages taken from the account
     int fd;                 // memfd, or -1
+    int ro_fd;              // the same open for reading only, for mappings that may not write; -1: there is none
 };
 void mem_data_init(struct mem_data *d, struct mem_account *account);
 void mem_data_free(struct mem_data *d);
@@ -30,5 +31,10 @@ int mem_data_fallocate(struct mem_data *d, int mode, uint64_t offset, uint64_t l
 int64_t mem_data_seek(struct mem_data *d, int64_t offset, int whence);
 // Makes sure the bytes are in d->fd. 0, -LX_ENFILE, -LX_ENOSPC or -LX_ENOMEM.
 int mem_data_need_fd(struct mem_data *d);
+// The descriptor for a mapping: one that can write only for a shared mapping of a file opened for writing. As
+// mem_data_need_fd.
+int mem_data_map_fd(struct mem_data *d, bool may_write, int *fd);
+// Makes a memfd and a second description of it that only reads. Set by who can open paths; NULL: no such second one.
+extern int (*mem_data_make_pair)(int *rw, int *ro);
 // Allocated blocks of 512 bytes.
 uint64_t mem_data_blocks(struct mem_data *d);

@@ -2,6 +2,7 @@
 #include "sentry/fs/tmpfs/node.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
+#include "abi/linux/mman.h"
 #include "abi/linux/stat.h"
 
 static bool newer(struct timespec64 a, struct timespec64 b)
@@ -94,13 +95,13 @@ static int64_t file_fallocate(struct file *f, int mode, int64_t offset, int64_t 
 static int file_map(struct file *f, uint64_t offset, uint64_t len, int prot, int flags, struct host_map *out)
 {
     struct tmpfs_node *node = tmpfs_node(f->inode);
-    int err = mem_data_need_fd(&node->data);
+    bool may_write = (f->mode & FMODE_WRITE) && !(node->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE));
+    bool private = (flags & LX_MAP_TYPE) == LX_MAP_PRIVATE;
+    int err = mem_data_map_fd(&node->data, may_write && !private, &out->fd);
     if (err)
         return err;
-    out->fd = node->data.fd;
     out->offset = offset;
-    out->shared_write_ok =
-        (f->mode & FMODE_WRITE) && !(node->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE));
+    out->shared_write_ok = may_write;
     touch_atime(f);
     return 0;
 }

@@ -594,3 +594,33 @@ Test(server, a_world_export_gives_no_more_than_everybody_may)
     cr_assert_eq(walk_names(1, 4, 2, names), 0);
     cr_assert_eq(reply.rwalkattr.stop, EACCES);
 }
+
+static int memfd_request(uint8_t read_only)
+{
+    request.tmemfd = (struct np_tmemfd){.read_only = read_only};
+    return call(np_type_of_tmemfd);
+}
+
+Test(server, memory_files_are_given_for_writing_and_for_reading)
+{
+    open_session(NP_VERSION_SENTRY);
+    unsigned int before = open_descriptors();
+    cr_assert_eq(memfd_request(1), EINVAL, "there is none yet");
+    cr_assert_eq(memfd_request(2), EINVAL);
+    cr_assert_eq(memfd_request(0), 0);
+    int rw = take_donated();
+    cr_assert_eq(fcntl(rw, F_GETFL) & O_ACCMODE, O_RDWR);
+    cr_assert_eq(memfd_request(1), 0);
+    int ro = take_donated();
+    cr_assert_eq(fcntl(ro, F_GETFL) & O_ACCMODE, O_RDONLY);
+    char byte = 'x';
+    cr_assert_eq(pwrite(rw, &byte, 1, 5), 1);
+    byte = 0;
+    cr_assert_eq(pread(ro, &byte, 1, 5), 1);
+    cr_assert_eq(byte, 'x');
+    cr_assert_lt(write(ro, &byte, 1), 0);
+    cr_assert_eq(memfd_request(1), EINVAL, "it is given once");
+    close(rw);
+    close(ro);
+    cr_assert_eq(open_descriptors(), before);
+}
