@@ -57,7 +57,10 @@ void trap_task_gone(struct task *t)
         mm_area_free(t->mm, trap->area);
     trap->hypercall_id = 0;
     trap->parked = trap->resume_queued = false;
+    if (t->call.phase != CALL_IDLE)
+        call_abandon(&t->call); // or the run queue would run it for a task that has nothing left
     t->call.id = 0;
+    list_del(&t->call.run_link);
 }
 
 void trap_kick(struct task *t)
