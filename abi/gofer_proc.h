@@ -1,10 +1,11 @@
 // What the Sentry asks of `gofer --proc`: one packet each way on a SOCK_SEQPACKET pair, fixed sizes.
 //
-// `gofer --proc --connection-fd N --proc-fd M` is started by the kernel process in its own pid namespace; M is the root of a
-// procfs of that namespace. It opens only the files named below, for reading, of processes other than the first one and
-// itself, and donates the descriptor (SCM_RIGHTS) with a reply whose error is 0. Numbers are those of that namespace.
-// It enters no Landlock domain of its own: procfs shows a process's maps only to one whose domain encloses its own, so it
-// stays in the outer domain that the kernel process was started in.
+// `gofer --proc --connection-fd N --proc-fd M` is started by the kernel process in its own pid namespace; M
+// is the root of a procfs of that namespace. It opens only the files named below, for reading, of processes
+// other than the first one and itself, and donates the descriptor (SCM_RIGHTS) with a reply whose error is 0.
+// Numbers are those of that namespace. It enters no Landlock domain of its own: procfs shows a process's maps
+// only to one whose domain encloses its own, so it stays in the outer domain that the kernel process was
+// started in.
 #pragma once
 
 #include <stdint.h>

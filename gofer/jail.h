@@ -5,7 +5,8 @@
 #include "gofer/config.h"
 #include "gofer/host.h"
 
-// Closes every descriptor but 0, 1, 2 and those in `keep` (-1 is skipped); 0 and 1 become /dev/null.
+// Closes every descriptor but 0, 1, 2 and those in `keep` (-1 is skipped); 0 and 1 become /dev/null, where
+// there is one.
 int jail_close_others(const int *keep, unsigned int count);
 
 // Makes the exports detached mounts, read-only where they are, nosuid and nodev all; fills host->exports.

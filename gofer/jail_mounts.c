@@ -29,10 +29,14 @@ int jail_close_others(const int *keep, unsigned int count)
     if (count > GOFER_EXPORTS_MAX + 4)
         return -EINVAL;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0)
+    if (null < 0 && errno != ENOENT)
         return fail("cannot open", "/dev/null");
-    if (dup2(null, 0) < 0 || dup2(null, 1) < 0)
-        return fail("cannot replace", "standard input");
+    for (int fd = 0; fd < 2; fd++) {
+        if (null < 0) // started in an empty root
+            close(fd);
+        else if (dup2(null, fd) < 0)
+            return fail("cannot replace", "standard input and output");
+    }
     for (unsigned int i = 0; i < count; i++) {
         if (keep[i] > 2)
             fds[used++] = keep[i];
