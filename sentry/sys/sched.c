@@ -308,6 +308,12 @@ static size_t host_mask(uint8_t mask[CPU_MASK_BYTES])
     }
     _Static_assert(sizeof(set) >= CPU_MASK_BYTES, "cpu_set_t");
     memcpy(mask, &set, CPU_MASK_BYTES);
+    unsigned seen = 0;
+    for (size_t cpu = 0; system_cpus && cpu < CPU_MASK_BYTES * 8; cpu++) {
+        uint8_t bit = (uint8_t)(1u << (cpu % 8));
+        if (mask[cpu / 8] & bit && ++seen > system_cpus)
+            mask[cpu / 8] &= (uint8_t)~bit;
+    }
     size_t last = 0;
     for (size_t i = 0; i < CPU_MASK_BYTES; i++)
         if (mask[i])

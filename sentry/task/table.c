@@ -13,6 +13,7 @@ struct list_head all_groups = LIST_INIT(all_groups);
 unsigned nr_tasks;
 unsigned max_tasks = 4096;
 uint64_t system_memory_limit;
+unsigned system_cpus;
 
 static struct list_head *bucket(struct table *t, int number)
 {

@@ -130,6 +130,7 @@ struct task *task_create(const struct sentry_config *config, int *err)
     if (config->max_tasks)
         max_tasks = config->max_tasks;
     system_memory_limit = config->memory_limit;
+    system_cpus = config->cpus;
     if (!init_tg)
         uts_init(config);
     *err = -LX_EAGAIN;

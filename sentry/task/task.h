@@ -212,6 +212,7 @@ extern struct list_head all_groups;    // thread_group.all_link, zombies include
 extern unsigned nr_tasks;              // threads that are published or being made
 extern unsigned max_tasks;             // limit of the sandbox (--pids)
 extern uint64_t system_memory_limit;   // bytes (--memory), 0: none
+extern unsigned system_cpus;           // processors (--cpus), 0: the host's
 
 struct task *task_get(struct task *t);
 void task_put(struct task *t);

@@ -103,19 +103,35 @@ static bool add_host_memory(struct out_text *out, const struct task *t)
     return end;
 }
 
-static void add_cpus(struct out_text *out)
+static bool cpu_allowed(const struct task *t, unsigned cpu)
 {
-    unsigned cpus = proc_cpus();
+    if (t->has_affinity)
+        return cpu / 8 < sizeof(t->affinity) && (t->affinity[cpu / 8] >> (cpu % 8) & 1);
+    return cpu < proc_cpus();
+}
+
+static void add_cpus(struct out_text *out, const struct task *t)
+{
+    unsigned words = (proc_cpus() + 31) / 32;
     out_printf(out, "Cpus_allowed:\t");
-    for (unsigned word = (cpus + 31) / 32; word-- > 0;) {
-        unsigned bits = cpus - word * 32 >= 32 ? 32 : cpus - word * 32;
-        uint32_t mask = bits == 32 ? UINT32_MAX : (1u << bits) - 1;
-        out_printf(out, word == (cpus + 31) / 32 - 1 ? "%x%s" : "%08x%s", mask, word ? "," : "\n");
+    for (unsigned word = words; word-- > 0;) {
+        uint32_t mask = 0;
+        for (unsigned bit = 0; bit < 32; bit++)
+            mask |= (uint32_t)cpu_allowed(t, word * 32 + bit) << bit;
+        out_printf(out, word == words - 1 ? "%x%s" : "%08x%s", mask, word ? "," : "\n");
     }
-    if (cpus == 1)
-        out_printf(out, "Cpus_allowed_list:\t0\n");
-    else
-        out_printf(out, "Cpus_allowed_list:\t0-%u\n", cpus - 1);
+    out_printf(out, "Cpus_allowed_list:\t");
+    const char *separator = "";
+    for (unsigned cpu = 0; cpu < words * 32; cpu++) {
+        unsigned first = cpu;
+        if (!cpu_allowed(t, cpu))
+            continue;
+        while (cpu_allowed(t, cpu + 1))
+            cpu++;
+        out_printf(out, first == cpu ? "%s%u" : "%s%u-%u", separator, first, cpu);
+        separator = ",";
+    }
+    out_printf(out, "\n");
     out_printf(out, "Mems_allowed:\t00000000,00000001\nMems_allowed_list:\t0\n");
 }
 
@@ -153,7 +169,7 @@ PROC_SHOW(status)
     out_printf(out, "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64 "\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
                c->cap_bounding, c->cap_ambient, c->no_new_privs);
     out_printf(out, "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\tconditional enabled\n");
-    add_cpus(out);
+    add_cpus(out, t);
     out_printf(out, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
     task_put(t);
     return 0;

@@ -1,3 +1,4 @@
+#include "sentry/task/task.h"
 #include "sentry/core/hostcall.h"
 #include "sentry/fs/tmpfs/data.h"
 #include "abi/linux/errno.h"
@@ -32,7 +33,7 @@ uint64_t mem_ram_bytes(void)
     struct sysinfo si;
     if (!ram)
         ram = sysinfo(&si) == 0 ? (uint64_t)si.totalram * si.mem_unit : 1ull << 30;
-    return ram;
+    return system_memory_limit && system_memory_limit < ram ? system_memory_limit : ram;
 }
 
 void mem_account_init(struct mem_account *a, uint64_t bytes, uint64_t inodes)
