@@ -51,7 +51,7 @@ def say(what, keys, pattern=rb"prompt\$ $"):
     print("== %s" % what)
     for line in lines:
         if line and not re.match(r"^(bash: (cannot set terminal|no job control)|\S*prompt\$ *$)", line):
-            print("  " + re.sub(r"\[(\d+)\] \d{2,}", r"[\1] PID", line))
+            print("  " + re.sub(r"\[(\d+)\] \d+", r"[\1] PID", line))
 
 
 until(rb"prompt\$ $")

@@ -52,7 +52,7 @@ def run_one(path):
     if options.native:
         sandbox, untouched = run([], limit)[0], True
     else:
-        sandbox, untouched = run([str(sentry)] + extra + ["--"], limit * 4)
+        sandbox, untouched = run([str(sentry)] + extra + ["--"], limit * 2)
     problem = harness.compare(native, sandbox)
     if problem is None and not untouched:
         problem = "the sandbox changed files of the host", []
