@@ -36,10 +36,10 @@
 #define STUB_HC_LAST STUB_HC_NATIVE
 
 // Reply values of a hypercall: what the stub does next.
-#define STUB_DO_RETURN 0 // return through rt_sigreturn from the context (rewritten or not)
-#define STUB_DO_OPS 1    // run the operations in the area, then STUB_HC_DONE
-#define STUB_DO_OPS_RETURN 2 // run the operations, then return; no STUB_HC_DONE
-#define STUB_DO_EXIT 3   // this thread ends: exit(0)
+// STUB_DO_OPS is the donation number, because a reply that brings a descriptor has that number as its value.
+#define STUB_DO_OPS STUB_DONATION_FD // run the operations in the area, then as its `report` says
+#define STUB_DO_RETURN 1             // return through rt_sigreturn from the context (rewritten or not)
+#define STUB_DO_EXIT 2               // this thread ends: exit(0)
 
 #define STUB_OP_MAX 96
 
@@ -72,7 +72,7 @@ struct stub_op {
 // Head of a thread's area; the alternate signal stack fills the rest of it.
 struct stub_area {
     uint32_t op_count;
-    uint32_t pad;
+    uint32_t report; // 1: STUB_HC_DONE after the operations; 0: only after a failure, else return to the context
     struct stub_op ops[STUB_OP_MAX];
 };
 _Static_assert(sizeof(struct stub_op) == 56, "stub_op is shared with the stub image");

@@ -30,7 +30,7 @@ struct exec_order {
     size_t stack_len;
 };
 
-static void exec_finish(struct task *t);
+static void exec_finish(struct task *t, const struct stub_op *ops, unsigned count, int host_fd);
 static void exec_load_next(struct exec_order *e, int64_t result);
 
 static int stub_fd = -1; // never changes after exec_init
@@ -46,12 +46,9 @@ static void exec_start(struct stub_order *o)
     struct stub_op op = {.flags = STUB_OP_EXEC | STUB_OP_MAY_FAIL};
     if (!donation_take(t))
         return;
-    if (listener_donate(t->trap.hypercall_id, stub_fd, STUB_DONATION_FD) || stub_write_ops(t, &op, 1)) {
-        violation(t, "it takes no descriptor");
-        return;
-    }
     t->tg->exec_task = t;
-    hypercall_reply(t, STUB_DO_OPS);
+    if (stub_do(t, &op, 1, stub_fd, THEN_REPORT))
+        violation(t, "it takes no descriptor");
 }
 
 static bool exec_native(struct stub_order *o, const struct trap_notif *n)
@@ -180,7 +177,7 @@ static int write_boot_data(struct task *t, struct exec_order *e)
 }
 
 static int order_file(struct task *t, struct file *f, const struct elf_image *elf, uint64_t base, struct stub_op *ops,
-                      unsigned max)
+                      unsigned max, int *host_fd)
 {
     struct host_map hm;
     if (!f->ops->map)
@@ -188,9 +185,7 @@ static int order_file(struct task *t, struct file *f, const struct elf_image *el
     int r = f->ops->map(f, 0, elf->high - elf->low, PROT_READ | PROT_EXEC, MAP_PRIVATE, &hm);
     if (r)
         return r;
-    r = listener_donate(t->trap.hypercall_id, hm.fd, STUB_DONATION_FD);
-    if (r)
-        return r;
+    *host_fd = hm.fd;
     filemap_add(t->mm, hm.fd, f);
     return load_ops(elf, base, hm.offset, ops, max);
 }
@@ -238,7 +233,8 @@ static void order_program(struct exec_order *e)
     unsigned n = 0;
     if (e->stack_len > STACK_READY)
         ops[n++] = (struct stub_op){.flags = STUB_OP_TOUCH, .args = {e->sp + e->stack_len, e->sp & ~4095ull}};
-    int r = order_file(t, im->exe, &im->exe_elf, e->layout.exe_base, ops + n, STUB_OP_MAX - 8 - n);
+    int host_fd = -1;
+    int r = order_file(t, im->exe, &im->exe_elf, e->layout.exe_base, ops + n, STUB_OP_MAX - 8 - n, &host_fd);
     if (r < 0) {
         load_failed(t);
         return;
@@ -252,14 +248,10 @@ static void order_program(struct exec_order *e)
         }
         n += final_ops(ops + n);
     }
-    if (stub_write_ops(t, ops, n)) {
-        load_failed(t);
-        return;
-    }
     if (last)
-        exec_finish(t);
-    else
-        hypercall_reply(t, STUB_DO_OPS);
+        exec_finish(t, ops, n, host_fd);
+    else if (stub_do(t, ops, n, host_fd, THEN_REPORT))
+        load_failed(t);
 }
 
 static void order_interp(struct exec_order *e)
@@ -267,27 +259,27 @@ static void order_interp(struct exec_order *e)
     struct task *t = e->base.task;
     const struct exec_image *im = e->image;
     struct stub_op ops[STUB_OP_MAX];
-    int n = 0;
+    int n = 0, host_fd = -1;
     if (im->interp)
-        n = order_file(t, im->interp, &im->interp_elf, e->layout.interp_base, ops, STUB_OP_MAX - 8);
+        n = order_file(t, im->interp, &im->interp_elf, e->layout.interp_base, ops, STUB_OP_MAX - 8, &host_fd);
     if (n < 0 || write_boot_data(t, e) || task_copy_out(t, e->sp, e->stack, e->stack_len)) {
         load_failed(t);
         return;
     }
     n += (int)final_ops(ops + n);
-    if (stub_write_ops(t, ops, (unsigned)n)) {
+    exec_finish(t, ops, (unsigned)n, host_fd);
+}
+
+static void exec_finish(struct task *t, const struct stub_op *ops, unsigned count, int host_fd)
+{
+    t->trap.booted = true;
+    trap_trace_result(t, 0);
+    if (stub_do(t, ops, count, host_fd, THEN_RETURN)) {
         load_failed(t);
         return;
     }
-    exec_finish(t);
-}
-
-static void exec_finish(struct task *t)
-{
     order_end(t);
     donation_release(t);
-    trap_trace_result(t, 0);
-    hypercall_reply(t, STUB_DO_OPS_RETURN);
     if (signal_pending(t) || t->stopped)
         trap_kick(t);
 }

@@ -73,6 +73,7 @@ struct trap_state {
     bool hypercall_due;      // a reply was given with a kick outstanding: the next call must be the hypercall
     bool parked;             // stopped inside an open hypercall
     bool resume_queued;      // on the run queue to go on from a stop
+    bool booted;             // the last operations of an exec have been ordered
     bool by_kick;            // the open hypercall is a kick's, not a fault's
     bool sigreturn;          // rt_sigreturn was called: restore the guest's frame at the next hypercall
     bool fixup;              // the next hypercall has to see this result

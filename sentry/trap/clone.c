@@ -26,6 +26,7 @@ struct clone_order {
     struct clone_request req;
     uint64_t host_flags;     // what the native clone must carry
     unsigned child_area;
+    bool detached;           // the parent does not wait in the stub; the slot owns this order once the clone runs
     bool ordered;            // the operations have been handed out
     bool hello;              // the child is there
     bool parent_waits;       // the parent's operations ended first
@@ -81,7 +82,7 @@ static void clone_start(struct stub_order *o)
     }
     struct stub_op *op = &ops[n++];
     op->nr = SYS_clone;
-    op->flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL;
+    op->flags = STUB_OP_RESULT;
     bool told = !numbers_translated();
     if (told)
         c->host_flags |= LX_CLONE_PARENT_SETTID;
@@ -98,18 +99,57 @@ static void clone_start(struct stub_order *o)
     } else {
         op->flags |= STUB_OP_CLONE;
     }
-    if (stub_write_ops(t, ops, n)) {
-        violation(t, "its stub area is gone");
-        return;
-    }
+    // A number that is still in use in the guest can only come again after the host's numbers have wrapped. From then on the
+    // parent waits in the stub for its child; before, only its next call waits (clone_pending).
+    c->detached = !numbers_may_repeat() && !trap_tracing;
     c->ordered = true;
-    hypercall_reply(t, STUB_DO_OPS);
+    if (stub_do(t, ops, n, -1, c->detached ? THEN_CALL : THEN_REPORT))
+        violation(t, "its stub area is gone");
 }
 
 static bool clone_native(struct stub_order *o, const struct trap_notif *n)
 {
     struct clone_order *c = container_of(o, struct clone_order, base);
-    return n->nr == SYS_clone && c->ordered && !c->hello && slot == c && n->args[0] == c->host_flags;
+    if (n->nr != SYS_clone || !c->ordered || c->hello || slot != c || n->args[0] != c->host_flags)
+        return false;
+    (void)ktimer_arm(&c->timeout, mono_now_ns() + CHILD_HELLO_NS); // without memory the wait ends with the process
+    if (c->detached) {
+        struct task *t = o->task;
+        t->trap.order = NULL;  // the slot keeps it
+        t->trap.fixup = false; // the stub puts the result where it belongs
+        t->trap.stage = STAGE_GUEST;
+        if (signal_pending(t) || t->stopped)
+            trap_kick(t);
+    }
+    return true;
+}
+
+bool clone_pending(const struct task *t)
+{
+    return slot && slot->detached && slot->base.task == t;
+}
+
+int64_t clone_wait_child(struct call *call)
+{
+    call->interrupted = -LX_ERESTARTNOINTR;
+    return block_on(&slot_wait, EV_ALL);
+}
+
+bool clone_failed(struct task *t, const struct trap_notif *n)
+{
+    if (!clone_pending(t) || slot->hello || t->trap.stage != STAGE_GUEST || (int64_t)n->args[2] >= 0)
+        return false;
+    slot->base.ops->drop(&slot->base);
+    t->trap.stage = STAGE_STUB;
+    t->trap.hypercall_id = n->id;
+    hypercall_return_after_ops(t);
+    return true;
+}
+
+void clone_parent_gone(const struct task *t)
+{
+    if (clone_pending(t))
+        slot->base.ops->drop(&slot->base);
 }
 
 static void clone_done(struct stub_order *o, uint32_t index, int64_t result)
@@ -288,11 +328,10 @@ static void launch_next(void)
     if (list_empty(&launches) || !zygote.trap.hypercall_id || launch_ordered)
         return;
     struct stub_op op = {.nr = SYS_clone, .flags = STUB_OP_CLONE | STUB_OP_MAY_FAIL, .args = {LAUNCH_FLAGS}};
-    if (stub_write_ops(&zygote, &op, 1))
-        kernel_fatal("the zygote's memory cannot be written: %s", strerror(errno));
     launch_ordered = true;
     launch_cloned = false;
-    hypercall_reply(&zygote, STUB_DO_OPS);
+    if (stub_do(&zygote, &op, 1, -1, THEN_REPORT))
+        kernel_fatal("the zygote's memory cannot be written");
 }
 
 int trap_launch(struct task *t, struct exec_image *image)
@@ -331,7 +370,7 @@ bool zygote_call(const struct trap_notif *n)
         if ((int64_t)n->args[2] < 0)
             kernel_fatal("the zygote cannot make a process: %s", strerror(-(int)n->args[2]));
         zygote.trap.hypercall_id = n->id;
-        hypercall_reply(&zygote, STUB_DO_RETURN);
+        hypercall_reply_return(&zygote);
         return true;
     case SYS_clone:
         if (launch_ordered && !launch_cloned && n->args[0] == LAUNCH_FLAGS) {
@@ -360,6 +399,19 @@ static void launch_hello(const struct trap_notif *n)
     task_put(l->task);
     free(l);
     launch_next();
+}
+
+// The child is there.
+static void clone_over(struct clone_order *c)
+{
+    struct task *parent = c->base.task;
+    slot_free(c);
+    if (c->detached) {
+        clone_drop(&c->base);
+    } else if (c->parent_waits) {
+        order_end(parent);
+        hypercall_return_after_ops(parent);
+    }
 }
 
 void clone_child_hello(const struct trap_notif *n)
@@ -391,20 +443,18 @@ void clone_child_hello(const struct trap_notif *n)
         return;
     }
     c->hello = true;
-    task_get(child);
-    slot_free(c);
+    task_get(child); // the order's; the one it had is the live thread's now
+    ktimer_cancel(&c->timeout);
     gaddr_t area = area_address(c->child_area);
     if (child->trap.ucontext < area || child->trap.ucontext >= area + STUB_AREA_SIZE) {
         violation(child, "a context outside its area");
+        clone_over(c);
         return;
     }
     if (child->stopped || signal_pending(child)) {
         hypercall_return_after_ops(child);
     } else {
-        hypercall_reply(child, STUB_DO_RETURN);
+        hypercall_reply_return(child);
     }
-    if (c->parent_waits) {
-        order_end(parent);
-        hypercall_return_after_ops(parent);
-    }
+    clone_over(c);
 }

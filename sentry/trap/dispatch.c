@@ -117,7 +117,9 @@ static void call_run(struct call *c)
     uint64_t messages = stats_messages();
     c->phase = CALL_RUNNING;
     current = t;
-    if (row && row->native && row->native(c->args)) {
+    if (clone_pending(t)) {
+        r = clone_wait_child(c);
+    } else if (row && row->native && row->native(c->args)) {
         r = CALL_CONTINUE; // only without native rows in the filter (--strace) do such calls get here
     } else if (row && row->handler) {
         r = c->restarted && t->restart_fn ? t->restart_fn(c) : row->handler(c);

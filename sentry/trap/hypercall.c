@@ -50,6 +50,7 @@ void trap_task_gone(struct task *t)
     t->mm_gone = true;
     if (trap->order)
         order_end(t);
+    clone_parent_gone(t);
     donation_release(t);
     if (t->tg->exec_task == t)
         t->tg->exec_task = NULL;
@@ -78,27 +79,34 @@ gaddr_t trap_guest_sp(const struct task *t)
     return t->trap.hypercall_id ? t->trap.rsp : 0;
 }
 
-void hypercall_reply(struct task *t, int64_t value)
+void hypercall_reply_return(struct task *t)
 {
     uint64_t id = t->trap.hypercall_id;
     t->trap.hypercall_id = 0;
-    if (value == STUB_DO_RETURN || value == STUB_DO_OPS_RETURN)
-        t->trap.stage = STAGE_GUEST;
-    int r = listener_reply(id, value);
+    t->trap.stage = STAGE_GUEST;
+    int r = listener_reply(id, STUB_DO_RETURN);
     if (r && r != -ENOENT)
         log_warn("answering a hypercall failed: %s", strerror(-r));
 }
 
-int stub_write_ops(struct task *t, const struct stub_op *ops, unsigned count)
+int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_fd, enum stub_then then)
 {
     struct stub_area head;
     if (count > STUB_OP_MAX)
         return -LX_E2BIG;
     head.op_count = count;
-    head.pad = 0;
+    head.report = then == THEN_REPORT;
     memcpy(head.ops, ops, count * sizeof(*ops));
-    return task_copy_out(t, area_address(t->trap.area), &head,
-                         offsetof(struct stub_area, ops) + count * sizeof(*ops));
+    int r = task_copy_out(t, area_address(t->trap.area), &head, offsetof(struct stub_area, ops) + count * sizeof(*ops));
+    if (r)
+        return r;
+    uint64_t id = t->trap.hypercall_id;
+    r = host_fd >= 0 ? listener_donate(id, host_fd, STUB_DONATION_FD) : listener_reply(id, STUB_DO_OPS);
+    if (r && r != -ENOENT)
+        return r;
+    t->trap.hypercall_id = 0;
+    t->trap.stage = then == THEN_RETURN ? STAGE_GUEST : STAGE_STUB;
+    return 0;
 }
 
 int64_t order_begin(struct call *call, struct stub_order *o)
@@ -262,7 +270,7 @@ void hypercall_return(struct task *t)
         violation(t, "its context is gone");
         return;
     }
-    hypercall_reply(t, STUB_DO_RETURN);
+    hypercall_reply_return(t);
 }
 
 void hypercall_return_after_ops(struct task *t)
@@ -270,7 +278,7 @@ void hypercall_return_after_ops(struct task *t)
     struct trap_state *trap = &t->trap;
     trap->fixup = false; // the stub has put the result where it belongs
     if (!signal_pending(t) && !t->stopped && !t->restore_mask && !trap->trace) {
-        hypercall_reply(t, STUB_DO_RETURN);
+        hypercall_reply_return(t);
         return;
     }
     uint64_t words[4]; // rax, rcx, rsp, rip
@@ -363,6 +371,13 @@ void hypercall_entry(struct task *t, const struct trap_notif *n)
         on_signal(t, n);
         return;
     case STUB_HC_DONE:
+        if (clone_failed(t, n))
+            return;
+        if (trap->stage == STAGE_GUEST && !trap->order && trap->booted) {
+            // The last operations of an exec failed: as Linux does when loading fails after the old program is gone.
+            group_exit(t->tg, SIGSEGV);
+            return;
+        }
         if (trap->stage != STAGE_STUB || !trap->order || trap->hypercall_id) {
             violation(t, "unexpected end of operations");
             return;

@@ -28,10 +28,17 @@ void hypercall_entry(struct task *t, const struct trap_notif *n);
 void stub_native_call(struct task *t, const struct trap_notif *n);
 // Hands the order to t and calls it into the stub: kick first, then the reply. The running call is answered with 0.
 int64_t order_begin(struct call *call, struct stub_order *o);
-// Writes the operations into t's area. 0 or -LX_EFAULT.
-int stub_write_ops(struct task *t, const struct stub_op *ops, unsigned count);
-// Answers the open hypercall.
-void hypercall_reply(struct task *t, int64_t value);
+// What follows the operations.
+enum stub_then {
+    THEN_REPORT, // STUB_HC_DONE
+    THEN_RETURN, // back to guest code; STUB_HC_DONE only after a failure
+    THEN_CALL,   // the same, and one of them is a notified call: until it comes the thread is not in guest code
+};
+// Answers the open hypercall with operations, and with a descriptor at STUB_DONATION_FD when host_fd is not negative.
+// 0 or -LX_E...; then the hypercall is still open.
+int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_fd, enum stub_then then);
+// Answers the open hypercall: back to guest code.
+void hypercall_reply_return(struct task *t);
 // The order is over: frees it.
 void order_end(struct task *t);
 // On the way back to guest code: signals, stops, fix-ups; then the reply. The hypercall must be open.
@@ -54,6 +61,12 @@ bool doomed_call(const struct trap_notif *n);
 // Calls of the zygote. True when it was the zygote's.
 bool zygote_call(const struct trap_notif *n);
 void clone_init(void); // at boot
+// Is t back in guest code with a child that has not said hello? Its next call waits: the guest could name the child.
+bool clone_pending(const struct task *t);
+int64_t clone_wait_child(struct call *call); // what its handler returns
+// The operations' report of a clone that the host refused. True when it was.
+bool clone_failed(struct task *t, const struct trap_notif *n);
+void clone_parent_gone(const struct task *t);
 // The child of a clone or launch in progress says hello.
 void clone_child_hello(const struct trap_notif *n);
 // The fresh image after an ordered exec says hello. `t` is the task with that host thread number before.

@@ -63,7 +63,7 @@ int listener_donate(uint64_t id, int host_fd, int at)
 {
     struct seccomp_notif_addfd add = {
         .id = id,
-        .flags = SECCOMP_ADDFD_FLAG_SETFD,
+        .flags = SECCOMP_ADDFD_FLAG_SETFD | SECCOMP_ADDFD_FLAG_SEND,
         .srcfd = (uint32_t)host_fd,
         .newfd = (uint32_t)at,
         .newfd_flags = O_CLOEXEC,

@@ -20,6 +20,7 @@ int listener_receive(struct trap_notif *n);
 int listener_reply(uint64_t id, int64_t value);
 // Lets the host run the call. Only for rows whose registers have been vetted.
 int listener_continue(uint64_t id);
-// Installs a copy of host_fd at number `at` in the caller's process, close-on-exec. 0 or -errno.
+// Installs a copy of host_fd at number `at` in the caller's process, close-on-exec, and answers the call with that number:
+// one wake-up of the caller for both. 0 or -errno; then the call is still open.
 int listener_donate(uint64_t id, int host_fd, int at);
 bool listener_id_valid(uint64_t id);

@@ -37,20 +37,16 @@ static void map_start(struct stub_order *o)
         ops[0].args[4] = STUB_DONATION_FD;
     if (donate && !m->alone && !donation_take(t))
         return; // goes on in donation_release()
-    if ((donate && listener_donate(t->trap.hypercall_id, m->fd, STUB_DONATION_FD)) ||
-        stub_write_ops(t, ops, donate ? 2 : 1)) {
+    if (stub_do(t, ops, donate ? 2 : 1, m->fd, m->alone ? THEN_RETURN : THEN_REPORT)) {
         violation(t, "it takes no descriptor");
         return;
     }
     if (donate)
         filemap_add(t->mm, m->fd, m->file);
-    if (!m->alone) {
-        hypercall_reply(t, STUB_DO_OPS);
+    if (!m->alone)
         return;
-    }
     order_end(t);
     t->trap.fixup = false; // the stub puts the result where it belongs
-    hypercall_reply(t, STUB_DO_OPS_RETURN);
     if (signal_pending(t) || t->stopped)
         trap_kick(t);
 }

@@ -14,6 +14,9 @@
 static int zygote = -1;         // never changes after numbers_init
 static int guest_ns = -1;       // kernel lock
 static bool translated = false; // kernel lock
+static int highest;             // number given out so far; kernel lock
+
+#define NUMBERS_SAFE 30000 // below every host's pid_max, whose default on small machines is 32768
 
 void numbers_init(int zygote_pidfd, bool translate)
 {
@@ -43,5 +46,12 @@ int guest_number(int host_tid)
         translated = false;
         return -ENOSYS;
     }
+    if (r > highest)
+        highest = r;
     return r < 0 ? -errno : r;
+}
+
+bool numbers_may_repeat(void)
+{
+    return !translated || highest >= NUMBERS_SAFE;
 }

@@ -6,5 +6,7 @@
 void numbers_init(int zygote_pidfd, bool translate);
 // Can numbers be asked for? False on kernels before 6.11: then clone(2) tells them with CLONE_PARENT_SETTID.
 bool numbers_translated(void);
+// May a number come a second time, because the host's have wrapped or are about to?
+bool numbers_may_repeat(void);
 // The number that the guest sees for a host tid, or -errno.
 int guest_number(int host_tid);

@@ -171,14 +171,14 @@ static void obey(struct stub_area *area, struct stub_ucontext *uc, long reply)
         if (reply == STUB_DO_EXIT)
             for (;;)
                 CALL(NR_exit, 0, 0, 0, 0, 0, 0);
-        if (reply != STUB_DO_OPS && reply != STUB_DO_OPS_RETURN)
+        if (reply != STUB_DO_OPS)
             leave();
         uint32_t done = 0;
         int in_child = 0;
         long r = run_ops(area, uc, &done, &in_child);
         if (in_child)
             reply = child_hello(uc);
-        else if (reply == STUB_DO_OPS_RETURN)
+        else if (!area->report && done == area->op_count)
             return;
         else
             reply = CALL(STUB_HC_DONE, uc, done, r, 0, 0, 0);
