@@ -11,6 +11,7 @@
 struct filemap {
     struct list_head link; // in mm.file_maps
     uint64_t dev, ino;     // as the host's maps show them
+    uint64_t guest_dev, guest_ino;
     char *name;
 };
 
@@ -22,7 +23,7 @@ static struct filemap *find(struct mm *m, uint64_t dev, uint64_t ino)
     return NULL;
 }
 
-static int add(struct mm *m, uint64_t dev, uint64_t ino, const char *name)
+static int add(struct mm *m, const struct filemap *like, const char *name)
 {
     struct filemap *f = calloc(1, sizeof(*f));
     char *copy = strdup(name);
@@ -31,8 +32,7 @@ static int add(struct mm *m, uint64_t dev, uint64_t ino, const char *name)
         free(copy);
         return -LX_ENOMEM;
     }
-    f->dev = dev;
-    f->ino = ino;
+    *f = *like;
     f->name = copy;
     list_add(&f->link, &m->file_maps);
     return 0;
@@ -50,19 +50,25 @@ void filemap_add(struct mm *m, int fd, const struct file *file)
         n++;
     if (n >= FILEMAPS_MAX || path_name(&file->path, name, sizeof(name)) < 0)
         return;
-    (void)add(m, st.st_dev, st.st_ino, name);
+    const struct filemap like = {.dev = st.st_dev, .ino = st.st_ino, .guest_dev = file->inode->attr.dev,
+                                 .guest_ino = file->inode->attr.ino};
+    (void)add(m, &like, name);
 }
 
-const char *filemap_name(struct mm *m, uint64_t dev, uint64_t ino)
+const char *filemap_name(struct mm *m, uint64_t *dev, uint64_t *ino)
 {
-    struct filemap *f = find(m, dev, ino);
-    return f ? f->name : NULL;
+    const struct filemap *f = find(m, *dev, *ino);
+    if (!f)
+        return NULL;
+    *dev = f->guest_dev;
+    *ino = f->guest_ino;
+    return f->name;
 }
 
 int filemap_dup(struct mm *to, const struct mm *from)
 {
     list_for_each(f, &from->file_maps, struct filemap, link)
-        if (add(to, f->dev, f->ino, f->name))
+        if (add(to, f, f->name))
             return -LX_ENOMEM;
     return 0;
 }

@@ -57,9 +57,10 @@ static void translate(struct out_text *out, struct mm *mm, const struct mapping 
         add_mapping(out, m, 0, 0, 0, name);
         return;
     }
-    const char *guest = filemap_name(mm, makedev(m->major, m->minor), m->ino);
+    uint64_t dev = makedev(m->major, m->minor), ino = m->ino;
+    const char *guest = filemap_name(mm, &dev, &ino);
     if (guest) {
-        add_mapping(out, m, 0, m->minor, m->ino, guest);
+        add_mapping(out, m, major(dev), minor(dev), ino, guest);
         return;
     }
     // Shared anonymous memory keeps its host name; any other host path stays hidden.

@@ -89,18 +89,34 @@ static void add_memory(struct out_text *out, const struct task *t, const struct 
     out_printf(out, "HugetlbPages:\t%8d kB\nCoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n", 0);
 }
 
-// The memory lines of the host's own status file. False: not to be had.
+// The host's own status file, terminated. False: not to be had.
+static bool host_status(const struct task *t, struct out_text *in)
+{
+    bool ok = !t->tg->dead && proc_host_read(GOFER_PROC_STATUS, t->tg->host_pid, 0, in) == 0;
+    out_add(in, "", 1);
+    return ok && !in->failed;
+}
+
+// Its memory lines. False: there are none.
 static bool add_host_memory(struct out_text *out, const struct task *t)
 {
     struct out_text in = {NULL, 0, 0, false};
-    bool ok = !t->tg->dead && proc_host_read(GOFER_PROC_STATUS, t->tg->host_pid, 0, &in) == 0;
-    out_add(&in, "", 1);
-    const char *start = ok && !in.failed ? strstr(in.data, "\nVmPeak:") : NULL;
+    const char *start = host_status(t, &in) ? strstr(in.data, "\nVmPeak:") : NULL;
     const char *end = start ? strstr(start, "\nThreads:") : NULL;
     if (end)
         out_add(out, start + 1, (size_t)(end - start));
     out_free(&in);
     return end;
+}
+
+// The pages that a line such as "VmRSS:	    1876 kB" gives.
+static uint64_t pages_of(const char *status, const char *line)
+{
+    uint64_t kb = 0;
+    const char *at = strstr(status, line);
+    if (at)
+        sscanf(at + strlen(line), " %" SCNu64, &kb);
+    return kb / (PAGE >> 10);
 }
 
 static bool cpu_allowed(const struct task *t, unsigned cpu)
@@ -220,17 +236,19 @@ PROC_SHOW(stat)
     return 0;
 }
 
+// From status, because the counters behind stat are off by some pages, which shows in small programs.
 PROC_SHOW(statm)
 {
     struct task *t = proc_task(p);
     if (!t)
         return -LX_ESRCH;
-    struct proc_host_stat host;
+    struct out_text in = {NULL, 0, 0, false};
     task_get(t);
-    proc_host_stat(t, &host);
-    uint64_t code = t->mm ? (t->mm->end_code - t->mm->start_code + PAGE - 1) / PAGE : 0, size = host.vsize / PAGE;
-    out_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", size, host.rss, host.rss / 2, code,
-               size > code ? size - code : 0);
+    const char *s = host_status(t, &in) ? in.data : "";
+    out_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", pages_of(s, "\nVmSize:"),
+               pages_of(s, "\nVmRSS:"), pages_of(s, "\nRssFile:") + pages_of(s, "\nRssShmem:"), pages_of(s, "\nVmExe:"),
+               pages_of(s, "\nVmData:") + pages_of(s, "\nVmStk:"));
+    out_free(&in);
     task_put(t);
     return 0;
 }
