@@ -1,5 +1,6 @@
 // Exports as mounts without a place in the tree, and the empty root.
 #include "gofer/jail.h"
+#include "abi/mutate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,7 +90,7 @@ static int open_export(const struct gofer_config *config, const struct gofer_exp
         return fail("cannot clone the mount of", from->path);
     struct mount_attr attr = {
         .attr_set =
-            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (from->flags & GOFER_EXPORT_RO ? MOUNT_ATTR_RDONLY : 0),
+            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (from->flags & GOFER_EXPORT_RO && !mutated("read-only") ? MOUNT_ATTR_RDONLY : 0),
         .propagation = MS_PRIVATE,
     };
     if (syscall(SYS_mount_setattr, to->root_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
@@ -116,6 +117,8 @@ int jail_exports(const struct gofer_config *config, const struct gofer_export *e
 
 int jail_empty_root(void)
 {
+    if (mutated("empty-root"))
+        return 0;
     int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
     if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "size", "4096", 0) < 0 ||
         fsconfig(context, FSCONFIG_SET_STRING, "mode", "0555", 0) < 0 ||

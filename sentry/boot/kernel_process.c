@@ -1,4 +1,5 @@
 #include "sentry/boot/kernel_process.h"
+#include "abi/mutate.h"
 #include "seccomp_programs.h"
 #include "sentry/boot/config_codec.h"
 #include "sentry/boot/fail.h"
@@ -72,7 +73,7 @@ static int read_number(int fd)
 static int forbid_namespaces(struct proc_files *proc)
 {
     for (int i = 0; i < 8; i++) {
-        int error = write_number(proc->namespace_limits[i], 0);
+        int error = mutated("namespace-limits") ? 0 : write_number(proc->namespace_limits[i], 0);
         if (error)
             return boot_fail("cannot write /proc/", namespace_limits[i], -error, NULL);
         close(proc->namespace_limits[i]);
@@ -87,7 +88,7 @@ static int start_zygote(const struct sentry_config *config, const struct proc_fi
     const struct seccomp_program *program = config->strace ? &filter_guest_trace : &filter_guest;
     int score = read_number(proc->oom_score_adj);
     int raised = score + GUEST_OOM_RAISE > OOM_SCORE_MAX ? OOM_SCORE_MAX : score + GUEST_OOM_RAISE;
-    int error = write_number(proc->oom_score_adj, raised);
+    int error = write_number(proc->oom_score_adj, mutated("oom") ? score : raised);
     const struct zygote_plan plan = {
         .image = image,
         .filter = program->code,
@@ -111,7 +112,7 @@ static int start_zygote(const struct sentry_config *config, const struct proc_fi
 // A monitor that died before PR_SET_PDEATHSIG was in force has closed its end.
 static int follow_monitor(int control)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+    if (!mutated("parent-death") && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return boot_fail("cannot follow the monitor", NULL, errno, NULL);
     struct pollfd peer = {.fd = control, .events = POLLIN};
     if (poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)))
@@ -121,7 +122,7 @@ static int follow_monitor(int control)
 
 static int enter_jail(const struct sentry_config *config, int gofer_program, struct proc_files *proc)
 {
-    if (setsid() < 0)
+    if (!mutated("session") && setsid() < 0)
         return boot_fail("cannot start a session", NULL, errno, NULL);
     if (signal(SIGCHLD, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return boot_fail("cannot set signal dispositions", NULL, errno, NULL);
@@ -200,7 +201,7 @@ static void keep_only(const struct boot_fds *fds)
             if (keep[i] >= from && keep[i] < next)
                 next = keep[i];
         }
-        if (next > from)
+        if (next > from && !mutated("descriptors"))
             close_range((unsigned)from, next == INT32_MAX ? ~0u : (unsigned)next - 1, 0);
         if (next == INT32_MAX)
             return;
@@ -241,7 +242,7 @@ int kernel_process_main(int argc, char **argv)
         error = forbid_namespaces(&proc);
     if (!error && (error = jail_drop_capabilities()) != 0)
         (void)boot_fail("cannot drop capabilities", NULL, -error, NULL);
-    if (!error && prctl(PR_SET_DUMPABLE, 0) < 0)
+    if (!error && !mutated("dumpable") && prctl(PR_SET_DUMPABLE, 0) < 0)
         error = boot_fail("cannot become undumpable", NULL, errno, NULL);
     if (error)
         return EXIT_SANDBOX;

@@ -1,4 +1,5 @@
 #include "sentry/boot/sandbox.h"
+#include "abi/mutate.h"
 #include "sentry/boot/config_codec.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/kernel_process.h"
@@ -53,7 +54,7 @@ static int gofer_config_fd(const struct sandbox_spec *spec, int connection)
         .owner = spec->gofer_owner,
         .capabilities = spec->gofer_capabilities,
         .waive = spec->config.disabled_features & FEATURE_LANDLOCK ? GOFER_WAIVE_LANDLOCK : 0,
-        .parent_death = 1,
+        .parent_death = !mutated("parent-death"),
         .export_count = spec->nr_exports,
         .run_uid = UINT32_MAX,
         .run_gid = UINT32_MAX,
@@ -128,8 +129,8 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer_program, int 
     const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid()};
     const struct spawn spawn = {
         .name = "the kernel process",
-        .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
-                      CLONE_NEWUTS | CLONE_NEWCGROUP,
+        .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP |
+                      (mutated("kernel-namespaces") ? 0 : CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
         .map = &map,
         .keep_capabilities =
             1ull << 21 /* SYS_ADMIN */ | 1ull << 24 /* SYS_RESOURCE */ | 1ull << 8 /* SETPCAP */,

@@ -1,4 +1,5 @@
 #include "sentry/boot/spawn.h"
+#include "abi/mutate.h"
 #include "sentry/boot/cgroup.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
@@ -89,7 +90,11 @@ static _Noreturn void child_main(const struct spawn *spawn, int go_fd, int failu
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+#ifdef SENTRY_MUTANTS
+    char *const *environment = environ; // names the mutation
+#else
     char *const environment[] = {NULL};
+#endif
     syscall(SYS_execveat, spawn->program, "", spawn->argv, environment, AT_EMPTY_PATH);
     child_fail(failure_fd, "executing");
 }

@@ -1,5 +1,6 @@
 #include "sentry/boot/zygote.h"
 #include "abi/stub/layout.h"
+#include "abi/mutate.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
 #include "sentry/boot/memory_file.h"
@@ -114,9 +115,10 @@ static int arrange_descriptors(int filter, int socket, int image)
 // What guests are placed in, but for the descriptor limit.
 static void enter_placement(int socket, bool landlock)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setsid() < 0)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || (!mutated("session") && setsid() < 0))
         child_fail(socket, STEP_SESSION, errno);
-    if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID) < 0)
+    int others = mutated("guest-namespaces") ? 0 : CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+    if (unshare(others | CLONE_NEWPID) < 0)
         child_fail(socket, STEP_NAMESPACES, errno);
     int error = default_signals();
     if (error)
@@ -172,6 +174,8 @@ static _Noreturn void shared_child(const struct zygote_plan *plan, int image, in
     if (next < 0 || close(next) < 0)
         child_fail(socket, STEP_DESCRIPTORS, errno);
     tell_ready(socket, (uint32_t)next);
+    const uint64_t every_signal = ~0ull; // the image cannot mask them any more
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every_signal, NULL, sizeof(every_signal));
     struct sock_fprog program = {.len = (unsigned short)plan->instructions,
                                  .filter = (struct sock_filter *)(uintptr_t)plan->filter};
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter_flags(plan), &program) < 0) {

@@ -247,12 +247,13 @@ static uint64_t decimal(const char *s)
 static _Noreturn void zygote(const char *flags)
 {
     map_area();
-    // A program starts with every signal masked and unmasks itself with the jump into it: no kick in between.
-    uint64_t all = ~0ul;
-    CALL(NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8, 0, 0);
     uint64_t filter_flags = decimal(flags);
     long fd = 0;
+    // Without flags the filter is there already, and so is the mask.
     if (filter_flags) {
+        // A program starts with every signal masked and unmasks itself with the jump into it: no kick in between.
+        uint64_t all = ~0ul;
+        CALL(NR_rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, 8, 0, 0);
         long bytes = CALL(NR_pread64, STUB_ZYGOTE_FILTER_FD, filter, sizeof(filter), 0, 0, 0);
         struct {
             uint16_t len;

@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+"""Escape: invariants on the running system, a hostile Sentry, and sudden deaths.
+
+usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, kill, mutations
+
+Each mutation takes one protection out of a second pair of programs (tests/escape/CMakeLists.txt); the check that claims
+to see that protection must fail then, or the check itself is worth nothing.
+"""
+import argparse
+import contextlib
+import os
+import pathlib
+import pty
+import shutil
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import harness  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+MUTANTS = harness.BUILD / "release/tests/escape"
+ORDINARY_USER = 65533
+# Everything that an ordinary user must be able to execute.
+SHARED = pathlib.Path("/var/tmp/sentry-escape-test")
+
+# mutation -> the check of inspect_sandbox.py that must see it, and whether as an ordinary user
+MUTATIONS = {
+    "capabilities": ("capabilities", False),
+    "dumpable": ("dumpable", True),
+    "empty-root": ("empty-root", False),
+    "kernel-namespaces": ("kernel-namespaces", False),
+    "guest-namespaces": ("guest-namespaces", False),
+    "namespace-limits": ("namespace-limits", False),
+    "descriptors": ("descriptors", False),
+    "limits": ("limits", False),
+    "oom": ("oom", False),
+    "session": ("session", False),
+    "sentry-filter": ("filters", False),
+    "gofer-filter": ("filters", False),
+    "seals": ("seals", False),
+}
+# mutations -> what the hostile guest must get hold of then, and whether as an ordinary user
+REACHES = {
+    "landlock": ("openat /\n", False),
+    "landlock,empty-root": ("openat /etc/passwd\n", False),
+    "namespace-limits,capabilities": ("unshare of a ", False),
+    "read-only": ("fchmod of descriptor", True),
+}
+
+
+def python(script, *words, timeout, user=None):
+    """One of the scripts beside this one, as root in a pid namespace of its own. Its lines."""
+    argv = harness.isolation(timeout) + [sys.executable, "-B", str(HERE / script)] + [str(word) for word in words]
+    if user is not None:
+        argv += ["--user", str(user)]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          timeout=timeout + 10, start_new_session=True)
+    return done.stdout.decode("utf-8", "backslashreplace").splitlines()
+
+
+def verdicts(prefix, lines):
+    known = [line for line in lines if line.startswith(("PASS ", "FAIL "))]
+    if not known:
+        harness.report("FAIL", prefix, "no verdict", lines[-10:])
+    for line in known:
+        verdict, _, rest = line.partition(" ")
+        name, _, reason = rest.partition(": ")
+        harness.report(verdict, "%s %s" % (prefix, name), reason)
+
+
+def program(directory, name):
+    """A copy that everybody may execute."""
+    target = SHARED / directory / name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = MUTANTS / name if directory == "mutants" else harness.SENTRY.parent / name
+        shutil.copy2(source, target)
+        target.chmod(0o755)
+    return target
+
+
+def sentry(directory):
+    program(directory, "gofer")
+    return program(directory, "sentry")
+
+
+def test_inspect():
+    real = sentry("real")
+    fallbacks = [word for name in ("pidfd-getfd", "wait-killable", "io-uring")
+                 for word in ("--option=--disable-feature=%s" % name,)]
+    verdicts("inspect as root:", python("inspect_sandbox.py", real, timeout=30))
+    verdicts("inspect as a user:", python("inspect_sandbox.py", real, timeout=30, user=ORDINARY_USER))
+    verdicts("inspect with fallbacks:", python("inspect_sandbox.py", real, *fallbacks, timeout=30))
+
+
+def test_kill(rounds):
+    real = sentry("real")
+    verdicts("kill as root:", python("kill_sandbox.py", real, "--rounds", rounds, timeout=240))
+    verdicts("kill as a user:", python("kill_sandbox.py", real, "--rounds", rounds // 4, timeout=120, user=ORDINARY_USER))
+    verdicts("kill with everything stopped:", python("kill_sandbox.py", real, "--stopped", timeout=30))
+    verdicts("kill with everything stopped, as a user:",
+             python("kill_sandbox.py", real, "--stopped", timeout=30, user=ORDINARY_USER))
+    lines = python("kill_sandbox.py", sentry("mutants"), "--stopped", "--mutation", "parent-death", timeout=30)
+    seen = any(line.startswith("FAIL ") for line in lines)
+    harness.report("PASS" if seen else "FAIL", "mutation parent-death", "" if seen else "not seen by the kill test",
+                   [] if seen else lines[-3:])
+
+
+@contextlib.contextmanager
+def host_targets():
+    """What a guest might get hold of: a loopback port, an abstract socket, and a terminal. Yields (port, name, terminal)."""
+    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as abstract:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        name = "sentry-escape-%d" % os.getpid()
+        abstract.bind("\0" + name)
+        abstract.listen()
+        master, slave = pty.openpty()
+        try:
+            yield tcp.getsockname()[1], name, slave
+        finally:
+            os.close(master)
+            os.close(slave)
+
+
+def hostile(mutation, user=None):
+    """The output of the hostile guest under a hostile Sentry."""
+    work = harness.fresh_directory(SHARED / "work", user)
+    shutil.copy2(MUTANTS / "reach", work / "reach")
+    if user is not None:
+        os.chown(work / "reach", user, user)
+    with host_targets() as (port, name, terminal):
+        words = [sentry("mutants"), "--", "./reach", port, name, "/etc/hostname"]
+        argv = harness.isolation(30, user) + [str(word) for word in words]
+        done = subprocess.run(argv, cwd=work, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env={**harness.ENVIRONMENT, "SENTRY_MUTATION": mutation}, timeout=40)
+    return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
+
+
+def test_hostile():
+    for title, user in (("as root", None), ("as a user", ORDINARY_USER)):
+        status, output = hostile("hostile", user)
+        lines = output.splitlines()
+        reached = [line for line in lines if line.startswith("REACHED ")]
+        good = status == 0 and not reached and bool(lines) and lines[-1].startswith("held ")
+        harness.report("PASS" if good else "FAIL", "hostile Sentry " + title,
+                       "" if good else "status %d" % status, [] if good else reached[:20] or lines[-5:])
+
+
+def test_mutations():
+    for mutation, (name, as_user) in MUTATIONS.items():
+        lines = python("inspect_sandbox.py", sentry("mutants"), name, "--mutation", mutation, timeout=20,
+                       user=ORDINARY_USER if as_user else None)
+        seen = any(line.startswith("FAIL " + name) for line in lines)
+        harness.report("PASS" if seen else "FAIL", "mutation " + mutation, "" if seen else "not seen by " + name,
+                       [] if seen else lines[-3:])
+    for mutation, (reach, as_user) in REACHES.items():
+        _, output = hostile("hostile," + mutation, ORDINARY_USER if as_user else None)
+        seen = "REACHED " + reach in output + "\n"
+        harness.report("PASS" if seen else "FAIL", "mutation " + mutation,
+                       "" if seen else "the hostile guest reaches no more than before",
+                       [] if seen else output.splitlines()[-3:])
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--rounds", type=int, default=200)
+    arguments.add_argument("names", nargs="*")
+    options = arguments.parse_args()
+    tests = {"inspect": test_inspect, "hostile": test_hostile, "kill": lambda: test_kill(options.rounds),
+             "mutations": test_mutations}
+    if os.geteuid() != 0:
+        for name in tests:
+            harness.report("SKIP", name, "needs root, to look at processes of other users")
+        return
+    harness.fresh_directory(SHARED)
+    SHARED.chmod(0o755)
+    try:
+        for name in options.names or tests:
+            try:
+                tests[name]()
+            except Exception as error:  # pylint: disable=broad-except
+                harness.report("FAIL", name, "%s: %s" % (type(error).__name__, error))
+    finally:
+        shutil.rmtree(SHARED, ignore_errors=True)
+
+
+main()
