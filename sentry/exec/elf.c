@@ -72,7 +72,7 @@ int elf_read(struct file *f, const uint8_t *head, size_t head_len, struct elf_im
     } else {
         r = kernel_read(f, ph, bytes, (int64_t)eh.e_phoff);
     }
-    int err = r < 0 ? (int)r : (size_t)r != bytes ? -LX_EIO : 0;
+    int err = r < 0 || (size_t)r != bytes ? -LX_ENOEXEC : 0; // load_elf_phdrs() tells no reasons
     out->dynamic = eh.e_type == ET_DYN;
     out->entry = eh.e_entry;
     out->phnum = eh.e_phnum;

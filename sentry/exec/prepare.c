@@ -101,6 +101,10 @@ static int search_program(int dirfd, const char *name, unsigned lookup, struct e
         int err = open_program(dirfd, path, lookup, &im->exe);
         if (err)
             return err;
+        err = inode_deny_write(im->exe->inode);
+        if (err)
+            return err;
+        im->exe->mode |= FMODE_RUNS;
         int64_t n = kernel_read(im->exe, head, sizeof(head), 0);
         if (n < 0)
             return (int)n;

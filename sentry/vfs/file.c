@@ -43,6 +43,8 @@ void file_put(struct file *f)
         f->ops->release(f);
     if (f->mode & FMODE_WRITER)
         f->inode->write_count--;
+    if (f->mode & FMODE_RUNS)
+        inode_allow_write(f->inode);
     path_put(&f->path);
     nr_files--;
     free(f);

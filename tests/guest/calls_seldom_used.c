@@ -12,7 +12,6 @@ static void out_of_descriptors(void)
     struct rlimit limit = {3, 3};
     setrlimit(RLIMIT_NOFILE, &limit);
     RAW(eventfd, 0);
-    RAW(inotify_init, 0);
     RAW(epoll_create, 1);
     RAW(signalfd4, -1, &(uint64_t){0}, 8, 0);
     RAW(timerfd_create, CLOCK_MONOTONIC, 0);

@@ -66,7 +66,6 @@ static void as_root(void)
     RAW(mount, "none", "/tmp", "tmpfs", 0L, NULL);
     RAW(umount2, "/tmp", 0);
     RAW(setpriority, 0, 0, -5);
-    RAW(reboot, 1, 2, 3, NULL);
     RAW(settimeofday, NULL, &((int[]){0, 0}));
     RAW(mknod, "device", S_IFCHR | 0600, 0x103);
 }

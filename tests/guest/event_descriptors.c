@@ -1,9 +1,8 @@
 // variants: dynamic static
-// eventfd, timerfd, signalfd, inotify and pidfd.
+// eventfd, timerfd, signalfd and pidfd.
 #include "guest.h"
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
@@ -134,37 +133,6 @@ static void signals(void)
     close(fd);
 }
 
-static void notifications(void)
-{
-    char buffer[4096] __attribute__((aligned(8)));
-    RAW(inotify_init, 0);
-    RAW(inotify_init1, 0x1);
-    int fd = RAW(inotify_init1, IN_NONBLOCK);
-    mkdir("watched", 0755);
-    int watch = RAW(inotify_add_watch, fd, "watched",
-                    IN_CREATE | IN_DELETE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE);
-    RAW(inotify_add_watch, fd, "missing", IN_CREATE);
-    RAW(inotify_add_watch, 0, "watched", IN_CREATE);
-    RAW(inotify_add_watch, fd, "watched", 0);
-    SHOW(read(fd, buffer, sizeof(buffer)));
-    write_file("watched/file", "x");
-    rename("watched/file", "watched/other");
-    unlink("watched/other");
-    mkdir("watched/dir", 0755);
-    long n = read(fd, buffer, sizeof(buffer));
-    for (long at = 0; at < n;) {
-        struct inotify_event *event = (void *)(buffer + at);
-        printf("event %#x cookie %d name %s same watch %d\n", event->mask, event->cookie != 0,
-               event->len ? event->name : "", event->wd == watch);
-        at += (long)sizeof(*event) + event->len;
-    }
-    RAW(inotify_rm_watch, fd, watch);
-    RAW(inotify_rm_watch, fd, watch);
-    n = read(fd, buffer, sizeof(buffer));
-    printf("ignored event: %d\n", n > 0 && ((struct inotify_event *)buffer)->mask == IN_IGNORED);
-    close(fd);
-}
-
 static void processes(void)
 {
     int go[2];
@@ -204,7 +172,6 @@ int main(void)
     events();
     timers();
     signals();
-    notifications();
     processes();
     return 0;
 }

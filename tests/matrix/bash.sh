@@ -57,14 +57,16 @@ echo "background:"
 sleep 0.05 &
 wait $!
 echo "waited $?"
-(sleep 5; echo never) &
+exec 9>&2 2>/dev/null
+sleep 5 &
 kill $!
-wait $! 2>/dev/null
+wait $!
 echo "killed job $?"
 for i in 1 2 3 4 5; do (sleep 0.0$i; exit $i) & pids="${pids-} $!"; done
 for p in $pids; do wait "$p"; echo "job $?"; done
 set -m
 sleep 20 &
+job=$!
 kill -STOP %1
 sleep 0.1
 jobs -s | sed 's/  */ /g'
@@ -72,9 +74,10 @@ bg %1 >/dev/null
 sleep 0.1
 jobs -r | sed 's/  */ /g'
 kill %1
-wait %1 2>/dev/null
+wait "$job"
 echo "stopped, continued, killed: $?"
 set +m
+exec 2>&9
 timeout 0.1 sleep 10
 echo "timeout $?"
 mkfifo fifo
