@@ -170,7 +170,7 @@ int sock_getsockopt(struct socket *s, int name, void *value, uint32_t *len)
         v = s->protocol;
         break;
     case LX_SO_ERROR:
-        v = -sock_take_error(s);
+        v = -(s->ops->take_error ? s->ops->take_error(s) : sock_take_error(s));
         break;
     case LX_SO_SNDBUF:
         v = s->sndbuf;

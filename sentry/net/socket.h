@@ -30,6 +30,7 @@ struct socket_ops {
     int (*shutdown)(struct socket *s, int how);
     uint32_t (*poll)(struct socket *s, struct poll_table *pt);
     int64_t (*ioctl)(struct socket *s, uint32_t cmd, uint64_t arg);
+    int (*take_error)(struct socket *s); // -errno of SO_ERROR, once; NULL: what `err` says
     // Levels other than LX_SOL_SOCKET, and of that what only the family knows. -LX_ENOPROTOOPT: unknown.
     int (*setsockopt)(struct socket *s, int level, int name, const void *value, uint32_t len);
     int (*getsockopt)(struct socket *s, int level, int name, void *value, uint32_t *len); // *len: room, then length
@@ -88,4 +89,5 @@ int sock_getsockopt(struct socket *s, int name, void *value, uint32_t *len);
 
 // --- families
 int unix_socket(int type, int protocol, struct socket **out);
+int inet_socket(int family, int type, int protocol, struct socket **out);
 int unix_socketpair(int type, int protocol, struct socket *out[2]);

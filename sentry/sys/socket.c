@@ -32,6 +32,8 @@ static int make(int family, int type, int protocol, struct socket **out)
         return -LX_EINVAL;
     if (family == LX_AF_UNIX)
         return unix_socket(type, protocol, out);
+    if (family == LX_AF_INET || family == LX_AF_INET6)
+        return inet_socket(family, type, protocol, out);
     return -LX_EAFNOSUPPORT;
 }
 

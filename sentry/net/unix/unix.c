@@ -66,7 +66,7 @@ static void hang_up_peer(struct unix_sock *u)
     struct unix_sock *peer = u->peer;
     if (!peer || is_dgram(u))
         return;
-    peer->sk.shutdown = SOCK_SHUT_BOTH;
+    peer->sk.shutdown |= u->half_close ? SOCK_SHUT_RECV : SOCK_SHUT_BOTH;
     // What the other side sent and nobody will read is lost: it is told.
     if (!list_empty(&u->queue) && !peer->dead)
         peer->sk.err = LX_ECONNRESET;

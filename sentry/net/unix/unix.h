@@ -33,6 +33,7 @@ struct unix_sock {
     unsigned refs;               // its file (or its place in an accept queue), peers, buffers it sent
     enum unix_state state;
     bool dead;                   // released
+    bool half_close;             // carries TCP: closing ends one direction only; never changes
     struct unix_addr *addr;      // NULL: unbound
     struct path path;            // of a name in the filesystem, counted
     struct list_head name_link;  // abstract names

@@ -1,0 +1,246 @@
+// Internet addresses, ports, and who listens where.
+#include "abi/linux/capability.h"
+#include "abi/linux/errno.h"
+#include "sentry/net/inet/inet.h"
+#include "sentry/task/cred.h"
+#include <endian.h>
+#include <string.h>
+
+#define BUCKETS 256u
+
+static struct list_head ports[2][BUCKETS]; // of TCP and UDP, by port
+static bool ports_ready;
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+static struct list_head *bucket(int type, uint16_t port)
+{
+    if (!ports_ready) {
+        for (unsigned i = 0; i < BUCKETS; i++) {
+            list_init(&ports[0][i]);
+            list_init(&ports[1][i]);
+        }
+        ports_ready = true;
+    }
+    return &ports[type == LX_SOCK_DGRAM][port % BUCKETS];
+}
+
+static bool is_v4(const struct inet_addr *a)
+{
+    return memcmp(a->ip, mapped, sizeof(mapped)) == 0;
+}
+
+static bool is_any_v4(const struct inet_addr *a)
+{
+    static const uint8_t zero[4];
+    return is_v4(a) && memcmp(a->ip + 12, zero, 4) == 0;
+}
+
+static bool is_any_v6(const struct inet_addr *a)
+{
+    static const uint8_t zero[16];
+    return memcmp(a->ip, zero, 16) == 0;
+}
+
+bool inet_is_any(const struct inet_addr *a)
+{
+    return is_any_v4(a) || is_any_v6(a);
+}
+
+static bool is_loopback_v6(const struct inet_addr *a)
+{
+    static const uint8_t one[16] = {[15] = 1};
+    return memcmp(a->ip, one, 16) == 0;
+}
+
+bool inet_is_local(const struct inet_addr *a)
+{
+    return is_v4(a) ? a->ip[12] == 127 : is_loopback_v6(a);
+}
+
+int inet_parse(const struct inet_sock *s, const uint8_t *addr, uint32_t len, struct inet_addr *out)
+{
+    uint16_t family;
+    if (len < sizeof(family))
+        return -LX_EINVAL;
+    memcpy(&family, addr, sizeof(family));
+    memset(out, 0, sizeof(*out));
+    if (s->sk.family == LX_AF_INET) {
+        struct lx_sockaddr_in in;
+        if (len < sizeof(in))
+            return -LX_EINVAL;
+        memcpy(&in, addr, sizeof(in));
+        if (family != LX_AF_INET && !(family == LX_AF_UNSPEC && *(const uint32_t *)(const void *)in.addr == 0))
+            return -LX_EAFNOSUPPORT;
+        memcpy(out->ip, mapped, sizeof(mapped));
+        memcpy(out->ip + 12, in.addr, 4);
+        out->port = be16toh(in.port);
+        return 0;
+    }
+    struct lx_sockaddr_in6 in6 = {0};
+    if (len < LX_SIN6_LEN_RFC2133)
+        return -LX_EINVAL;
+    memcpy(&in6, addr, len < sizeof(in6) ? len : sizeof(in6));
+    if (family != LX_AF_INET6)
+        return -LX_EAFNOSUPPORT;
+    memcpy(out->ip, in6.addr, 16);
+    out->port = be16toh(in6.port);
+    return 0;
+}
+
+int inet_format(const struct inet_sock *s, const struct inet_addr *a, uint8_t *addr)
+{
+    if (s->sk.family == LX_AF_INET) {
+        struct lx_sockaddr_in in = {.family = LX_AF_INET, .port = htobe16(a->port)};
+        memcpy(in.addr, a->ip + 12, 4);
+        memcpy(addr, &in, sizeof(in));
+        return sizeof(in);
+    }
+    struct lx_sockaddr_in6 in6 = {.family = LX_AF_INET6, .port = htobe16(a->port)};
+    memcpy(in6.addr, a->ip, 16);
+    memcpy(addr, &in6, sizeof(in6));
+    return sizeof(in6);
+}
+
+int inet_route(const struct inet_sock *s, struct inet_addr *to)
+{
+    if (is_any_v4(to))
+        memcpy(to->ip + 12, (const uint8_t[4]){127, 0, 0, 1}, 4);
+    else if (is_any_v6(to))
+        to->ip[15] = 1;
+    if (s->sk.family == LX_AF_INET6 && s->v6only && is_v4(to))
+        return -LX_ENETUNREACH;
+    return inet_is_local(to) ? 0 : -LX_ENETUNREACH;
+}
+
+// Does a socket bound to `at` get what is sent to `to`? 0 no, 1 as any address, 2 as exactly this one.
+static int matches(const struct inet_sock *s, const struct inet_addr *to)
+{
+    const struct inet_addr *at = &s->local;
+    if (at->port != to->port)
+        return 0;
+    if (memcmp(at->ip, to->ip, 16) == 0)
+        return 2;
+    if (is_v4(to))
+        return is_any_v4(at) || (is_any_v6(at) && !s->v6only);
+    return is_any_v6(at);
+}
+
+struct inet_sock *inet_lookup(int type, const struct inet_addr *to, const struct inet_addr *from)
+{
+    struct inet_sock *best = NULL;
+    int score = 0;
+    list_for_each(s, bucket(type, to->port), struct inet_sock, port_link)
+    {
+        int now = matches(s, to);
+        if (!now || (type == LX_SOCK_STREAM && s->state != INET_LISTENING))
+            continue;
+        if (type == LX_SOCK_DGRAM && s->state == INET_CONNECTED) {
+            if (s->remote.port != from->port || memcmp(s->remote.ip, from->ip, 16) != 0)
+                continue;
+            now += 4;
+        }
+        if (now > score) {
+            score = now;
+            best = s;
+        }
+    }
+    return best;
+}
+
+static bool overlap(const struct inet_sock *s, const struct inet_sock *other)
+{
+    const struct inet_addr *a = &s->local, *b = &other->local;
+    if (memcmp(a->ip, b->ip, 16) == 0)
+        return true;
+    struct inet_addr a_to = *a, b_to = *b;
+    return (inet_is_any(a) && matches(s, &b_to)) || (inet_is_any(b) && matches(other, &a_to)) ||
+           (is_any_v6(a) && is_any_v4(b) && !s->v6only) || (is_any_v4(a) && is_any_v6(b) && !other->v6only);
+}
+
+// May `s` have its local address beside the sockets that are bound already? (inet_csk_get_port)
+static bool port_free(const struct inet_sock *s)
+{
+    list_for_each(other, bucket(s->sk.type, s->local.port), struct inet_sock, port_link)
+    {
+        if (other == s || other->local.port != s->local.port || !overlap(s, other))
+            continue;
+        bool reuse = s->sk.reuseaddr && other->sk.reuseaddr && other->state != INET_LISTENING;
+        if (!reuse && !(s->sk.reuseport && other->sk.reuseport))
+            return false;
+    }
+    return true;
+}
+
+void inet_register(struct inet_sock *s)
+{
+    s->bound = true;
+    list_add_tail(&s->port_link, bucket(s->sk.type, s->local.port));
+}
+
+void inet_unregister(struct inet_sock *s)
+{
+    s->bound = false;
+    list_del(&s->port_link);
+}
+
+// Finds a free port for the address that is set. 0 or -LX_EADDRINUSE.
+static int pick_port(struct inet_sock *s)
+{
+    static unsigned next;
+    const unsigned range = INET_EPHEMERAL_LAST - INET_EPHEMERAL_FIRST + 1;
+    for (unsigned i = 0; i < range; i++) {
+        s->local.port = (uint16_t)(INET_EPHEMERAL_FIRST + next++ % range);
+        // Nobody shares a port that was not asked for.
+        bool taken = false;
+        list_for_each(other, bucket(s->sk.type, s->local.port), struct inet_sock, port_link)
+            taken = taken || (other->local.port == s->local.port && overlap(s, other));
+        if (!taken)
+            return 0;
+    }
+    s->local.port = 0;
+    return -LX_EADDRINUSE;
+}
+
+int inet_autobind(struct inet_sock *s, const struct inet_addr *local)
+{
+    if (s->bound)
+        return 0;
+    memcpy(s->local.ip, local->ip, 16);
+    if (pick_port(s))
+        return s->sk.type == LX_SOCK_STREAM ? -LX_EADDRNOTAVAIL : -LX_EAGAIN;
+    inet_register(s);
+    return 0;
+}
+
+int inet_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
+{
+    struct inet_sock *s = inet_sk(sk);
+    struct inet_addr a;
+    int err = inet_parse(s, addr, len, &a);
+    if (err)
+        return err;
+    if (!inet_is_any(&a) && !inet_is_local(&a))
+        return -LX_EADDRNOTAVAIL;
+    if (sk->family == LX_AF_INET6 && s->v6only && is_v4(&a))
+        return -LX_EINVAL;
+    if (a.port && a.port < 1024 && !capable(LX_CAP_NET_BIND_SERVICE))
+        return -LX_EACCES;
+    if (s->bound || s->state != INET_CLOSED)
+        return -LX_EINVAL;
+    struct inet_addr before = s->local;
+    s->local = a;
+    err = a.port ? (port_free(s) ? 0 : -LX_EADDRINUSE) : pick_port(s);
+    if (err)
+        s->local = before;
+    else
+        inet_register(s);
+    return err;
+}
+
+int inet_getname(struct socket *sk, uint8_t *addr, bool peer)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (peer && s->state != INET_CONNECTED)
+        return -LX_ENOTCONN;
+    return inet_format(s, peer ? &s->remote : &s->local, addr);
+}

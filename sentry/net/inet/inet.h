@@ -1,0 +1,75 @@
+#pragma once
+// AF_INET and AF_INET6 inside the sandbox: TCP and UDP between its own sockets on the loopback addresses. No packet exists:
+// a connection is two stream buffers, a datagram is queued where it goes. Kernel lock.
+#include "abi/linux/inet.h"
+#include "sentry/net/socket.h"
+#include "sentry/net/unix/unix.h"
+
+#define INET_OPTIONS 80u          // per level, options with a smaller number are remembered
+#define INET_EPHEMERAL_FIRST 32768u
+#define INET_EPHEMERAL_LAST 60999u
+#define UDP_PAYLOAD_MAX 65507u
+
+// An address of either family; IPv4 as ::ffff:a.b.c.d.
+struct inet_addr {
+    uint8_t ip[16];
+    uint16_t port; // host order; 0: none
+};
+
+struct inet_datagram {
+    struct list_head link;
+    struct inet_addr from;
+    uint32_t len;
+    uint8_t data[];
+};
+
+enum inet_state { INET_CLOSED, INET_LISTENING, INET_CONNECTED };
+
+struct inet_sock {
+    struct socket sk;
+    enum inet_state state;
+    bool bound, v6only;
+    struct inet_addr local, remote;
+    struct list_head port_link;    // among the bound sockets of its type
+    // TCP
+    struct unix_sock *data;        // carries the bytes; its peer is the other side's
+    struct list_head accept_queue; // inet_sock.accept_link; owned
+    struct list_head accept_link;
+    unsigned queue_len, backlog;
+    bool connecting;               // a connect that did not wait has yet to be told how it ended
+    // UDP
+    struct list_head queue;        // inet_datagram.link
+    uint64_t queued_bytes;
+    int32_t tcp_options[INET_OPTIONS], ip_options[INET_OPTIONS], ip6_options[INET_OPTIONS];
+};
+
+static inline struct inet_sock *inet_sk(struct socket *s)
+{
+    return container_of(s, struct inet_sock, sk);
+}
+struct inet_sock *inet_alloc(int family, int type, int protocol); // NULL: no memory
+void inet_free(struct inet_sock *s);
+
+// --- addresses and ports (addr.c)
+// Reads a guest's address for socket `s`. 0, -LX_EINVAL, -LX_EAFNOSUPPORT.
+int inet_parse(const struct inet_sock *s, const uint8_t *addr, uint32_t len, struct inet_addr *out);
+// Writes an address as the socket's family shows it; returns its length.
+int inet_format(const struct inet_sock *s, const struct inet_addr *a, uint8_t *addr);
+bool inet_is_any(const struct inet_addr *a);
+bool inet_is_local(const struct inet_addr *a);
+// Makes a destination one that can be reached (any: this host). 0 or -LX_ENETUNREACH.
+int inet_route(const struct inet_sock *s, struct inet_addr *to);
+int inet_bind(struct socket *s, const uint8_t *addr, uint32_t len);
+// Gives an unbound socket an ephemeral port at `local`'s address. 0 or -LX_EADDRNOTAVAIL.
+int inet_autobind(struct inet_sock *s, const struct inet_addr *local);
+void inet_register(struct inet_sock *s); // its port is taken
+void inet_unregister(struct inet_sock *s);
+// The socket that gets what is sent to `to`; `from` prefers a UDP socket connected to it. NULL: nobody. `listening`: TCP.
+struct inet_sock *inet_lookup(int type, const struct inet_addr *to, const struct inet_addr *from);
+int inet_getname(struct socket *s, uint8_t *addr, bool peer);
+
+int inet_setsockopt(struct socket *s, int level, int name, const void *value, uint32_t len);
+int inet_getsockopt(struct socket *s, int level, int name, void *value, uint32_t *len);
+int64_t inet_ioctl(struct socket *s, uint32_t cmd, uint64_t arg);
+
+extern const struct socket_ops tcp_ops, udp_ops;

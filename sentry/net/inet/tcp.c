@@ -1,0 +1,260 @@
+// TCP between sockets of the sandbox.
+#include "abi/linux/errno.h"
+#include "abi/linux/fcntl.h"
+#include "sentry/net/inet/inet.h"
+#include "sentry/task/task.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void tcp_release(struct socket *sk)
+{
+    struct inet_sock *s = inet_sk(sk);
+    inet_unregister(s);
+    s->state = INET_CLOSED;
+    while (!list_empty(&s->accept_queue)) {
+        struct inet_sock *embryo = list_first(&s->accept_queue, struct inet_sock, accept_link);
+        list_del(&embryo->accept_link);
+        if (embryo->data->peer) {
+            embryo->data->peer->sk.err = LX_ECONNRESET;
+            wake_up(&embryo->data->peer->sk.wait, EV_ALL);
+        }
+        tcp_release(&embryo->sk);
+    }
+    unix_release_sock(s->data);
+    inet_free(s);
+}
+
+static int tcp_listen(struct socket *sk, int backlog)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (s->state == INET_CONNECTED || s->connecting)
+        return -LX_EINVAL;
+    if (!s->bound) {
+        struct inet_addr any = s->local;
+        int err = inet_autobind(s, &any);
+        if (err)
+            return err;
+    }
+    // Two may be bound to one port, but only one may listen there.
+    struct inet_sock *other = inet_lookup(LX_SOCK_STREAM, &s->local, NULL);
+    if (other && other != s && !(other->sk.reuseport && sk->reuseport) && s->state != INET_LISTENING &&
+        memcmp(other->local.ip, s->local.ip, 16) == 0)
+        return -LX_EADDRINUSE;
+    s->backlog = (unsigned)backlog < LX_SOMAXCONN ? (unsigned)backlog : LX_SOMAXCONN;
+    s->state = INET_LISTENING;
+    sk->listening = true;
+    return 0;
+}
+
+static void join(struct inet_sock *a, struct inet_sock *b)
+{
+    unix_set_peer(a->data, b->data);
+    unix_set_peer(b->data, a->data);
+    a->data->state = UNIX_CONNECTED;
+    b->data->state = UNIX_CONNECTED;
+    a->state = INET_CONNECTED;
+    b->state = INET_CONNECTED;
+}
+
+// Makes the connection to who listens at s->remote. 0 or -errno.
+static int establish(struct inet_sock *s)
+{
+    struct inet_sock *listener = inet_lookup(LX_SOCK_STREAM, &s->remote, &s->local);
+    if (!listener || listener->queue_len > LX_SOMAXCONN)
+        return -LX_ECONNREFUSED;
+    struct inet_sock *embryo = inet_alloc(listener->sk.family, LX_SOCK_STREAM, LX_IPPROTO_TCP);
+    if (!embryo)
+        return -LX_ENOMEM;
+    embryo->local = s->remote;
+    embryo->remote = s->local;
+    embryo->v6only = listener->v6only;
+    embryo->sk.reuseaddr = listener->sk.reuseaddr;
+    embryo->sk.reuseport = listener->sk.reuseport;
+    embryo->sk.keepalive = listener->sk.keepalive;
+    embryo->sk.linger = listener->sk.linger;
+    embryo->sk.sndbuf = listener->sk.sndbuf;
+    embryo->sk.rcvbuf = listener->sk.rcvbuf;
+    memcpy(embryo->tcp_options, listener->tcp_options, sizeof(embryo->tcp_options));
+    inet_register(embryo);
+    join(s, embryo);
+    list_add_tail(&embryo->accept_link, &listener->accept_queue);
+    listener->queue_len++;
+    wake_up(&listener->sk.wait, EV_IN | EV_RDNORM);
+    return 0;
+}
+
+static int disconnect(struct inet_sock *s)
+{
+    struct unix_sock *fresh = unix_alloc(LX_SOCK_STREAM, 0);
+    if (!fresh)
+        return -LX_ENOMEM;
+    fresh->half_close = true;
+    unix_release_sock(s->data);
+    s->data = fresh;
+    s->state = INET_CLOSED;
+    s->connecting = false;
+    memset(s->remote.ip, 0, 16);
+    s->remote.port = 0;
+    s->sk.shutdown = 0;
+    return 0;
+}
+
+static int64_t tcp_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
+{
+    struct inet_sock *s = inet_sk(sk);
+    struct inet_addr to;
+    uint16_t family = 0;
+    if (len < sizeof(family))
+        return -LX_EINVAL;
+    memcpy(&family, addr, sizeof(family));
+    if (family == LX_AF_UNSPEC)
+        return disconnect(s);
+    if (s->state == INET_LISTENING)
+        return -LX_EISCONN;
+    if (s->connecting) { // the one that did not wait is told now
+        s->connecting = false;
+        if (sk->err || s->state == INET_CONNECTED)
+            return sock_take_error(sk);
+    }
+    if (s->state == INET_CONNECTED)
+        return -LX_EISCONN;
+    int err = inet_parse(s, addr, len, &to);
+    if (!err)
+        err = inet_route(s, &to);
+    if (!err)
+        err = inet_autobind(s, &to);
+    if (err)
+        return err;
+    if (inet_is_any(&s->local))
+        memcpy(s->local.ip, to.ip, 16);
+    s->remote = to;
+    err = establish(s);
+    if (!nonblock)
+        return err;
+    s->connecting = true;
+    sk->err = -err;
+    wake_up(&sk->wait, EV_ALL);
+    return -LX_EINPROGRESS;
+}
+
+static int64_t tcp_accept(struct socket *sk, struct socket **out, bool nonblock)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (s->state != INET_LISTENING)
+        return -LX_EINVAL;
+    if (list_empty(&s->accept_queue))
+        return nonblock ? -LX_EAGAIN : sock_block(&sk->wait, EV_IN, sk->rcvtimeo, 0);
+    struct inet_sock *embryo = list_first(&s->accept_queue, struct inet_sock, accept_link);
+    list_del(&embryo->accept_link);
+    s->queue_len--;
+    *out = &embryo->sk;
+    return 0;
+}
+
+// What a buffer must know of its socket's options.
+static struct socket *buffer_of(struct inet_sock *s)
+{
+    struct socket *d = &s->data->sk;
+    d->sndbuf = s->sk.sndbuf;
+    d->rcvlowat = s->sk.rcvlowat;
+    d->rcvtimeo = s->sk.rcvtimeo;
+    d->sndtimeo = s->sk.sndtimeo;
+    return d;
+}
+
+static int64_t tcp_send(struct socket *sk, struct sock_msg *m)
+{
+    struct inet_sock *s = inet_sk(sk);
+    scm_destroy(&m->scm); // control messages mean nothing here
+    m->name_len = 0;
+    if (sk->err)
+        return sock_take_error(sk);
+    if (s->state != INET_CONNECTED)
+        return sock_epipe(m->flags);
+    int64_t ret = unix_stream_send(buffer_of(s), m);
+    if (ret > 0)
+        s->connecting = false;
+    return ret;
+}
+
+static int64_t tcp_recv(struct socket *sk, struct sock_msg *m)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (sk->err)
+        return sock_take_error(sk);
+    if (s->state != INET_CONNECTED)
+        return -LX_ENOTCONN;
+    int64_t ret = unix_stream_recv(buffer_of(s), m);
+    m->name_len = 0;
+    return ret;
+}
+
+static int tcp_shutdown(struct socket *sk, int how)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (s->state == INET_LISTENING) {
+        if (how != LX_SHUT_WR) { // stops listening
+            s->state = INET_CLOSED;
+            sk->listening = false;
+            wake_up(&sk->wait, EV_ALL);
+        }
+        return 0;
+    }
+    if (s->state != INET_CONNECTED)
+        return -LX_ENOTCONN;
+    struct socket *d = &s->data->sk;
+    // Reading on this side ends without the other side's knowledge.
+    if (how == LX_SHUT_RD) {
+        d->shutdown |= SOCK_SHUT_RECV;
+        wake_up(&d->wait, EV_ALL);
+        return 0;
+    }
+    if (how == LX_SHUT_RDWR)
+        d->shutdown |= SOCK_SHUT_RECV;
+    return d->ops->shutdown(d, LX_SHUT_WR);
+}
+
+static uint32_t tcp_poll(struct socket *sk, struct poll_table *pt)
+{
+    struct inet_sock *s = inet_sk(sk);
+    poll_wait(pt, &sk->wait);
+    poll_wait(pt, &s->data->sk.wait);
+    if (s->state == INET_LISTENING)
+        return list_empty(&s->accept_queue) ? 0 : EV_IN | EV_RDNORM;
+    uint32_t events = s->data->sk.ops->poll(&s->data->sk, NULL);
+    if (sk->err)
+        events |= EV_ERR | EV_IN | EV_RDNORM | EV_RDHUP;
+    return events & ~EV_WRBAND;
+}
+
+static int tcp_take_error(struct socket *sk)
+{
+    return sk->err ? sock_take_error(sk) : sock_take_error(&inet_sk(sk)->data->sk);
+}
+
+static int64_t tcp_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (cmd == LX_FIONREAD && s->state == INET_LISTENING)
+        return -LX_EINVAL;
+    if (cmd == LX_FIONREAD || cmd == LX_SIOCOUTQ)
+        return s->data->sk.ops->ioctl(&s->data->sk, cmd, arg);
+    return inet_ioctl(sk, cmd, arg);
+}
+
+const struct socket_ops tcp_ops = {
+    .release = tcp_release,
+    .bind = inet_bind,
+    .connect = tcp_connect,
+    .listen = tcp_listen,
+    .accept = tcp_accept,
+    .getname = inet_getname,
+    .sendmsg = tcp_send,
+    .recvmsg = tcp_recv,
+    .shutdown = tcp_shutdown,
+    .poll = tcp_poll,
+    .take_error = tcp_take_error,
+    .ioctl = tcp_ioctl,
+    .setsockopt = inet_setsockopt,
+    .getsockopt = inet_getsockopt,
+};

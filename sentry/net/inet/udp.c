@@ -1,0 +1,191 @@
+// UDP between sockets of the sandbox.
+#include "abi/linux/errno.h"
+#include "abi/linux/fcntl.h"
+#include "sentry/net/inet/inet.h"
+#include "sentry/task/task.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void udp_release(struct socket *sk)
+{
+    struct inet_sock *s = inet_sk(sk);
+    inet_unregister(s);
+    while (!list_empty(&s->queue)) {
+        struct inet_datagram *d = list_first(&s->queue, struct inet_datagram, link);
+        list_del(&d->link);
+        free(d);
+    }
+    inet_free(s);
+}
+
+static int64_t udp_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
+{
+    struct inet_sock *s = inet_sk(sk);
+    struct inet_addr to;
+    uint16_t family = 0;
+    if (len < sizeof(family))
+        return -LX_EINVAL;
+    memcpy(&family, addr, sizeof(family));
+    if (family == LX_AF_UNSPEC) {
+        s->state = INET_CLOSED;
+        memset(&s->remote, 0, sizeof(s->remote));
+        return 0;
+    }
+    int err = inet_parse(s, addr, len, &to);
+    if (!err)
+        err = inet_route(s, &to);
+    if (!err)
+        err = inet_autobind(s, &to);
+    if (err)
+        return err;
+    if (inet_is_any(&s->local))
+        memcpy(s->local.ip, to.ip, 16);
+    s->remote = to;
+    s->state = INET_CONNECTED;
+    return 0;
+}
+
+// Where a message goes. 0 or -errno.
+static int destination(struct inet_sock *s, const struct sock_msg *m, struct inet_addr *to)
+{
+    if (!m->name_len) {
+        if (s->state != INET_CONNECTED)
+            return -LX_EDESTADDRREQ;
+        *to = s->remote;
+        return 0;
+    }
+    int err = inet_parse(s, m->name, m->name_len, to);
+    if (!err && !to->port)
+        err = -LX_EINVAL;
+    return err ? err : inet_route(s, to);
+}
+
+static int64_t udp_send(struct socket *sk, struct sock_msg *m)
+{
+    struct inet_sock *s = inet_sk(sk);
+    struct inet_addr to, from;
+    scm_destroy(&m->scm);
+    if (m->it.count > UDP_PAYLOAD_MAX)
+        return -LX_EMSGSIZE;
+    if (m->flags & LX_MSG_OOB)
+        return -LX_EOPNOTSUPP;
+    int err = destination(s, m, &to);
+    if (err)
+        return err;
+    if (sk->err)
+        return sock_take_error(sk);
+    if (sk->shutdown & SOCK_SHUT_SEND)
+        return sock_epipe(m->flags);
+    if (!s->bound) {
+        struct inet_addr any = s->local;
+        err = inet_autobind(s, &any);
+        if (err)
+            return err;
+    }
+    from = s->local;
+    if (inet_is_any(&from))
+        memcpy(from.ip, to.ip, 16);
+    size_t n = m->it.count;
+    struct inet_datagram *d = malloc(sizeof(*d) + n);
+    if (!d)
+        return -LX_ENOMEM;
+    if (n && iter_copy_from(&m->it, d->data, n) != (ssize_t)n) {
+        free(d);
+        return -LX_EFAULT;
+    }
+    struct inet_sock *other = inet_lookup(LX_SOCK_DGRAM, &to, &from);
+    if (!other || (other->sk.shutdown & SOCK_SHUT_RECV) ||
+        other->queued_bytes + n + UNIX_BUF_OVERHEAD > (uint64_t)other->sk.rcvbuf) {
+        // Lost. That nobody is there, only a connected socket learns, with its next call.
+        if (!other && s->state == INET_CONNECTED) {
+            sk->err = LX_ECONNREFUSED;
+            wake_up(&sk->wait, EV_ERR | EV_IN);
+        }
+        free(d);
+        return (int64_t)n;
+    }
+    d->from = from;
+    d->len = (uint32_t)n;
+    list_add_tail(&d->link, &other->queue);
+    other->queued_bytes += n + UNIX_BUF_OVERHEAD;
+    wake_up(&other->sk.wait, EV_IN | EV_RDNORM);
+    return (int64_t)n;
+}
+
+static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (m->flags & LX_MSG_ERRQUEUE)
+        return -LX_EAGAIN;
+    if (sk->err)
+        return sock_take_error(sk);
+    if (list_empty(&s->queue)) {
+        if (sk->shutdown & SOCK_SHUT_RECV)
+            return 0;
+        return m->flags & LX_MSG_DONTWAIT ? -LX_EAGAIN : sock_block(&sk->wait, EV_IN, sk->rcvtimeo, 0);
+    }
+    struct inet_datagram *d = list_first(&s->queue, struct inet_datagram, link);
+    size_t n = m->it.count < d->len ? m->it.count : d->len;
+    if (n < d->len)
+        m->out_flags |= LX_MSG_TRUNC;
+    if (n && iter_copy_to(&m->it, d->data, n) != (ssize_t)n)
+        return -LX_EFAULT;
+    m->name_len = (uint32_t)inet_format(s, &d->from, m->name);
+    int64_t ret = m->flags & LX_MSG_TRUNC ? (int64_t)d->len : (int64_t)n;
+    if (!(m->flags & LX_MSG_PEEK)) {
+        list_del(&d->link);
+        s->queued_bytes -= d->len + UNIX_BUF_OVERHEAD;
+        free(d);
+    }
+    return ret;
+}
+
+static int udp_shutdown(struct socket *sk, int how)
+{
+    if (inet_sk(sk)->state != INET_CONNECTED)
+        return -LX_ENOTCONN;
+    sk->shutdown |= (uint32_t)how + 1;
+    wake_up(&sk->wait, EV_ALL);
+    return 0;
+}
+
+static uint32_t udp_poll(struct socket *sk, struct poll_table *pt)
+{
+    struct inet_sock *s = inet_sk(sk);
+    poll_wait(pt, &sk->wait);
+    uint32_t events = EV_OUT | EV_WRNORM | EV_WRBAND;
+    if (sk->err)
+        events |= EV_ERR;
+    if (sk->shutdown == SOCK_SHUT_BOTH)
+        events |= EV_HUP;
+    if (sk->shutdown & SOCK_SHUT_RECV)
+        events |= EV_RDHUP | EV_IN | EV_RDNORM;
+    if (!list_empty(&s->queue))
+        events |= EV_IN | EV_RDNORM;
+    return events;
+}
+
+static int64_t udp_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
+{
+    struct inet_sock *s = inet_sk(sk);
+    int32_t value = 0;
+    if (cmd == LX_FIONREAD && !list_empty(&s->queue))
+        value = (int32_t)list_first(&s->queue, struct inet_datagram, link)->len;
+    if (cmd == LX_FIONREAD || cmd == LX_SIOCOUTQ)
+        return put_user(value, arg);
+    return inet_ioctl(sk, cmd, arg);
+}
+
+const struct socket_ops udp_ops = {
+    .release = udp_release,
+    .bind = inet_bind,
+    .connect = udp_connect,
+    .getname = inet_getname,
+    .sendmsg = udp_send,
+    .recvmsg = udp_recv,
+    .shutdown = udp_shutdown,
+    .poll = udp_poll,
+    .ioctl = udp_ioctl,
+    .setsockopt = inet_setsockopt,
+    .getsockopt = inet_getsockopt,
+};
