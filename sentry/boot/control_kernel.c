@@ -78,7 +78,6 @@ static void readable(struct host_watch *w, uint32_t events)
         kernel_fatal("the monitor is gone");
     if (n == sizeof(r))
         take(&r);
-    trap_run_queue();
     (void)host_watch_arm(w, EV_IN);
 }
 

@@ -134,7 +134,7 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
         cannot_start("initialising", err);
     init_exit_hook = init_exited;
     init_stop_hook = control_stopped;
-    event_batch_hook = trap_run_queue;
+    event_batch_hook = kernel_run_woken;
     kernel_lock();
     control_init(fds->control);
     uts_init(config);

@@ -23,6 +23,7 @@ static __thread bool holds_lock;
 static pthread_cond_t followers = PTHREAD_COND_INITIALIZER;
 static unsigned workers;   // threads made; kernel lock
 static unsigned parked;    // waiting on `followers`; kernel lock
+static unsigned blocking;  // between kernel_blocking_begin() and kernel_blocking_end(); kernel lock
 static unsigned receivers; // in NOTIF_RECV or on the way there; kernel lock
 
 void kernel_lock(void)
@@ -100,21 +101,38 @@ int kernel_workers_start(void)
     return r;
 }
 
+// Wakes a parked worker, or makes one. False: neither is possible.
+static bool another_worker(void)
+{
+    if (parked > 0)
+        return pthread_cond_signal(&followers) == 0;
+    return workers > 0 && workers < WORKERS_MAX && worker_start() == 0;
+}
+
+void kernel_run_woken(void)
+{
+    if (trap_queue_empty())
+        return;
+    // A worker that is neither parked nor receiving nor away on the host comes back to the queue by itself.
+    if (parked == 0 && workers > receivers + blocking)
+        return;
+    if (!another_worker())
+        trap_run_queue();
+}
+
 void kernel_blocking_begin(void)
 {
     kernel_assert_locked();
-    if (receivers < RECEIVERS_MAX) {
-        if (parked > 0)
-            pthread_cond_signal(&followers);
-        else if (workers < WORKERS_MAX && workers > 0)
-            (void)worker_start(); // without another worker calls wait until this one is back
-    }
+    blocking++;
+    if (receivers < RECEIVERS_MAX || !trap_queue_empty())
+        (void)another_worker(); // without one calls wait until this one is back
     kernel_unlock();
 }
 
 void kernel_blocking_end(void)
 {
     kernel_lock();
+    blocking--;
 }
 
 void kernel_fatal(const char *fmt, ...)

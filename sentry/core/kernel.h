@@ -21,5 +21,9 @@ void kernel_blocking_end(void);
 // Starts the first workers. 0 or -errno. Called once, when everything that a call may need exists.
 int kernel_workers_start(void);
 
+// The event thread has made calls runnable: lets a worker run them, because a call may wait on the host, and with the event
+// thread every timer and descriptor would wait too.
+void kernel_run_woken(void);
+
 // Ends the sandbox: logs the reason, kills every guest and exits (invariant 7). Never returns.
 _Noreturn void kernel_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

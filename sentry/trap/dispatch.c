@@ -175,6 +175,11 @@ void trap_run_queue(void)
         run_one(list_first(&run_queue, struct call, run_link));
 }
 
+bool trap_queue_empty(void)
+{
+    return list_empty(&run_queue);
+}
+
 void task_interrupt(struct task *t)
 {
     if (t->state != TASK_RUNNING)

@@ -14,6 +14,7 @@ struct sentry_config;
 void trap_receive(const struct trap_notif *n);
 // Runs calls that were woken up and threads that go on after a stop, until none is left.
 void trap_run_queue(void);
+bool trap_queue_empty(void);
 
 // --- calls (dispatch.c) ---
 // Ends the running or blocked call with a result; restart codes are resolved here or at signal delivery.
