@@ -180,7 +180,8 @@ int64_t sys_ftruncate(struct call *c)
     if (!LX_S_ISREG(f->inode->attr.mode) || !(f->mode & FMODE_WRITE))
         return -LX_EINVAL;
     file_get(f);
-    int err = vfs_truncate(NULL, f->inode, (uint64_t)size);
+    struct path place = {NULL, f->path.dentry}; // opened for writing: the mount has been asked
+    int err = vfs_truncate(&place, f->inode, (uint64_t)size);
     file_put(f);
     return err;
 }

@@ -1,6 +1,7 @@
 // Extended attributes (fs/xattr.c).
 #include "sentry/sys/path.h"
 #include "abi/linux/capability.h"
+#include "sentry/vfs/notify.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,8 @@ static int64_t do_set(const struct path *p, struct call *c)
     struct inode *i = p->dentry->inode;
     if (err == 0)
         err = i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, value, size, flags) : -LX_EOPNOTSUPP;
+    if (err == 0)
+        notify_dentry(p->dentry, LX_IN_ATTRIB);
     free(value);
     return err;
 }
@@ -135,7 +138,10 @@ static int64_t do_remove(const struct path *p, struct call *c)
     if (err)
         return err;
     struct inode *i = p->dentry->inode;
-    return i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -LX_EOPNOTSUPP;
+    err = i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -LX_EOPNOTSUPP;
+    if (err == 0)
+        notify_dentry(p->dentry, LX_IN_ATTRIB);
+    return err;
 }
 
 typedef int64_t (*xattr_fn)(const struct path *p, struct call *c);

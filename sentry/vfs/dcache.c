@@ -2,6 +2,7 @@
 // DENTRY_UNUSED_MAX of them. Follows fs/dcache.c of Linux in what the words mean.
 #include "sentry/vfs/internal.h"
 #include "abi/linux/errno.h"
+#include "sentry/vfs/notify.h"
 #include <stdlib.h>
 
 #define BUCKETS 8192u
@@ -89,6 +90,14 @@ void dentry_unhash(struct dentry *d)
     list_del(&d->sibling);
 }
 
+// A name lets its inode go. The last one of a removed file is the end its watchers wait for.
+static void inode_gone(struct inode *i)
+{
+    if (i->watches && (i->attr.nlink == 0 || i->dead))
+        notify_inode(i, LX_IN_DELETE_SELF);
+    inode_put(i);
+}
+
 // Frees an unused name, then its parent if that was the last thing that held it, and so on.
 static void dentry_free(struct dentry *d)
 {
@@ -100,7 +109,7 @@ static void dentry_free(struct dentry *d)
             unused--;
         }
         if (d->inode)
-            inode_put(d->inode);
+            inode_gone(d->inode);
         free(d->name);
         free(d);
         if (!parent || --parent->refs > 0)
@@ -179,9 +188,11 @@ void dentry_drop(struct dentry *d)
 
 void dentry_removed(struct dentry *d)
 {
+    // Answers that were cached below a directory hold it; nobody will ask for them again.
+    list_for_each_safe(child, &d->children, struct dentry, sibling) if (child->refs == 0) dentry_free(child);
     if (d->refs == 1) { // ours: keep the name as a negative answer
         if (d->inode)
-            inode_put(d->inode);
+            inode_gone(d->inode);
         d->inode = NULL;
         return;
     }

@@ -5,6 +5,7 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/notify.h"
 
 // A new name being made: its directory (locked) and the negative dentry.
 struct new_name {
@@ -13,9 +14,11 @@ struct new_name {
     bool locked;
 };
 
-static void new_name_end(struct new_name *n)
+static void new_name_end(struct new_name *n, int err)
 {
     if (n->locked) {
+        if (err == 0)
+            notify_name(n->dir.dentry->inode, LX_IN_CREATE | notify_isdir(n->dentry->inode), 0, n->dentry->name);
         n->dir.dentry->inode->dir_seq++;
         vfs_mutex_unlock(&n->dir.dentry->inode->lock);
     }
@@ -65,7 +68,7 @@ int vfs_mkdirat(int dirfd, const char *name, uint32_t mode)
         new_object_owner(dir, &m, &uid, &gid);
         err = dir->ops->mkdir ? dir->ops->mkdir(dir, n.dentry, m & 07777, uid, gid) : -LX_EPERM;
     }
-    new_name_end(&n);
+    new_name_end(&n, err);
     return err;
 }
 
@@ -104,7 +107,7 @@ int vfs_mknod_path(int dirfd, const char *name, uint32_t mode, uint64_t rdev, st
         *out = (struct path){n.dir.mnt, n.dentry};
         path_get(out);
     }
-    new_name_end(&n);
+    new_name_end(&n, err);
     return err;
 }
 
@@ -125,7 +128,7 @@ int vfs_symlinkat(const char *target, int dirfd, const char *name)
         new_object_owner(dir, &m, &uid, &gid);
         err = dir->ops->symlink ? dir->ops->symlink(dir, n.dentry, target, uid, gid) : -LX_EPERM;
     }
-    new_name_end(&n);
+    new_name_end(&n, err);
     return err;
 }
 
@@ -169,9 +172,11 @@ int vfs_linkat(int olddirfd, const char *oldname, int newdirfd, const char *newn
         struct inode *dir = n.dir.dentry->inode;
         err = dir->ops->link ? dir->ops->link(dir, n.dentry, i) : -LX_EPERM;
         if (err == 0)
+            notify_inode(i, LX_IN_ATTRIB);
+        if (err == 0)
             old.dentry->unhashed = old.dentry->unhashed && old.dentry->name[0] != '#';
     }
-    new_name_end(&n);
+    new_name_end(&n, err);
     path_put(&old);
     return err;
 }
@@ -213,7 +218,10 @@ int vfs_unlinkat(int dirfd, const char *name, bool rmdir)
             if (rmdir)
                 victim->dead = true;
             dir->dir_seq++;
+            if (!rmdir)
+                notify_inode(victim, LX_IN_ATTRIB);
             dentry_removed(d);
+            notify_name(dir, LX_IN_DELETE | notify_isdir(victim), 0, d->name);
         }
         vfs_mutex_unlock(&dir->lock);
         dentry_put(d);

@@ -6,6 +6,7 @@
 #include "sentry/fs/epoll/epoll.h"
 #include "sentry/signal/signal.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/notify.h"
 #include <stdlib.h>
 
 // Open files of the whole sandbox; beyond it open gives ENFILE.
@@ -37,8 +38,11 @@ void file_put(struct file *f)
         return;
     if (f->epoll_items)
         epoll_file_closed(f);
-    if (f->inode)
+    if (f->inode) {
         locks_release_file(f);
+        if (f->mode & FMODE_OPENED)
+            notify_file(f, f->mode & FMODE_WRITE ? LX_IN_CLOSE_WRITE : LX_IN_CLOSE_NOWRITE);
+    }
     if (f->ops && f->ops->release)
         f->ops->release(f);
     if (f->mode & FMODE_WRITER)
@@ -58,7 +62,10 @@ int64_t file_read(struct file *f, struct iov_iter *it, int64_t *pos)
         return f->inode && LX_S_ISDIR(f->inode->attr.mode) ? -LX_EISDIR : -LX_EINVAL;
     if (it->count > GUEST_RW_MAX)
         it->count = GUEST_RW_MAX;
-    return f->ops->read(f, it, pos);
+    int64_t n = f->ops->read(f, it, pos);
+    if (n > 0)
+        notify_file(f, LX_IN_ACCESS);
+    return n;
 }
 
 // RLIMIT_FSIZE: a write that begins at the limit raises SIGXFSZ, one that crosses it is cut.
@@ -92,7 +99,10 @@ int64_t file_write(struct file *f, struct iov_iter *it, int64_t *pos)
         if ((f->mode & FMODE_SEEKABLE) && *pos > INT64_MAX - (int64_t)it->count)
             return -LX_EFBIG;
     }
-    return f->ops->write(f, it, pos);
+    int64_t n = f->ops->write(f, it, pos);
+    if (n > 0)
+        notify_file(f, LX_IN_MODIFY);
+    return n;
 }
 
 int64_t kernel_read(struct file *f, void *buf, size_t n, int64_t offset)

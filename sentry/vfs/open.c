@@ -6,6 +6,7 @@
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/chrdev.h"
+#include "sentry/vfs/notify.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -126,6 +127,8 @@ int open_resolved(const struct path *p, uint32_t flags, uint32_t mode, struct fi
         file_put(f);
         return err;
     }
+    f->mode |= FMODE_OPENED;
+    notify_file(f, LX_IN_OPEN);
     *out = f;
     return 0;
 }
@@ -185,6 +188,8 @@ static int create_file(struct walk *w, struct dentry **d, uint32_t flags, uint32
             err = dir->ops->create(dir, *d, m & 07777, uid, gid, flags & LX_O_EXCL);
             dir->dir_seq++;
             *created = err == 0;
+            if (*created)
+                notify_name(dir, LX_IN_CREATE, 0, (*d)->name);
         }
     }
     vfs_mutex_unlock(&dir->lock);

@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
+#include "sentry/vfs/notify.h"
 
 struct side {
     struct path dir;
@@ -80,6 +81,29 @@ static int check_permissions(const struct side *o, const struct side *n, unsigne
     return 0;
 }
 
+static void tell(const struct side *o, const struct side *n, unsigned flags)
+{
+    struct inode *od = o->dir.dentry->inode, *nd = n->dir.dentry->inode;
+    if (!notify_watches)
+        return;
+    uint32_t cookie = notify_cookie(), dir = notify_isdir(o->dentry->inode);
+    notify_name(od, LX_IN_MOVED_FROM | dir, cookie, o->dentry->name);
+    notify_name(nd, LX_IN_MOVED_TO | dir, cookie, n->dentry->name);
+    notify_inode(o->dentry->inode, LX_IN_MOVE_SELF | dir);
+    if (!n->dentry->inode)
+        return;
+    if (!(flags & LX_RENAME_EXCHANGE)) {
+        if (!dir)
+            notify_inode(n->dentry->inode, LX_IN_ATTRIB);
+        return;
+    }
+    cookie = notify_cookie();
+    dir = notify_isdir(n->dentry->inode);
+    notify_name(nd, LX_IN_MOVED_FROM | dir, cookie, n->dentry->name);
+    notify_name(od, LX_IN_MOVED_TO | dir, cookie, o->dentry->name);
+    notify_inode(n->dentry->inode, LX_IN_MOVE_SELF | dir);
+}
+
 static int rename_locked(struct side *o, struct side *n, unsigned flags)
 {
     struct inode *od = o->dir.dentry->inode, *nd = n->dir.dentry->inode;
@@ -106,6 +130,7 @@ static int rename_locked(struct side *o, struct side *n, unsigned flags)
     struct inode *gone = n->dentry->inode && !(flags & LX_RENAME_EXCHANGE) ? inode_get(n->dentry->inode) : NULL;
     err = od->ops->rename(od, o->dentry, nd, n->dentry, flags);
     if (err == 0) {
+        tell(o, n, flags);
         if (gone && LX_S_ISDIR(gone->attr.mode))
             gone->dead = true;
         if (flags & LX_RENAME_EXCHANGE)

@@ -4,6 +4,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/notify.h"
 
 int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr)
 {
@@ -11,7 +12,21 @@ int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr)
         return -LX_EROFS;
     if (!i->ops || !i->ops->setattr)
         return -LX_EPERM;
-    return i->ops->setattr(i, attr);
+    int err = i->ops->setattr(i, attr);
+    if (err || !notify_watches)
+        return err;
+    uint32_t mask = 0;
+    if (attr->valid & (ATTR_MODE | ATTR_UID | ATTR_GID))
+        mask |= LX_IN_ATTRIB;
+    if (attr->valid & ATTR_SIZE)
+        mask |= LX_IN_MODIFY;
+    else if (attr->valid & (ATTR_ATIME | ATTR_MTIME))
+        mask |= LX_IN_ATTRIB;
+    if (mask && p && p->dentry)
+        notify_dentry(p->dentry, mask);
+    else if (mask)
+        notify_inode(i, mask);
+    return 0;
 }
 
 int vfs_truncate(const struct path *p, struct inode *i, uint64_t size)
