@@ -1,0 +1,348 @@
+#!/usr/bin/python3
+"""The command line: exit statuses, messages, options, signals, standard streams and terminals.
+
+usage: run.py [NAME...]
+"""
+import fcntl
+import os
+import pathlib
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import harness  # noqa: E402
+
+WORK = harness.OUT / "cli"
+TESTS = {}
+
+
+def test(function):
+    TESTS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+class Failed(Exception):
+    pass
+
+
+def want(condition, *reason):
+    if not condition:
+        raise Failed(" ".join(str(word) for word in reason))
+
+
+def sandbox(*words, options=(), env=None, stdin=None, timeout=20):
+    return harness.run([harness.SENTRY, *options, "--", *words], WORK, timeout, env=env, stdin=stdin)
+
+
+def status_of(*words, options=(), text=None, **others):
+    result = sandbox(*words, options=options, **others)
+    output = result.output.decode("utf-8", "replace")
+    want(text is None or text in output, "no `%s` in: %s" % (text, output))
+    return result.status
+
+
+@test
+def exit_statuses():
+    want(status_of("true") == 0, "true")
+    want(status_of("sh", "-c", "exit 42") == 42, "exit 42")
+    want(status_of("sh", "-c", "kill -9 $$") == 137, "killed by SIGKILL")
+    want(status_of("sh", "-c", "kill -TERM $$") == 143, "killed by SIGTERM")
+    want(status_of("sh", "-c", "kill -SEGV $$") == 139, "killed by SIGSEGV")
+
+
+@test
+def programs_that_cannot_run():
+    (WORK / "text").write_text("no program")
+    (WORK / "text").chmod(0o755)
+    (WORK / "loop").write_text("#!%s\n" % (WORK / "loop"))
+    (WORK / "loop").chmod(0o755)
+    (WORK / "closed").write_text("#!/bin/sh\n")
+    (WORK / "closed").chmod(0o644)
+    (WORK / "arm").write_bytes(b"\x7fELF\2\1\1" + b"\0" * 9 + b"\2\0\xb7\0" + b"\0" * 200)
+    (WORK / "arm").chmod(0o755)
+    want(status_of("no-such-program", text="No such file") == 127, "a missing name")
+    want(status_of("/no/such/program", text="/no/such/program") == 127, "a missing path")
+    want(status_of("/etc") == 126, "a directory")
+    want(status_of("./closed", text="Permission denied") == 126, "no execute permission")
+    want(status_of("./text", text="Exec format error") == 126, "a text without #!")
+    want(status_of("./loop") == 126, "a loop of interpreters")
+    want(status_of("./arm", text="Exec format error") == 126, "another architecture")
+
+
+@test
+def mistakes_name_what_to_do():
+    want(status_of("true", options=["--no-such-option"], text="--help") == 125, "an unknown option")
+    want(status_of("true", options=["--bind", "/nowhere:/x"], text="/nowhere") == 125, "a missing source")
+    want(status_of("true", options=["--rootfs", "/nowhere"], text="/nowhere") == 125, "a missing root")
+    want(status_of("true", options=["--log", "/nowhere/log"], text="/nowhere/log") == 125, "a log that cannot be")
+    directory = os.open("/usr", os.O_RDONLY)
+    try:
+        want(status_of("true", stdin=directory, text="directory") == 125, "a directory as standard input")
+    finally:
+        os.close(directory)
+
+
+@test
+def options_have_their_effect():
+    def says(expected, *words, options=()):
+        result = sandbox(*words, options=options)
+        want(result.status == 0 and result.output.decode().strip() == expected, options, "gave", result.status, result.output)
+    says("A=b", "/usr/bin/env", options=["--clear-env", "--env", "A=b"])
+    says("C.UTF-8 x", "sh", "-c", "echo $LANG $NEW", options=["--env", "NEW=x"])
+    says("5:6", "sh", "-c", "echo $(id -u):$(id -g)", options=["--user", "5:6"])
+    says("other", "hostname", options=["--hostname", "other"])
+    says("/etc", "pwd", options=["--cwd", "/etc"])
+    says("700", "stat", "-c", "%a", "/mnt/x", options=["--tmpfs", "/mnt/x:size=1m,mode=700"])
+    says("yes", "sh", "-c", "test -d /mnt/u/bin && ! touch /mnt/u/x 2>/dev/null && echo yes", options=["--bind", "/usr:/mnt/u"])
+    says("yes", "sh", "-c", "echo changed > file && cat file > /dev/null && echo yes")
+    want(not (WORK / "file").exists(), "a write in the current directory reached the host")
+    shared = harness.fresh_directory(WORK / "shared")
+    says("", "sh", "-c", "echo written > /mnt/s/file", options=["--bind", "%s:/mnt/s:rw" % shared])
+    want((shared / "file").read_text() == "written\n", "a write below --bind :rw did not reach the host")
+
+
+@test
+def hidden_places_stay_hidden():
+    # The way to the current directory is the only thing that may be there.
+    way = {part.encode() for part in WORK.parts}
+    for place in ("/home", "/root", "/var", "/run"):
+        inside = set(sandbox("sh", "-c", "ls -A %s 2>/dev/null" % place).output.split())
+        want(inside <= way, place, "shows", inside)
+    if os.geteuid() == 0:
+        want(sandbox("cat", "/etc/shadow").status != 0, "/etc/shadow can be read")
+
+
+@test
+def time_limit():
+    start = time.monotonic()
+    want(status_of("sleep", "20", options=["--timeout", "0.3"]) == 143, "not ended by SIGTERM")
+    want(status_of("sh", "-c", "trap '' TERM; sleep 20; sleep 20", options=["--timeout", "0.3"]) == 137, "not ended at all")
+    want(time.monotonic() - start < 10, "too late")
+
+
+@test
+def signals_reach_the_program():
+    script = "trap 'echo got TERM; exit 3' TERM; trap 'echo got HUP; exit 4' HUP; trap 'echo got INT; exit 5' INT; " \
+             "trap 'echo got USR1; exit 6' USR1; echo ready; while :; do sleep 0.05; done"
+    for name, status in (("TERM", 3), ("HUP", 4), ("INT", 5), ("USR1", 6)):
+        with subprocess.Popen([harness.SENTRY, "--", "bash", "-c", script], cwd=WORK, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=harness.ENVIRONMENT,
+                              start_new_session=True) as child:
+            want(child.stdout.readline() == b"ready\n", "no start")
+            child.send_signal(getattr(signal, "SIG" + name))
+            try:
+                output, _ = child.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                raise Failed("the program did not get SIG" + name) from None
+            want(child.returncode == status and b"got " + name.encode() in output, name, child.returncode, output)
+
+
+@test
+def standard_streams():
+    (WORK / "in").write_text("one\ntwo\n")
+    script = "exec %s -- sh -c 'cat; echo error >&2' < in > out 2> err" % harness.SENTRY
+    want(harness.run(["sh", "-c", script], WORK).status == 0, "files")
+    want((WORK / "out").read_text() == "one\ntwo\n" and (WORK / "err").read_text() == "error\n", "contents of files")
+    script = "(echo a; %s -- echo b; echo c) > appended" % harness.SENTRY
+    harness.run(["sh", "-c", script], WORK)
+    want((WORK / "appended").read_text() == "a\nb\nc\n", "shared offset:", (WORK / "appended").read_text())
+    script = "echo x | %s -- cat | cat" % harness.SENTRY
+    want(harness.run(["sh", "-c", script], WORK).output == b"x\n", "pipes")
+    script = "exec %s -- sh -c 'test ! -e /proc/self/fd/0 && echo closed' 0<&-" % harness.SENTRY
+    want(b"closed" in harness.run(["sh", "-c", script], WORK).output, "a closed stream is open inside")
+    script = "exec 7</etc/hostname; exec %s -- sh -c 'test ! -e /proc/self/fd/7 && echo closed'" % harness.SENTRY
+    want(b"closed" in harness.run(["sh", "-c", script], WORK).output, "an inherited descriptor is open inside")
+
+
+class Terminal:
+    """A sandbox on a terminal of its own, as an interactive shell's child would be."""
+
+    def __init__(self, *words):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(WORK)
+            os.execve(harness.SENTRY, [str(harness.SENTRY), "--", *words],
+                      {**harness.ENVIRONMENT, "PS1": "prompt> ", "TERM": "xterm"})
+        self.size(24, 80)
+        self.text = b""
+
+    def size(self, rows, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def modes(self):
+        return termios.tcgetattr(self.fd)
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def expect(self, pattern, timeout=10):
+        """Read until the pattern matches what came since the last match."""
+        end = time.monotonic() + timeout
+        while True:
+            match = re.search(pattern.encode(), self.text)
+            if match:
+                self.text = self.text[match.end():]
+                return match
+            left = end - time.monotonic()
+            ready = select.select([self.fd], [], [], max(left, 0))[0]
+            if not ready:
+                raise Failed("no `%s` in %r" % (pattern, self.text[-300:]))
+            try:
+                data = os.read(self.fd, 4096)
+            except OSError:
+                data = b""
+            if not data:
+                raise Failed("the terminal closed before `%s`: %r" % (pattern, self.text[-300:]))
+            self.text += data
+
+    def wait(self, options=0, timeout=10):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG | options)
+            if pid:
+                return status
+            time.sleep(0.01)
+        raise Failed("no end; %r" % self.text[-300:])
+
+    def close(self):
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(self.fd)
+
+
+def with_terminal(function, *words):
+    terminal = Terminal(*words)
+    try:
+        function(terminal)
+    finally:
+        terminal.close()
+
+
+@test
+def interactive_shell():
+    def talk(t):
+        t.expect("prompt> ")
+        t.send("echo one$((1+1))\n")
+        t.expect("one2")
+        t.expect("prompt> ")
+        t.send("echo abX\x7fc\n")  # line editing
+        t.expect("\nabc|abc\r")
+        t.expect("prompt> ")
+        t.send("sleep 100\n")
+        time.sleep(0.3)
+        t.send("\x03")
+        t.expect("prompt> ")
+        t.send("echo st=$?\n")
+        t.expect("st=130")
+        t.expect("prompt> ")
+        t.send("sleep 100\n")
+        time.sleep(0.3)
+        t.send("\x1a")
+        t.expect("Stopped")
+        t.expect("prompt> ")
+        t.send("jobs\n")
+        t.expect("Stopped +sleep 100")
+        t.send("fg\n")
+        t.expect("sleep 100")
+        time.sleep(0.2)
+        t.send("\x03")
+        t.expect("prompt> ")
+        t.size(33, 99)
+        t.send("stty size\n")
+        t.expect("33 99")
+        t.expect("prompt> ")
+        t.send("exit 7\n")
+        want(os.WEXITSTATUS(t.wait()) == 7, "exit status")
+    with_terminal(talk, "bash", "--norc", "-i")
+
+
+@test
+def terminal_keys_without_a_shell():
+    def talk(t):
+        t.expect("ready")
+        t.send("\x03")
+        t.expect("got INT")
+        want(os.WEXITSTATUS(t.wait()) == 5, "exit status")
+    with_terminal(talk, "sh", "-c", "trap 'echo got INT; exit 5' INT; echo ready; while :; do sleep 0.05; done")
+
+
+@test
+def a_stopped_program_stops_the_command():
+    def talk(t):
+        t.expect("ready")
+        time.sleep(0.2)
+        t.send("\x1a")
+        want(os.WIFSTOPPED(t.wait(os.WUNTRACED)), "the command does not stop")
+        os.kill(t.pid, signal.SIGCONT)
+        t.expect("done")
+        want(os.WEXITSTATUS(t.wait()) == 0, "exit status")
+    with_terminal(talk, "sh", "-c", "echo ready; sleep 1.5; echo done")
+
+
+@test
+def terminal_modes_are_restored():
+    for how in ("end", "kernel", "term"):
+        t = Terminal("sh", "-c", "stty raw -echo; echo ready; sleep 100" if how != "end" else "stty raw -echo; echo ready")
+        try:
+            before = t.modes()
+            t.expect("ready")
+            if how == "kernel":
+                children = (pathlib.Path("/proc") / str(t.pid) / "task" / str(t.pid) / "children").read_text().split()
+                for child in children:
+                    if b"sentry-kernel" in (pathlib.Path("/proc") / child / "cmdline").read_bytes():
+                        os.kill(int(child), signal.SIGKILL)
+            elif how == "term":
+                os.kill(t.pid, signal.SIGTERM)
+            t.wait()
+            want(t.modes() == before, "after", how)
+        finally:
+            t.close()
+
+
+@test
+def a_running_sandbox_tells_its_stacks():
+    with subprocess.Popen([harness.SENTRY, "--", "sh", "-c", "echo ready; sleep 30"], cwd=WORK, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=harness.ENVIRONMENT) as child:
+        try:
+            want(child.stdout.readline() == b"ready\n", "no start")
+            time.sleep(0.2)
+            done = subprocess.run([harness.SENTRY, "debug", "--stacks", str(child.pid)], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=10, check=False)
+            want(done.returncode == 0 and b"sleep" in done.stdout and b"nanosleep" in done.stdout, done.returncode, done.stdout)
+        finally:
+            child.kill()
+
+
+@test
+def the_host_is_checked():
+    done = subprocess.run([harness.SENTRY, "check"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, check=False)
+    want(done.returncode == 0 and b"seccomp notification" in done.stdout, done.stdout)
+
+
+def main():
+    harness.fresh_directory(WORK)
+    ok = True
+    for name, function in TESTS.items():
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
+        try:
+            function()
+            harness.report("PASS", name)
+        except (Failed, OSError, subprocess.SubprocessError) as error:
+            harness.report("FAIL", name, str(error)[:1500])
+            ok = False
+    sys.exit(0 if ok else 1)
+
+
+main()
