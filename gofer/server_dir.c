@@ -108,29 +108,51 @@ int server_readdir(struct server *server)
     return result < 0 ? result : 0;
 }
 
+// The node that names lead to from a node; a reference of the caller.
+static int walk_to(struct server *server, struct node *from, const struct np_names *names, struct node **out)
+{
+    struct node *node = node_get(from);
+    for (uint16_t i = 0; i < names->count; i++) {
+        struct node *next;
+        int error = node_walk(server->host, node, names->name[i], &next);
+        node_put(node);
+        if (error)
+            return error;
+        node = next;
+    }
+    *out = node;
+    return 0;
+}
+
 int server_readdirattr(struct server *server)
 {
     const struct np_treaddirattr *in = &server->in.treaddirattr;
     struct fid *fid;
+    struct node *node;
     int error = server_fid(server, in->fid, &fid);
+    if (!error)
+        error = walk_to(server, fid->node, &in->names, &node);
     if (error)
         return error;
-    if (!S_ISDIR(fid->node->type))
-        return -ENOTDIR;
-    int fd = fid->open_fd >= 0 ? fid->open_fd : fid->dir_fd;
+    // A fid keeps its directory open between the parts of one reading; one named by a path is opened for each
+    // part.
+    bool own = node == fid->node;
+    int fd = own ? (fid->open_fd >= 0 ? fid->open_fd : fid->dir_fd) : -1;
+    if (!S_ISDIR(node->type))
+        fd = -ENOTDIR;
+    else if (fd < 0)
+        fd = node_reopen(server->host, node, O_RDONLY);
     if (fd < 0) {
-        fd = node_reopen(server->host, fid->node, O_RDONLY);
-        if (fd < 0)
-            return fd;
-        fid->dir_fd = fd;
+        node_put(node);
+        return fd;
     }
     struct np_rreaddirattr *out = &server->out.rreaddirattr;
-    int result = read_entries(server, fid->node, fd, in->offset, in->count, 1, true, &out->data);
-    // Kept open only between the parts of one reading.
-    if (result && fid->dir_fd >= 0) {
-        close(fid->dir_fd);
-        fid->dir_fd = -1;
-    }
+    int result = read_entries(server, node, fd, in->offset, in->count, 1, true, &out->data);
+    node_put(node);
+    if (own && fd != fid->open_fd)
+        fid->dir_fd = result ? -1 : fd;
+    if (fd != fid->open_fd && fd != fid->dir_fd)
+        close(fd);
     out->end = result == 1;
     return result < 0 ? result : 0;
 }

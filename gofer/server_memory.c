@@ -1,5 +1,6 @@
-// Files in memory for the Sentry. It could make them itself, but a memfd is open for reading and writing, and only who
-// may open paths can have a second description of it that reads only. Guests map what they may not write from that one.
+// Files in memory for the Sentry. It could make them itself, but a memfd is open for reading and writing, and
+// only who may open paths can have a second description of it that reads only. Guests map what they may not
+// write from that one.
 #include "gofer/server.h"
 
 #include <errno.h>

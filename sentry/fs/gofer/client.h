@@ -71,11 +71,11 @@ int gofer_make(struct gofer_client *client, uint32_t dfid, uint32_t newfid, cons
 
 int gofer_clunk(struct gofer_client *client, const uint32_t *fids, uint16_t count);
 
-// One part of a directory: calls `entry` for each, with the client's lock held, until it returns false. *end:
-// no more.
+// One part of the directory `count` names below `fid` (none: the fid itself): calls `entry` for each, with
+// the client's lock held, until it returns false. *end: no more.
 typedef bool gofer_entry_fn(void *context, const struct np_dirent *entry, const struct np_attr *attr);
-int gofer_readdir(struct gofer_client *client, uint32_t fid, uint64_t offset, uint32_t count,
-                  gofer_entry_fn *entry, void *context, bool *end);
+int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
+                  uint64_t offset, uint32_t size, gofer_entry_fn *entry, void *context, bool *end);
 
 int gofer_change(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr);
 int gofer_statfs(struct gofer_client *client, uint32_t fid, struct np_rstatfs *out);

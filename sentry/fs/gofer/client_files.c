@@ -64,11 +64,18 @@ static bool is_component(struct np_str name)
     return name.bytes[0] != '.' || (name.length > 1 && (name.bytes[1] != '.' || name.length > 2));
 }
 
-int gofer_readdir(struct gofer_client *client, uint32_t fid, uint64_t offset, uint32_t count,
-                  gofer_entry_fn *entry, void *context, bool *end)
+int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
+                  uint64_t offset, uint32_t size, gofer_entry_fn *entry, void *context, bool *end)
 {
-    gofer_begin(client, np_type_of_treaddirattr)->treaddirattr =
-        (struct np_treaddirattr){.fid = fid, .offset = offset, .count = count};
+    if (count > NP_NAMES_MAX)
+        return -EINVAL;
+    struct np_treaddirattr *request = &gofer_begin(client, np_type_of_treaddirattr)->treaddirattr;
+    request->fid = fid;
+    request->offset = offset;
+    request->count = size;
+    request->names.count = count;
+    for (uint16_t i = 0; i < count; i++)
+        request->names.name[i] = names[i];
     int error = gofer_rpc(client, NULL, 0);
     if (error)
         return gofer_finish(client, error);

@@ -90,10 +90,25 @@ static void fill_cache(struct dentry *parent, const struct listing *listing)
     }
 }
 
+// Names the directory to the Gofer: by names for the first part, which often is all of it; then by a fid.
+static int name_directory(struct inode *inode, int64_t position, struct gofer_reach *reach)
+{
+    if (position != AFTER_DOTS) {
+        int err = gofer_bind(inode);
+        if (err)
+            return err;
+        err = gofer_reach(inode, 0, reach);
+        gofer_unpin(inode);
+        return err;
+    }
+    return gofer_reach(inode, 0, reach);
+}
+
 static int fetch(struct file *f, struct listing *listing, int64_t position)
 {
     struct inode *inode = f->inode;
-    int err = gofer_bind(inode);
+    struct gofer_reach reach;
+    int err = name_directory(inode, position, &reach);
     if (err)
         return err;
     listing->count = listing->names_used = 0;
@@ -101,11 +116,9 @@ static int fetch(struct file *f, struct listing *listing, int64_t position)
     listing->first = position;
     uint64_t seq = gofer.change_seq;
     uint64_t cookie = cookie_of(position);
-    uint32_t fid = gofer_inode(inode)->fid;
-    f->priv = NULL; // another reader of the same file takes one of its own meanwhile
-    err =
-        GOFER_BLOCKING(gofer_readdir(&gofer.client, fid, cookie, BATCH, take_entry, listing, &listing->end));
-    gofer_unpin(inode);
+    err = GOFER_BLOCKING(gofer_readdir(&gofer.client, reach.fid, reach.names, reach.count, cookie, BATCH,
+                                       take_entry, listing, &listing->end));
+    gofer_reach_end(&reach);
     if (!err && listing->full && !listing->count)
         err = -LX_ENOMEM;
     if (!err && !gofer_fs_of(inode)->shared && seq == gofer.change_seq && f->path.dentry &&

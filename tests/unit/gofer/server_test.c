@@ -198,7 +198,7 @@ Test(server, devices_sockets_and_fifos_are_neither_opened_nor_made)
     }
     exports[0].flags = GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS;
     for (int i = 0; i < 4; i++) {
-        char made[8];
+        char made[16];
         snprintf(made, sizeof(made), "made%d", i);
         request.tmake = (struct np_tmake){.dfid = 1,
                                           .newfid = NP_NOFID,
