@@ -1,10 +1,12 @@
 // pidfd_open, pidfd_send_signal, pidfd_getfd (kernel/pid.c, kernel/signal.c).
 #include "sentry/fs/pidfd/pidfd.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/signal.h"
 #include "syscall_handlers.h"
+#include <string.h>
 
 int64_t sys_pidfd_open(struct call *call)
 {
@@ -30,13 +32,26 @@ static struct thread_group *group_of(int fd)
     return f ? pidfd_group(f) : NULL;
 }
 
+// pidfd_send_signal also takes a descriptor of the directory /proc/PID.
+static struct thread_group *signalled_group(int fd)
+{
+    struct file *f = fd_lookup(current->files, fd);
+    if (!f)
+        return NULL;
+    struct thread_group *tg = pidfd_group(f);
+    if (tg || strcmp(f->inode->sb->fstype, "proc") != 0)
+        return tg;
+    const struct pseudo *p = pseudo_of(f->inode);
+    return p->tg && !p->task && p->node->children == proc_process_rows ? p->tg : NULL;
+}
+
 int64_t sys_pidfd_send_signal(struct call *call)
 {
     int sig = arg_int(call, 1);
     struct lx_siginfo info;
     if (call->args[3] & UINT32_MAX)
         return -LX_EINVAL;
-    struct thread_group *tg = group_of(arg_int(call, 0));
+    struct thread_group *tg = signalled_group(arg_int(call, 0));
     if (!tg)
         return -LX_EBADF;
     siginfo_from_current(&info, sig, LX_SI_USER);
