@@ -70,6 +70,10 @@ struct trap_state {
     unsigned area;           // index of its stub area
     enum trap_stage stage;
     bool kick_sent;          // a kick is on its way and no hypercall has come since
+    uint32_t kick_serial;    // kicks sent so far
+    uint32_t kick_round;     // watchdog: round in which the outstanding kick was sent or looked at
+    uint32_t kick_looks, kick_sleeps; // watchdog: readings of this kick; those in a row that found it asleep
+    uint64_t kick_ticks;     // watchdog: processor time at the first reading
     bool hypercall_due;      // a reply was given with a kick outstanding: the next call must be the hypercall
     bool parked;             // stopped inside an open hypercall
     bool resume_queued;      // on the run queue to go on from a stop

@@ -5,6 +5,7 @@
 #include "sentry/signal/frame.h"
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/stats.h"
+#include "sentry/trap/watchdog.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -69,8 +70,10 @@ void trap_kick(struct task *t)
     struct trap_state *trap = &t->trap;
     if (trap->kick_sent || trap->stage == STAGE_STUB || t->state != TASK_RUNNING)
         return;
-    if (syscall(SYS_tgkill, trap->host_tgid, trap->host_tid, STUB_KICK_SIGNAL) == 0)
-        trap->kick_sent = true;
+    if (syscall(SYS_tgkill, trap->host_tgid, trap->host_tid, STUB_KICK_SIGNAL) != 0)
+        return; // the thread is gone
+    trap->kick_sent = true;
+    watchdog_kick(t);
     stats_kick();
 }
 

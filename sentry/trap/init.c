@@ -4,6 +4,7 @@
 #include "sentry/trap/hypercall.h"
 #include "sentry/trap/numbers.h"
 #include "sentry/trap/stats.h"
+#include "sentry/trap/watchdog.h"
 
 int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
 {
@@ -12,6 +13,7 @@ int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
     numbers_init(fds->zygote_pidfd, !(config->disabled_features & FEATURE_NS_PID));
     exec_init(fds->stub_image);
     clone_init();
+    watchdog_init();
     trace_init(fds->strace);
     stats_init(fds->stats);
     trace_init(fds->strace);

@@ -1,0 +1,83 @@
+// One timer looks at all outstanding kicks, ten times a second while there are any. What counts is the thread's own time on a
+// processor, not the clock: it may be paused, faulting, or on a busy host.
+#include "sentry/trap/watchdog.h"
+#include "sentry/fs/proc/proc.h"
+#include "sentry/trap/hypercall.h"
+
+#define PERIOD_NS 100000000ull
+#define TICKS_PER_SECOND 100u // USER_HZ, the unit of /proc
+#define PATIENCE_TICKS (TICKS_PER_SECOND / 5)
+#define SLEEPS_MAX 2 // readings in a row that find the thread asleep although the kick is pending
+
+static struct ktimer timer; // kernel lock
+static uint32_t round_nr;   // looks so far; kernel lock
+
+void watchdog_kick(struct task *t)
+{
+    t->trap.kick_round = round_nr;
+    t->trap.kick_looks = 0;
+    t->trap.kick_serial++;
+    if (!ktimer_armed(&timer))
+        (void)ktimer_arm(&timer, mono_now_ns() + PERIOD_NS); // without memory the next kick tries again
+}
+
+static bool outstanding(const struct task *t)
+{
+    return t->state == TASK_RUNNING && !t->exiting && t->trap.kick_sent;
+}
+
+// Does t ignore its kick? Drops the kernel lock while it asks the host.
+static void look(struct task *t)
+{
+    struct proc_host_stat stat;
+    uint32_t serial = t->trap.kick_serial;
+    if (!proc_host_stat(t, &stat) || !outstanding(t) || t->trap.kick_serial != serial)
+        return;
+    uint64_t used = stat.utime + stat.stime;
+    if (t->trap.kick_looks++ == 0) {
+        t->trap.kick_ticks = used;
+        t->trap.kick_sleeps = 0;
+    }
+    bool asleep = stat.state == 'S' && !t->call.id && !t->trap.hypercall_id;
+    t->trap.kick_sleeps = asleep ? t->trap.kick_sleeps + 1 : 0;
+    if (used - t->trap.kick_ticks >= PATIENCE_TICKS || t->trap.kick_sleeps >= SLEEPS_MAX)
+        violation(t, "it masks the kick");
+}
+
+// The next task after the ones already looked at this round; the lists may change while the lock is dropped.
+static struct task *next_late(void)
+{
+    list_for_each (tg, &all_groups, struct thread_group, all_link)
+        list_for_each (t, &tg->threads, struct task, thread_link)
+            if (outstanding(t) && t->trap.kick_round != round_nr)
+                return t;
+    return NULL;
+}
+
+static bool any_outstanding(void)
+{
+    list_for_each (tg, &all_groups, struct thread_group, all_link)
+        list_for_each (t, &tg->threads, struct task, thread_link)
+            if (outstanding(t))
+                return true;
+    return false;
+}
+
+static void fire(struct ktimer *k)
+{
+    struct task *t;
+    round_nr++;
+    while ((t = next_late()) != NULL) {
+        t->trap.kick_round = round_nr;
+        task_get(t);
+        look(t);
+        task_put(t);
+    }
+    if (any_outstanding())
+        (void)ktimer_arm(k, mono_now_ns() + PERIOD_NS);
+}
+
+void watchdog_init(void)
+{
+    timer.fire = fire;
+}
