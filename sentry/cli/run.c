@@ -117,6 +117,18 @@ static int refuse_unavailable(const struct options *options)
     return 0;
 }
 
+// Whoever gives up a protection by name is told what it was. In the log, which may lead to a file.
+static void report_waived(const struct options *options, int log)
+{
+    static const char text[] =
+        "sentry: waived by --disable-feature landlock: the second layer of invariants 3 and 5 (guests, the kernel "
+        "process and the Gofer are held by namespaces, an empty root and their filters alone)\n";
+    if (log >= 0 && (options->disabled_features & FEATURE_LANDLOCK)) {
+        ssize_t unused = write(log, text, sizeof(text) - 1);
+        (void)unused;
+    }
+}
+
 static int plan(const struct options *options, struct sandbox_spec *spec)
 {
     struct sentry_config *config = &spec->config;
@@ -126,6 +138,7 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
         error = check_streams(spec);
     if (!error)
         error = open_outputs(options, spec);
+    report_waived(options, spec->log);
     if (!error)
         error = plan_user(options, config);
     if (!error)
