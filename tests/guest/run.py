@@ -11,6 +11,7 @@ The trace of each sandbox run that passes is kept as build/tests/guest-traces/NA
 reads them. A program runs in a directory of its own that holds nothing but itself, named `prog`.
 """
 import argparse
+import os
 import pathlib
 import shutil
 import sys
@@ -21,7 +22,7 @@ import harness  # noqa: E402
 SOURCES = pathlib.Path(__file__).resolve().parent
 PROGRAMS = harness.BUILD / "release/tests/guest"
 TRACES = harness.OUT / "guest-traces"
-ORDINARY_USER = 65534
+ORDINARY_USER = 12345
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--native", action="store_true")
@@ -40,6 +41,8 @@ tracing = not (options.native or options.user or options.fallbacks)
 def prepare(name):
     work = harness.fresh_directory(base / ("guest-" + name), user)
     shutil.copy2(PROGRAMS / name, work / "prog")
+    if user is not None:
+        os.chown(work / "prog", user, user)
     return work
 
 

@@ -48,11 +48,12 @@ f 8
 declare -A map=([x]=1 [y]=2)
 echo "${map[x]}${map[y]} ${#map[@]}"
 coproc cat
+copy=$COPROC_PID
 echo through a coprocess >&"${COPROC[1]}"
 read -r line <&"${COPROC[0]}"
 echo "$line"
 eval "exec ${COPROC[1]}>&-"
-wait "$COPROC_PID" 2>/dev/null
+wait "$copy" 2>/dev/null
 echo "background:"
 sleep 0.05 &
 wait $!

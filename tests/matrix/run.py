@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import harness  # noqa: E402
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent
-ORDINARY_USER = 65534
+ORDINARY_USER = 12345
 
 arguments = argparse.ArgumentParser()
 for flag in ("--native", "--core", "--user", "--fallbacks"):
@@ -43,6 +43,8 @@ def run_one(path):
     def run(prefix, limit):
         harness.fresh_directory(work, user)
         shutil.copy2(path, work / name)
+        if user is not None:
+            os.chown(work / name, user, user)
         words = ["/usr/bin/python3", name] + prefix if name.endswith(".py") else prefix + ["bash", name]
         before = harness.contents(work)
         result = harness.run(words, work, limit, user)
