@@ -24,7 +24,6 @@ SUITES = [
     ("matrix", [PYTHON, TESTS / "matrix/run.py"]),
     ("matrix-fallbacks", [PYTHON, TESTS / "matrix/run.py", "--core", "--fallbacks"]),
     ("matrix-user", [PYTHON, TESTS / "matrix/run.py", "--core", "--user"]),
-    ("robustness", [PYTHON, TESTS / "robustness/run.py"]),
     ("cli", [PYTHON, TESTS / "cli/run.py"]),
     ("escape", [PYTHON, TESTS / "escape/run.py"]),
 ]

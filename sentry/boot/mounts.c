@@ -104,7 +104,7 @@ int filesystems_init(const struct sentry_config *config, const struct boot_fds *
     if (!err)
         err = proc_init(config);
     if (!err && fds->gofer_proc >= 0)
-        proc_host_connect(fds->gofer_proc);
+        err = proc_host_connect(fds->gofer_proc);
     pipe_init();
     return err;
 }

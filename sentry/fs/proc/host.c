@@ -1,10 +1,11 @@
 // The client of gofer --proc: memory figures, maps and states that only the host knows.
 //
-// One request at a time. The Gofer is trusted with no more than these files: a reply that is out of step, late or without
-// its descriptor ends the connection, and proc shows what it would without one.
+// One request at a time. The Gofer is trusted with no more than these files. A reply that is out of step, late or without
+// its descriptor, or a connection that is lost, ends the sandbox (invariant 7). A sandbox without this Gofer shows less.
 #include "sentry/fs/proc/proc.h"
 #include "abi/gofer_proc.h"
 #include "abi/linux/errno.h"
+#include "sentry/core/event.h"
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/task/task.h"
@@ -21,12 +22,22 @@
 #define READ_CHUNK 65536u
 
 static pthread_mutex_t connection_lock = PTHREAD_MUTEX_INITIALIZER; // never taken with the kernel lock held
-static int connection = -1; // connection_lock once the kernel runs
+static int connection = -1; // never changes once the kernel runs
+static struct host_watch hang_up;
 static uint32_t last_serial; // connection_lock
 
-void proc_host_connect(int fd)
+static void lost(struct host_watch *w, uint32_t events)
+{
+    (void)w;
+    (void)events;
+    kernel_fatal("the Gofer of /proc is lost");
+}
+
+int proc_host_connect(int fd)
 {
     connection = fd;
+    int err = host_watch_add(&hang_up, fd, lost);
+    return err ? err : host_watch_arm(&hang_up, EV_HUP);
 }
 
 static int receive(uint32_t serial, int *fd)
@@ -68,10 +79,6 @@ static int ask(int file, int host_pid, int host_tid)
         err = -LX_EPROTO;
     if (!err)
         err = receive(request.serial, &fd);
-    if (err == -LX_EPROTO) {
-        close(connection);
-        connection = -1;
-    }
     return err ? err : fd;
 }
 
@@ -93,12 +100,12 @@ int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in)
     kernel_blocking_begin();
     pthread_mutex_lock(&connection_lock);
     int fd = ask(file, host_pid, host_tid);
-    bool lost = fd == -LX_EPROTO;
+    bool broken = fd == -LX_EPROTO;
     pthread_mutex_unlock(&connection_lock);
     int err = fd < 0 ? fd : read_all(fd, in);
     kernel_blocking_end();
-    if (lost)
-        log_warn("the Gofer of /proc is lost: memory figures and maps are not shown any more");
+    if (broken)
+        kernel_fatal("the Gofer of /proc is lost or out of step");
     return err;
 }
 

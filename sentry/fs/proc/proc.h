@@ -24,8 +24,9 @@ struct proc_host_stat {
 };
 
 // --- gofer --proc (host.c)
-// Takes over the connection. Without it proc shows no memory figures and no maps. Once at start, before the filter.
-void proc_host_connect(int fd);
+// Takes over the connection; its loss ends the sandbox. Without it proc shows no memory figures and no maps. Once at start,
+// before the filter. 0 or -errno.
+int proc_host_connect(int fd);
 // Reads a whole host file of a guest process (enum gofer_proc_file). The kernel lock is dropped meanwhile. 0;
 // -LX_EOPNOTSUPP without a connection; or -errno.
 int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in);
