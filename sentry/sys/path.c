@@ -2,16 +2,21 @@
 #include "sentry/sys/path.h"
 #include <stdlib.h>
 
-int lookup_user(int dirfd, gaddr_t name, int at_flags, bool follow, struct path *out)
+int lookup_name(int dirfd, const char *path, int at_flags, bool follow, struct path *out)
 {
-    char path[VFS_PATH_MAX];
     unsigned lookup = 0;
     if (at_flags & LX_AT_EMPTY_PATH)
         lookup |= LOOKUP_EMPTY;
     if ((follow && !(at_flags & LX_AT_SYMLINK_NOFOLLOW)) || (at_flags & LX_AT_SYMLINK_FOLLOW))
         lookup |= LOOKUP_FOLLOW;
+    return path_lookup(dirfd, path, lookup, out);
+}
+
+int lookup_user(int dirfd, gaddr_t name, int at_flags, bool follow, struct path *out)
+{
+    char path[VFS_PATH_MAX];
     int err = get_path(path, name);
-    return err ? err : path_lookup(dirfd, path, lookup, out);
+    return err ? err : lookup_name(dirfd, path, at_flags, follow, out);
 }
 
 int64_t sys_mkdirat(struct call *c)
@@ -122,17 +127,26 @@ int64_t sys_renameat2(struct call *c)
     return two_paths(arg_int(c, 0), c->args[1], arg_int(c, 2), c->args[3], true, arg_uint(c, 4));
 }
 
-static int64_t readlink_user(int dirfd, gaddr_t name, gaddr_t buf, int size)
+static int64_t readlink_user(int dirfd, gaddr_t name, gaddr_t buf, int size, bool empty_allowed)
 {
     if (size <= 0)
         return -LX_EINVAL;
+    char text[VFS_PATH_MAX];
     struct path p;
-    int err = lookup_user(dirfd, name, LX_AT_EMPTY_PATH, false, &p);
+    int err = get_path(text, name);
     if (err)
         return err;
-    char text[VFS_PATH_MAX];
+    // "" means the link that dirfd itself names (O_PATH | O_NOFOLLOW).
+    bool empty = *text == 0;
+    if (empty && !empty_allowed)
+        return -LX_ENOENT;
+    err = lookup_name(dirfd, text, LX_AT_EMPTY_PATH, false, &p);
+    if (err)
+        return err;
     int64_t n = vfs_readlink(&p, text, (size_t)size < sizeof(text) ? (size_t)size : sizeof(text));
     path_put(&p);
+    if (n == -LX_EINVAL && empty)
+        return -LX_ENOENT;
     if (n > 0 && copy_out(buf, text, (size_t)n))
         return -LX_EFAULT;
     return n;
@@ -140,22 +154,11 @@ static int64_t readlink_user(int dirfd, gaddr_t name, gaddr_t buf, int size)
 
 int64_t sys_readlink(struct call *c)
 {
-    char first;
-    if (copy_in(&first, c->args[0], 1))
-        return -LX_EFAULT;
-    if (first == 0)
-        return -LX_ENOENT;
-    return readlink_user(LX_AT_FDCWD, c->args[0], c->args[1], arg_int(c, 2));
+    return readlink_user(LX_AT_FDCWD, c->args[0], c->args[1], arg_int(c, 2), false);
 }
 
 int64_t sys_readlinkat(struct call *c)
 {
-    char first;
-    if (copy_in(&first, c->args[1], 1))
-        return -LX_EFAULT;
-    // "" means the link that dirfd itself names (O_PATH | O_NOFOLLOW).
-    if (first == 0 && arg_int(c, 0) == LX_AT_FDCWD)
-        return -LX_ENOENT;
-    int64_t n = readlink_user(arg_int(c, 0), c->args[1], c->args[2], arg_int(c, 3));
-    return first == 0 && n == -LX_EINVAL && arg_int(c, 3) > 0 ? -LX_ENOENT : n;
+    int dirfd = arg_int(c, 0);
+    return readlink_user(dirfd, c->args[1], c->args[2], arg_int(c, 3), dirfd != LX_AT_FDCWD);
 }

@@ -18,4 +18,5 @@ static inline int must_check get_path(char buf[VFS_PATH_MAX], gaddr_t from)
 }
 // Resolves a guest path with AT_SYMLINK_NOFOLLOW, AT_SYMLINK_FOLLOW and AT_EMPTY_PATH as `at_flags` has them; `follow` is
 // what the call does without a flag.
+int must_check lookup_name(int dirfd, const char *path, int at_flags, bool follow, struct path *out);
 int must_check lookup_user(int dirfd, gaddr_t name, int at_flags, bool follow, struct path *out);

@@ -72,17 +72,16 @@ int64_t sys_fstat(struct call *c)
     return stat_fd(arg_int(c, 0), c->args[1]);
 }
 
-// Is the name empty, or (since 6.11) missing, so that AT_EMPTY_PATH means the descriptor itself? 1, 0 or -LX_EFAULT.
-static int empty_name(gaddr_t name, int at_flags)
+// Copies the name in. 1 when AT_EMPTY_PATH makes it the descriptor itself (an empty one, or since 6.11 none), 0 when not,
+// or -errno. One copy: the C library's fstat() comes this way.
+static int get_name(char path[VFS_PATH_MAX], gaddr_t name, int at_flags)
 {
-    char first;
-    if (!(at_flags & LX_AT_EMPTY_PATH))
-        return 0;
-    if (!name)
+    if (!name && (at_flags & LX_AT_EMPTY_PATH)) {
+        *path = 0;
         return 1;
-    if (copy_in(&first, name, 1))
-        return -LX_EFAULT;
-    return first == 0;
+    }
+    int err = get_path(path, name);
+    return err ? err : *path == 0 && (at_flags & LX_AT_EMPTY_PATH);
 }
 
 int64_t sys_newfstatat(struct call *c)
@@ -90,12 +89,19 @@ int64_t sys_newfstatat(struct call *c)
     int dirfd = arg_int(c, 0), flags = arg_int(c, 3);
     if (flags & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH))
         return -LX_EINVAL;
-    int empty = empty_name(c->args[1], flags); // glibc's fstat()
+    char path[VFS_PATH_MAX];
+    int empty = get_name(path, c->args[1], flags);
     if (empty < 0)
         return empty;
     if (empty && dirfd >= 0)
         return stat_fd(dirfd, c->args[2]);
-    return stat_path(dirfd, c->args[1], flags, c->args[2]);
+    struct path p;
+    int err = lookup_name(dirfd, path, flags, true, &p);
+    if (err)
+        return err;
+    int64_t r = stat_inode(p.dentry->inode, c->args[2]);
+    path_put(&p);
+    return r;
 }
 
 static struct lx_statx_timestamp stamp(struct timespec64 t)
@@ -114,7 +120,8 @@ int64_t sys_statx(struct call *c)
     if ((flags & LX_AT_STATX_SYNC_TYPE) == LX_AT_STATX_SYNC_TYPE)
         return -LX_EINVAL;
     struct path p;
-    int empty = empty_name(c->args[1], flags);
+    char path[VFS_PATH_MAX];
+    int empty = get_name(path, c->args[1], flags);
     if (empty < 0)
         return empty;
     if (empty && dirfd >= 0) {
@@ -124,7 +131,7 @@ int64_t sys_statx(struct call *c)
         p = f->path;
         path_get(&p);
     } else {
-        int err = lookup_user(dirfd, c->args[1], flags, true, &p);
+        int err = lookup_name(dirfd, path, flags, true, &p);
         if (err)
             return err;
     }

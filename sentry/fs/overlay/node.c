@@ -219,8 +219,7 @@ static int copy_up(struct inode *i, uint64_t keep)
     if (size)
         err = vfs_open_raw(&below, LX_O_RDONLY, &f);
     if (err == 0 && size > DATA_INLINE_MAX) {
-        mem_data_truncate(&data, size);
-        (void)mem_data_need_fd(&data);
+        mem_data_truncate(&data, size); // a sparse file at first: its pages go where the first write puts them
     }
     while (err == 0 && pos < size) {
         int64_t n = kernel_read(f, buf, size - pos < CHUNK ? size - pos : CHUNK, (int64_t)pos);

@@ -21,6 +21,7 @@
 
 // Between guest memory and a page or memfd; used under the kernel lock, never over a drop of it.
 static unsigned char bounce[64 * 1024];
+static unsigned max_fds = 256, nr_fds; // descriptors of all files together
 
 static uint64_t page_count(uint64_t bytes)
 {
@@ -56,10 +57,14 @@ void mem_data_free(struct mem_data *d)
     for (size_t i = 0; i < d->nr_pages; i++)
         free(d->pages[i]);
     free(d->pages);
-    if (d->fd >= 0)
+    if (d->fd >= 0) {
         close(d->fd);
-    if (d->ro_fd >= 0)
+        nr_fds--;
+    }
+    if (d->ro_fd >= 0) {
         close(d->ro_fd);
+        nr_fds--;
+    }
     mem_uncharge(d->account, d->charged);
     mem_data_init(d, d->account);
 }
@@ -210,10 +215,17 @@ static bool write_all(int fd, const unsigned char *p, size_t n, uint64_t pos)
 
 int (*mem_data_make_pair)(int *rw, int *ro);
 
-int mem_data_need_fd(struct mem_data *d)
+void mem_data_limit_descriptors(uint64_t rlimit_nofile)
+{
+    max_fds = rlimit_nofile < 1u << 20 ? (unsigned)(rlimit_nofile * 3 / 8) : 3u << 17;
+}
+
+static int need_fd(struct mem_data *d, unsigned limit)
 {
     if (d->fd >= 0)
         return 0;
+    if (nr_fds + 2 > limit)
+        return -LX_ENFILE;
     int fd, ro_fd = -1;
     if (mem_data_make_pair) {
         int err = mem_data_make_pair(&fd, &ro_fd);
@@ -245,8 +257,14 @@ int mem_data_need_fd(struct mem_data *d)
     d->nr_pages = 0;
     d->fd = fd;
     d->ro_fd = ro_fd;
+    nr_fds += ro_fd >= 0 ? 2 : 1;
     recharge(d);
     return 0;
+}
+
+int mem_data_need_fd(struct mem_data *d)
+{
+    return need_fd(d, max_fds);
 }
 
 int mem_data_map_fd(struct mem_data *d, bool may_write, int *fd)
@@ -335,7 +353,7 @@ int64_t mem_data_read(struct mem_data *d, struct iov_iter *it, uint64_t pos)
 static int put_bytes(struct mem_data *d, uint64_t pos, size_t n, size_t *put)
 {
     if (d->fd < 0 && pos + n > DATA_INLINE_MAX)
-        (void)mem_data_need_fd(d); // without a descriptor it stays where it is
+        (void)need_fd(d, max_fds / 2); // without a descriptor it stays where it is
     if (d->fd < 0)
         return paged_put(d, pos, bounce, n, put);
     size_t fit = room_for(d, pos, n);
@@ -405,7 +423,7 @@ static int reserve(struct mem_data *d, uint64_t offset, uint64_t len)
     if (last - first > d->account->max_pages)
         return -LX_ENOSPC;
     if (d->fd < 0 && offset + len > DATA_INLINE_MAX)
-        (void)mem_data_need_fd(d);
+        (void)need_fd(d, max_fds / 2);
     if (d->fd >= 0) {
         if (room_for(d, offset, len) < len)
             return -LX_ENOSPC;

@@ -3,12 +3,13 @@
 //
 // Up to DATA_INLINE_MAX bytes, and until somebody maps the file, they are pages of the Sentry's own memory: host
 // descriptors are few and most files are small. Beyond that they are one memfd, whose descriptor a mapping needs.
-// Where no descriptor is left a file stays in our own memory at any size, and only mapping it fails (ENFILE).
+// Where no descriptor is left a file stays in our own memory at any size, and only mapping it fails (ENFILE). Memory files
+// take at most three eighths of the descriptors this process may have, half of that for files that nobody has mapped.
 #include "sentry/fs/tmpfs/account.h"
 #include "sentry/mm/uaccess.h"
 #include <stdint.h>
 
-#define DATA_INLINE_MAX (256u * 1024)
+#define DATA_INLINE_MAX (1024u * 1024)
 
 struct mem_data {
     struct mem_account *account;
@@ -31,6 +32,8 @@ int mem_data_fallocate(struct mem_data *d, int mode, uint64_t offset, uint64_t l
 int64_t mem_data_seek(struct mem_data *d, int64_t offset, int whence);
 // Makes sure the bytes are in d->fd. 0, -LX_ENFILE, -LX_ENOSPC or -LX_ENOMEM.
 int mem_data_need_fd(struct mem_data *d);
+// How many descriptors all files together may hold. Once at start.
+void mem_data_limit_descriptors(uint64_t rlimit_nofile);
 // The descriptor for a mapping: one that can write only for a shared mapping of a file opened for writing. As
 // mem_data_need_fd.
 int mem_data_map_fd(struct mem_data *d, bool may_write, int *fd);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static uint64_t default_size;
 static struct super_block *memfd_sb;
@@ -165,6 +166,9 @@ static int tmpfs_mount(const struct fs_type *t, const char *source, const char *
 void tmpfs_init(void)
 {
     static struct fs_type type = {.name = "tmpfs", .mount = tmpfs_mount, .guest_may_mount = true};
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+        mem_data_limit_descriptors(files.rlim_cur);
     mem_ram_bytes();
     if (!fs_type_find("tmpfs"))
         fs_type_register(&type);

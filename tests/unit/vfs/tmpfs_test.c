@@ -1,4 +1,5 @@
 #include "tests/unit/vfs/vfs_fixture.h"
+#include "sentry/fs/tmpfs/data.h"
 #include <unistd.h>
 
 TestSuite(tmpfs, .init = vfs_setup);
@@ -16,23 +17,23 @@ static int byte_at(int64_t fd, int64_t at)
 Test(tmpfs, data_survives_growth_into_a_memfd)
 {
     int64_t fd = do_open("/f", LX_O_CREAT | LX_O_RDWR, 0644);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 24; i++)
         cr_assert_eq(fill(fd, i * 50000, (unsigned char)(i + 1), 50000), 50000);
     struct lx_stat st;
     do_stat("/f", &st);
-    cr_assert_eq(st.size, 1000000);
-    cr_assert_geq(st.blocks, 1000000 / 512);
-    for (int i = 0; i < 20; i++) {
+    cr_assert_eq(st.size, 1200000);
+    cr_assert_geq(st.blocks, 1200000 / 512);
+    for (int i = 0; i < 24; i++) {
         cr_assert_eq(byte_at(fd, i * 50000), i + 1);
         cr_assert_eq(byte_at(fd, i * 50000 + 49999), i + 1);
     }
-    cr_assert_eq(byte_at(fd, 1000000), -1);
+    cr_assert_eq(byte_at(fd, 1200000), -1);
 }
 
 Test(tmpfs, holes_read_as_zero_and_are_found)
 {
     for (int big = 0; big < 2; big++) {
-        int64_t base = big ? 1 << 20 : 8192;
+        int64_t base = big ? 2 << 20 : 8192;
         int64_t fd = do_open(big ? "/big" : "/small", LX_O_CREAT | LX_O_RDWR, 0644);
         cr_assert_eq(fill(fd, base, 9, 4096), 4096);
         cr_assert_eq(byte_at(fd, 0), 0);
@@ -53,7 +54,7 @@ Test(tmpfs, holes_read_as_zero_and_are_found)
 Test(tmpfs, truncation_forgets_what_was_cut)
 {
     for (int big = 0; big < 2; big++) {
-        int64_t size = big ? 400000 : 10000;
+        int64_t size = big ? 1300000 : 10000;
         int64_t fd = do_open(big ? "/big" : "/small", LX_O_CREAT | LX_O_RDWR, 0644);
         for (int64_t at = 0; at < size; at += 10000)
             cr_assert_eq(fill(fd, at, 5, 10000), 10000);
@@ -317,4 +318,30 @@ Test(tmpfs, file_size_limit_raises_a_signal)
     cr_assert_eq(fill(fd, 1000, 1, 1), -LX_EFBIG);
     cr_assert_eq(current->pending.set, SIGBIT(25));
     cr_assert_eq(SYS(ftruncate, fd, 2000), -LX_EFBIG);
+}
+
+Test(tmpfs, without_descriptors_files_stay_in_memory)
+{
+    mem_data_limit_descriptors(16); // six for all: one pair may be for files that nobody maps
+    int64_t fd[5];
+    char name[8];
+    for (int i = 0; i < 5; i++) {
+        snprintf(name, sizeof(name), "/f%d", i);
+        fd[i] = do_open(name, LX_O_CREAT | LX_O_RDWR, 0644);
+        for (int k = 0; k < 40; k++)
+            cr_assert_eq(fill(fd[i], k * 50000, (unsigned char)(i * 40 + k), 50000), 50000);
+        for (int k = 0; k < 40; k++)
+            cr_assert_eq(byte_at(fd[i], k * 50000 + 7), i * 40 + k);
+    }
+    struct host_map map;
+    int mapped = 0, refused = 0;
+    for (int i = 0; i < 5; i++) {
+        struct file *f = fd_lookup(current->files, (int)fd[i]);
+        int err = f->ops->map(f, 0, 4096, 1, 2, &map);
+        mapped += err == 0;
+        refused += err == -LX_ENFILE;
+    }
+    cr_assert_eq(mapped, 5, "%d refused", refused);
+    for (int i = 0; i < 5; i++)
+        cr_assert_eq(SYS(close, fd[i]), 0);
 }
