@@ -119,10 +119,10 @@ void fill_rusage(struct thread_group *tg, int who, struct lx_rusage *out)
     }
     out->utime = timeval_of(user);
     out->stime = timeval_of(system);
-    out->maxrss = (int64_t)rss;
+    out->maxrss = (int64_t)(rss / 1024);
 }
 
-// RUSAGE_THREAD shows the whole process: the host gives nobody else's thread times.
+// The caller's own usage is read natively; the host knows nothing of waited children, whom it reaped itself.
 int64_t sys_getrusage(struct call *call)
 {
     int who = arg_int(call, 0);

@@ -133,9 +133,18 @@ static void group_finish(struct thread_group *tg)
         init_exit_hook(status);
 }
 
+// The peak of a dead process is the host's secret: at least its program and a page of stack were there.
+static uint64_t image_size(const struct mm *m)
+{
+    return m->end_code - m->start_code + (m->end_data - m->start_data) + 4096;
+}
+
 static void release_mm(struct task *t)
 {
     struct mm *m = t->mm;
+    uint64_t size = image_size(m);
+    if (size > t->tg->maxrss)
+        t->tg->maxrss = size;
     t->mm = NULL;
     if (--m->users == 0)
         m->dead = true;

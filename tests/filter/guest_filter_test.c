@@ -173,6 +173,9 @@ static const struct filter_case native[] = {
     CASE(X86_64, SYS_arch_prctl, GUEST_IP, ALLOW, ARCH_GET_GS, 0x1000),
     CASE(X86_64, SYS_arch_prctl, GUEST_IP, NOTIFY, 0x5001, 0x1000), // ARCH_SHSTK_ENABLE
     CASE(X86_64, SYS_arch_prctl, GUEST_IP, NOTIFY, 0x1012, 0),      // ARCH_SET_CPUID
+    CASE(X86_64, SYS_getrusage, GUEST_IP, ALLOW, RUSAGE_SELF, 0x1000),
+    CASE(X86_64, SYS_getrusage, GUEST_IP, ALLOW, RUSAGE_THREAD, 0x1000),
+    CASE(X86_64, SYS_getrusage, GUEST_IP, NOTIFY, RUSAGE_CHILDREN, 0x1000),
     CASE(X86_64, SYS_get_robust_list, GUEST_IP, ALLOW, 0, 0x1000, 0x2000),
     CASE(X86_64, SYS_get_robust_list, GUEST_IP, NOTIFY, 1, 0x1000, 0x2000),
     CASE(X86_64, SYS_clock_gettime, GUEST_IP, ALLOW, CLOCK_PROCESS_CPUTIME_ID, 0x1000),
@@ -193,7 +196,8 @@ static const unsigned always_native[] = {
     SYS_set_tid_address, SYS_set_robust_list, SYS_rseq,
 };
 static const unsigned checked_native[] = {
-    SYS_mmap, SYS_madvise, SYS_futex, SYS_membarrier, SYS_arch_prctl, SYS_clock_gettime, SYS_get_robust_list};
+    SYS_mmap, SYS_madvise, SYS_futex, SYS_membarrier, SYS_arch_prctl, SYS_clock_gettime, SYS_get_robust_list,
+    SYS_getrusage};
 // What may be anything but notified for a call from the guest's own code.
 static const unsigned refused[] = {
     SYS_socket,        SYS_socketpair,        SYS_keyctl,          SYS_add_key,           SYS_request_key,
