@@ -176,6 +176,9 @@ static bool receive_record(struct monitor *m)
 {
     struct control_record record;
     ssize_t n = recv(m->sandbox->control, &record, sizeof(record), MSG_DONTWAIT | MSG_TRUNC);
+    // It ended without having read a signal that we forwarded: that error comes once, before its last record.
+    if (n < 0 && errno == ECONNRESET)
+        n = recv(m->sandbox->control, &record, sizeof(record), MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (n <= 0) { // closed: the process ends, its pidfd tells
