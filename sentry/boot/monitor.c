@@ -86,10 +86,21 @@ static bool send_record(struct monitor *m, enum control_kind kind, int value)
            (ssize_t)sizeof(record);
 }
 
+// Is there a shell that sees us stop and can continue us? (The rule of orphaned process groups, for our own parent.)
+static bool has_shell(void)
+{
+    pid_t parent = getppid();
+    return getpgid(parent) != getpgrp() && getsid(parent) == getsid(0);
+}
+
 // Stops as the program has stopped, so that the shell sees it. The shell gets its terminal modes, and the
 // program its own when a SIGCONT brings both back.
 static void stop_ourselves(struct monitor *m)
 {
+    if (!has_shell()) {
+        (void)send_record(m, CONTROL_CONTINUE, 0);
+        return;
+    }
     struct termios guest_modes[3];
     for (int fd = 0; fd < 3; fd++)
         has_modes[fd] = has_modes[fd] && tcgetattr(fd, &guest_modes[fd]) == 0;

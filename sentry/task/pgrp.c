@@ -3,6 +3,7 @@
 #include "abi/linux/signal.h"
 #include <stdlib.h>
 
+bool init_has_shell;
 void (*session_leader_exit_hook)(struct session *s);
 
 struct session *session_create(int sid)
@@ -89,7 +90,11 @@ static bool orphaned_without(const struct process_group *p, const struct thread_
     list_for_each (m, &p->members, struct thread_group, pgrp_link) {
         if (m != ignored && !m->parent && !m->zombie && !p->session->tty)
             return false;
-        if (m == ignored || (m->zombie && m->nr_threads == 0) || !m->parent)
+        if (m == ignored || (m->zombie && m->nr_threads == 0))
+            continue;
+        if (m == init_tg && init_has_shell)
+            return false;
+        if (!m->parent)
             continue;
         if (m->parent->pgrp != p && m->parent->pgrp && m->parent->pgrp->session == p->session)
             return false;

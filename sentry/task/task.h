@@ -232,6 +232,8 @@ struct process_group *pgrp_get(struct process_group *p);
 void pgrp_put(struct process_group *p);
 struct session *session_get(struct session *s);
 void session_put(struct session *s);
+// The first process belongs to a shell outside that can continue it: its group counts as not orphaned, so that ^Z stops it.
+extern bool init_has_shell;
 // Has no member a parent in another group of the same session? (POSIX 3.264)
 bool pgrp_is_orphaned(const struct process_group *p);
 bool group_leads_session(const struct thread_group *tg);

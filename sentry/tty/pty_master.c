@@ -46,7 +46,7 @@ static int64_t master_write(struct file *f, struct iov_iter *it, int64_t *pos)
 {
     struct pty *p = f->priv;
     uint8_t bytes[1024];
-    uint64_t total = write_resume(it);
+    uint64_t total = write_resume(it), since = 0;
     while (it->count) {
         size_t want = it->count < sizeof(bytes) ? it->count : sizeof(bytes);
         if (want > ring_room(&p->typed))
@@ -60,6 +60,8 @@ static int64_t master_write(struct file *f, struct iov_iter *it, int64_t *pos)
             return write_failed(total, -LX_ENOMEM);
         total += (uint64_t)n;
         pty_push(p);
+        if (transfer_pause(&since, (uint64_t)n))
+            break;
     }
     return (int64_t)total;
 }

@@ -8,8 +8,7 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include "sentry/core/kernel.h"
-#include "sentry/task/task.h"
-#include "sentry/vfs/file.h"
+#include "sentry/tty/progress.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -118,6 +117,7 @@ static int64_t regular_move(struct file *f, struct iov_iter *it, int64_t *pos, b
         return -LX_ENOMEM;
     file_get(f);
     int64_t total = 0, done = 0;
+    uint64_t since = 0;
     while (it->count) {
         size_t want = it->count < size ? it->count : size;
         if (write_it) {
@@ -136,7 +136,7 @@ static int64_t regular_move(struct file *f, struct iov_iter *it, int64_t *pos, b
         if (done < 0)
             break;
         total += done;
-        if ((size_t)done < want || got < want)
+        if ((size_t)done < want || got < want || transfer_pause(&since, got))
             break;
     }
     free(bytes);

@@ -141,16 +141,7 @@ void stdio_control_terminal(struct thread_group *tg)
     controlling->session = s;
     controlling->fg_pgid = tg->pgrp->pgid;
     s->tty = controlling;
-}
-
-// The first process has no parent inside that could continue it, so Linux' rule of orphaned groups would ignore its ^Z; its
-// parent is the shell outside.
-static int stop_signal_for(int pgid, int sig)
-{
-    const struct task *t = init_tg ? init_tg->leader : NULL;
-    if (sig != LX_SIGTSTP || !t || !t->sighand || !init_tg->pgrp || init_tg->pgrp->pgid != pgid)
-        return sig;
-    return t->sighand->action[sig - 1].handler == 0 ? LX_SIGSTOP : sig;
+    init_has_shell = true;
 }
 
 void host_tty_signal(int sig)
@@ -158,8 +149,7 @@ void host_tty_signal(int sig)
     if (sig == LX_SIGCONT && init_tg && init_tg->job == JOB_STOPPED)
         send_signal_group(init_tg, sig, NULL);
     if (controlling && controlling->fg_pgid) {
-        int pgid = controlling->fg_pgid;
-        send_signal_pgrp(pgid, stop_signal_for(pgid, sig), NULL);
+        send_signal_pgrp(controlling->fg_pgid, sig, NULL);
     } else if (init_tg && !init_tg->zombie && sig != LX_SIGWINCH) {
         send_signal_group(init_tg, sig, NULL);
     }

@@ -197,7 +197,7 @@ static int64_t send_chunk(struct host_stream *s, struct iov_iter *it, void *byte
 
 int64_t host_stream_write(struct host_stream *s, struct file *f, struct iov_iter *it)
 {
-    uint64_t total = write_resume(it);
+    uint64_t total = write_resume(it), since = 0;
     size_t size = it->count < WRITE_CHUNK ? it->count : WRITE_CHUNK;
     void *bytes = malloc(size ? size : 1);
     if (!bytes)
@@ -206,8 +206,11 @@ int64_t host_stream_write(struct host_stream *s, struct file *f, struct iov_iter
     int64_t done = 1, result = 0;
     while (it->count && done > 0 && !current->exiting) {
         done = send_chunk(s, it, bytes, size);
-        if (done > 0)
-            total += (uint64_t)done;
+        if (done <= 0)
+            break;
+        total += (uint64_t)done;
+        if (transfer_pause(&since, (uint64_t)done))
+            break;
     }
     if (done == -LX_EAGAIN) {
         result = write_wait(f, s->wait, total);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEM_MOVE_MAX (1u << 20) // one read or write of mem
 #define AREA_MAX (8u << 20) // of arguments or environment that is shown
 
 // Copies [start, end) of the process; what cannot be read ends it.
@@ -231,6 +232,8 @@ static int64_t mem_move(struct file *f, struct iov_iter *it, int64_t *pos, bool 
     struct task *t = proc_task(pseudo_of(f->inode));
     uint8_t bytes[4096];
     int64_t total = 0;
+    if (it->count > MEM_MOVE_MAX)
+        it->count = MEM_MOVE_MAX;
     if (!has_memory(t))
         return 0;
     if (!proc_may_access(t))
