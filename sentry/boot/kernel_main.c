@@ -5,6 +5,7 @@
 #include "sentry/boot/control.h"
 #include "sentry/boot/control_kernel.h"
 #include "sentry/boot/mounts.h"
+#include "sentry/boot/partners.h"
 #include "sentry/core/event.h"
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
@@ -137,6 +138,9 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
     event_batch_hook = kernel_run_woken;
     kernel_lock();
     control_init(fds->control);
+    err = partners_watch(fds);
+    if (err)
+        cannot_start("watching the zygote", err);
     uts_init(config);
     struct task *first = first_task(config, fds);
     lock_down(); // what follows reads the guest's files

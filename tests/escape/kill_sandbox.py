@@ -16,7 +16,7 @@ from sandbox import Sandbox, processes
 
 # Forks, execs, waits, makes threads' worth of calls and files, without an end.
 WORKLOAD = ["sh", "-c", "while :; do (ls -l /usr > /tmp/a; cat /tmp/a | wc -l > /dev/null); sleep 0.001 & done"]
-VICTIMS = ["monitor", "gofer", "kernel", "proc_gofer"]
+VICTIMS = ["monitor", "gofer", "kernel", "zygote", "proc_gofer"]
 
 
 def survivors(before, patience=5.0):
