@@ -66,6 +66,16 @@ void wait_queue_release(struct wait_queue *q)
         wait_del(list_first(&q->waiters, struct waiter, link));
 }
 
+void wait_queue_move(struct wait_queue *from, struct wait_queue *to)
+{
+    while (!list_empty(&from->waiters)) {
+        struct waiter *w = list_first(&from->waiters, struct waiter, link);
+        list_del(&w->link);
+        list_add_tail(&w->link, &to->waiters);
+        w->queue = to;
+    }
+}
+
 static struct waiter *waiters_of(struct call *c)
 {
     if (!c->waiters) {

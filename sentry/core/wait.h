@@ -54,6 +54,8 @@ void wait_add(struct wait_queue *q, struct waiter *w, uint32_t events);
 void wait_del(struct waiter *w);
 // The queue's owner goes: signals EV_HUP to everybody, then takes all waiters off.
 void wait_queue_release(struct wait_queue *q);
+// All waiters of one queue go over to another.
+void wait_queue_move(struct wait_queue *from, struct wait_queue *to);
 // Signals `events` to every interested waiter.
 void wake_up(struct wait_queue *q, uint32_t events);
 // Signals to all non-exclusive interested waiters and to the first exclusive one that takes it.

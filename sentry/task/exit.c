@@ -159,6 +159,11 @@ static void finish(struct task *t)
     call_unblock(&t->call);
     list_del(&t->hash_link);
     list_del(&t->thread_link);
+    // An epoll with a signalfd that this thread made may be waited for by another: Linux keeps the queue for the process.
+    if (list_empty(&tg->threads))
+        wait_queue_release(&t->signalfd_wait);
+    else
+        wait_queue_move(&t->signalfd_wait, &list_first(&tg->threads, struct task, thread_link)->signalfd_wait);
     tg->nr_threads--;
     nr_tasks--;
     user_add_threads(t->cred->uid, -1);

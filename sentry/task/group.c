@@ -39,6 +39,8 @@ void tg_put(struct thread_group *tg)
 {
     if (!tg || --tg->refs > 0)
         return;
+    wait_queue_release(&tg->child_wait);
+    wait_queue_release(&tg->exit_wait); // a poll of a pidfd that was closed meanwhile
     time_group_release(tg);
     sigpending_flush(&tg->shared_pending);
     pgrp_leave(tg);
