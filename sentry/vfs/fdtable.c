@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 #define FIRST_SIZE 16u
+// Slots of all tables together (16 bytes each, and only those in use are touched): beyond it ENOMEM.
+#define SLOTS_MAX (1u << 26)
+static unsigned nr_slots;
 
 static uint64_t nofile_limit(void)
 {
@@ -46,6 +49,7 @@ void fdtable_put(struct fdtable *t)
         if (f)
             close_file(t, f);
     }
+    nr_slots -= t->size;
     free(t->slots);
     free(t);
 }
@@ -61,11 +65,12 @@ struct fdtable *fdtable_dup(const struct fdtable *t)
     unsigned size = FIRST_SIZE;
     while (size < used)
         size *= 2;
-    n->slots = calloc(size, sizeof(*n->slots));
+    n->slots = size <= SLOTS_MAX - nr_slots ? calloc(size, sizeof(*n->slots)) : NULL;
     if (!n->slots) {
         free(n);
         return NULL;
     }
+    nr_slots += size;
     n->size = size;
     n->next = t->next;
     for (unsigned i = 0; i < used; i++)
@@ -83,10 +88,17 @@ static int grow(struct fdtable *t, unsigned need)
         size *= 2;
     if (size > FD_TABLE_MAX)
         return -LX_EMFILE;
-    struct fd_slot *slots = realloc(t->slots, size * sizeof(*slots));
+    if (size - t->size > SLOTS_MAX - nr_slots)
+        return -LX_ENOMEM;
+    // Fresh zero pages that only used slots touch: one high number does not cost a whole table.
+    struct fd_slot *slots = calloc(size, sizeof(*slots));
     if (!slots)
         return -LX_ENOMEM;
-    memset(slots + t->size, 0, (size - t->size) * sizeof(*slots));
+    for (unsigned i = 0; i < t->size; i++)
+        if (t->slots[i].file)
+            slots[i] = t->slots[i];
+    free(t->slots);
+    nr_slots += size - t->size;
     t->slots = slots;
     t->size = size;
     return 0;

@@ -10,6 +10,7 @@
 #define INSTANCES_MAX 128u    // fs.inotify.max_user_instances
 #define WATCHES_MAX 65536u    // fs.inotify.max_user_watches
 #define EVENTS_MAX 16384u     // fs.inotify.max_queued_events
+#define EVENTS_MAX_ALL 262144u // of all instances together
 
 struct instance {
     struct list_head watches; // struct watch.mine
@@ -33,7 +34,7 @@ struct event {
     struct lx_inotify_event head;
     char name[];              // head.len bytes
 };
-static unsigned nr_instances;
+static unsigned nr_instances, nr_events_all;
 static const struct file_ops inotify_fops;
 
 static void queue(struct instance *in, int wd, uint32_t mask, uint32_t cookie, const char *name)
@@ -43,7 +44,7 @@ static void queue(struct instance *in, int wd, uint32_t mask, uint32_t cookie, c
     if (last && last->head.wd == wd && last->head.mask == mask && last->head.cookie == cookie &&
         last->head.len == len && (len == 0 || strcmp(last->name, name) == 0))
         return; // the same once more
-    if (in->nr_events >= EVENTS_MAX) {
+    if (in->nr_events >= EVENTS_MAX || (nr_events_all >= EVENTS_MAX_ALL && in->nr_events)) {
         if (last && last->head.mask == LX_IN_Q_OVERFLOW)
             return;
         wd = -1;
@@ -60,6 +61,7 @@ static void queue(struct instance *in, int wd, uint32_t mask, uint32_t cookie, c
     list_add_tail(&e->link, &in->events);
     in->last = e;
     in->nr_events++;
+    nr_events_all++;
     wake_up(&in->wait, EV_IN | EV_RDNORM);
 }
 
@@ -68,6 +70,7 @@ static struct event *take_first(struct instance *in)
     struct event *e = list_first(&in->events, struct event, link);
     list_del(&e->link);
     in->nr_events--;
+    nr_events_all--;
     if (in->last == e)
         in->last = NULL;
     return e;

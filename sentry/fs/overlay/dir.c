@@ -128,8 +128,13 @@ static int op_symlink(struct inode *dir, struct dentry *d, const char *target, u
         free(copy);
         return copy ? err : -LX_ENOMEM;
     }
-    ovl_node(i)->target = copy;
     i->attr.size = strlen(copy);
+    if (!mem_charge(&ovl_node(i)->super->account, mem_target_pages(i->attr.size))) {
+        free(copy);
+        inode_put(i);
+        return -LX_ENOSPC;
+    }
+    ovl_node(i)->target = copy;
     return attach_new(dir, d, i);
 }
 
@@ -151,11 +156,17 @@ static int op_link(struct inode *dir, struct dentry *d, struct inode *target)
         err = ovl_own_attr(target);
     if (err)
         return err;
+    struct mem_account *a = &ovl_node(dir)->super->account;
+    bool further = target->attr.nlink > 0;
+    if (further && a->inodes >= a->max_inodes)
+        return -LX_ENOSPC;
     err = put_name(dir, d, inode_get(target), false);
     if (err) {
         inode_put(target);
         return err;
     }
+    a->inodes += further;
+    ovl_node(target)->extra_names += further;
     target->attr.nlink++;
     target->attr.ctime = vfs_now();
     changed(dir);

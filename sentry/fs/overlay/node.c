@@ -61,6 +61,7 @@ static struct inode *alloc(struct super_block *sb)
     node->inode = i;
     node->super = sb->priv;
     mem_data_init(&node->data, &node->super->account);
+    node->xattrs.account = &node->super->account;
     mem_dir_init(&node->names);
     i->priv = node;
     return i;
@@ -121,7 +122,9 @@ void ovl_evict(struct inode *i)
     struct ovl_node *node = ovl_node(i);
     unhash(node);
     if (node->own_attr)
-        node->super->account.inodes--;
+        node->super->account.inodes -= 1 + node->extra_names;
+    if (node->target && !node->lower)
+        mem_uncharge(&node->super->account, mem_target_pages(strlen(node->target)));
     ovl_listing_free(node->listing);
     mem_data_free(&node->data);
     mem_dir_free(&node->names);
@@ -169,6 +172,10 @@ void ovl_unlinked(struct inode *i)
     else if (i->attr.nlink)
         i->attr.nlink--;
     i->attr.ctime = vfs_now();
+    if (node->extra_names) {
+        node->extra_names--;
+        node->super->account.inodes--;
+    }
     if (i->attr.nlink == 0 && node->pinned) {
         node->pinned = false;
         inode_put(i);
@@ -262,7 +269,7 @@ int ovl_own_xattrs(struct inode *i)
     if (node->own_xattrs)
         return 0;
     struct inode *lower = node->lower->inode;
-    struct mem_xattrs all = {0};
+    struct mem_xattrs all = {.account = &node->super->account};
     char *list = NULL;
     void *value = NULL;
     int err = 0;

@@ -41,6 +41,7 @@ struct ovl_node { // inode->priv
     bool own_data;             // a regular file's bytes are in `data`; else they are below
     bool own_xattrs;           // xattrs have been read or were never below
     bool pinned;               // a reference of the filesystem itself holds an inode that differs from below
+    uint32_t extra_names;      // links made here: each counts as an inode
     bool opaque;               // nothing of the lower directory shows
     struct mem_xattrs xattrs;
     struct mem_data data;

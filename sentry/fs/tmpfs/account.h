@@ -1,6 +1,7 @@
 #pragma once
 // What a memory filesystem may use. Kernel lock.
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct mem_account {
@@ -19,6 +20,11 @@ static inline bool mem_charge(struct mem_account *a, uint64_t pages)
 static inline void mem_uncharge(struct mem_account *a, uint64_t pages)
 {
     a->pages -= pages;
+}
+// Of a symlink's text: a short one costs no more than its inode.
+static inline uint64_t mem_target_pages(size_t len)
+{
+    return len < 128 ? 0 : 1;
 }
 // Sets limits for a filesystem of `bytes` (0: the default size).
 void mem_account_init(struct mem_account *a, uint64_t bytes, uint64_t inodes);

@@ -29,6 +29,7 @@ struct inode *tmpfs_new_inode(struct super_block *sb, uint32_t mode, uint64_t rd
     }
     super->account.inodes++;
     node->super = super;
+    node->xattrs.account = &super->account;
     node->seals = LX_F_SEAL_SEAL;
     i->priv = node;
     i->attr.mode = mode;
@@ -60,8 +61,11 @@ static void evict(struct inode *i)
     struct tmpfs_node *node = tmpfs_node(i);
     if (LX_S_ISREG(i->attr.mode))
         mem_data_free(&node->data);
-    else if (LX_S_ISLNK(i->attr.mode))
+    else if (LX_S_ISLNK(i->attr.mode)) {
+        if (node->target)
+            mem_uncharge(&node->super->account, mem_target_pages(strlen(node->target)));
         free(node->target);
+    }
     else if (LX_S_ISDIR(i->attr.mode))
         mem_dir_free(&node->dir);
     mem_xattr_free(&node->xattrs);
@@ -127,18 +131,29 @@ static int op_symlink(struct inode *dir, struct dentry *dentry, const char *targ
         free(copy);
         return err;
     }
-    tmpfs_node(i)->target = copy;
     i->attr.size = strlen(copy);
+    if (!mem_charge(&tmpfs_node(i)->super->account, mem_target_pages(i->attr.size))) {
+        free(copy);
+        inode_put(i);
+        return -LX_ENOSPC;
+    }
+    tmpfs_node(i)->target = copy;
     return attach_new(dir, dentry, i);
 }
 
 static int op_link(struct inode *dir, struct dentry *dentry, struct inode *target)
 {
+    // Every further name counts as an inode does: it costs as much (shmem_link).
+    struct mem_account *a = &tmpfs_node(dir)->super->account;
+    bool further = target->attr.nlink > 0;
+    if (further && a->inodes >= a->max_inodes)
+        return -LX_ENOSPC;
     int err = mem_dir_add(&tmpfs_node(dir)->dir, dentry->name, dentry->name_len, inode_get(target));
     if (err) {
         inode_put(target);
         return err;
     }
+    a->inodes += further;
     target->attr.nlink++;
     target->attr.ctime = vfs_now();
     dir->attr.size += DIR_ENTRY_SIZE;
@@ -159,8 +174,8 @@ static void remove_name(struct inode *dir, const struct dentry *dentry)
         dir->attr.nlink--;
         i->attr.nlink = 0;
         tmpfs_node(i)->parent = NULL;
-    } else {
-        i->attr.nlink--;
+    } else if (--i->attr.nlink > 0) {
+        node->super->account.inodes--;
     }
     i->attr.ctime = vfs_now();
     dir->attr.size -= DIR_ENTRY_SIZE;

@@ -12,11 +12,23 @@ static struct mem_xattr **find(struct mem_xattrs *x, const char *name)
     return p;
 }
 
+// Attributes are no way round the size of the filesystem.
+static bool set_bytes(struct mem_xattrs *x, size_t bytes)
+{
+    uint64_t had = (x->bytes + MEM_PAGE - 1) / MEM_PAGE, want = (bytes + MEM_PAGE - 1) / MEM_PAGE;
+    if (want > had && !mem_charge(x->account, want - had))
+        return false;
+    if (want < had)
+        mem_uncharge(x->account, had - want);
+    x->bytes = bytes;
+    return true;
+}
+
 static void drop(struct mem_xattrs *x, struct mem_xattr **p)
 {
     struct mem_xattr *a = *p;
     *p = a->next;
-    x->bytes -= strlen(a->name) + 1 + a->size;
+    set_bytes(x, x->bytes - (strlen(a->name) + 1 + a->size));
     free(a);
 }
 
@@ -48,16 +60,19 @@ int mem_xattr_set(struct mem_xattrs *x, const char *name, const void *value, siz
     struct mem_xattr *a = malloc(sizeof(*a) + len + size);
     if (!a)
         return -LX_ENOMEM;
+    if (!set_bytes(x, x->bytes + len + size)) {
+        free(a);
+        return -LX_ENOSPC;
+    }
     memcpy(a->name, name, len);
     a->value = a->name + len;
     a->size = size;
     if (size)
         memcpy(a->value, value, size);
     if (*old)
-        drop(x, old);
+        drop(x, old); // after the new one is paid for: nothing is lost when it does not fit
     a->next = x->first;
     x->first = a;
-    x->bytes += len + size;
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 // Extended attributes in memory: a short list for each inode. Kernel lock.
+#include "sentry/fs/tmpfs/account.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,7 @@ struct mem_xattr {
     char name[];
 };
 struct mem_xattrs {
+    struct mem_account *account; // pays for whole pages of bytes; set by the owner before the first use
     struct mem_xattr *first;
     size_t bytes; // names and values together
 };

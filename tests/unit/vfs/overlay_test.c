@@ -252,7 +252,9 @@ Test(overlay, evicted_names_leave_nothing_behind)
     for (int i = 0; i < 1000; i++) {
         snprintf(name, sizeof(name), "/t%d", i);
         put_file(name, "x");
+        cr_assert_eq(SYS(link, PATH1(name), PATH2("/second")), 0);
         cr_assert_eq(SYS(unlink, PATH1(name)), 0);
+        cr_assert_eq(SYS(unlink, PATH1("/second")), 0);
     }
     cr_assert_eq(SYS(statfs, PATH1("/"), DATA), 0);
     struct lx_statfs s;

@@ -345,3 +345,39 @@ Test(tmpfs, without_descriptors_files_stay_in_memory)
     for (int i = 0; i < 5; i++)
         cr_assert_eq(SYS(close, fd[i]), 0);
 }
+
+Test(tmpfs, names_links_and_attributes_count)
+{
+    cr_assert_eq(vfs_mount_at(&vfs_fs.root, "tmpfs", "t", "size=64k,nr_inodes=6", 0, "/t"), 0);
+    put_file("/t/f", "x");
+    char name[32], target[3000];
+    int made = 0;
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof(name), "/t/l%d", i);
+        made += SYS(link, PATH1("/t/f"), PATH2(name)) == 0;
+    }
+    cr_assert_eq(made, 4);
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof(name), "/t/l%d", i);
+        cr_assert_eq(SYS(unlink, PATH1(name)), 0);
+    }
+    cr_assert_eq(SYS(setxattr, PATH1("/t/f"), PATH2("user.big"), DATA, 50000, 0), 0);
+    cr_assert_eq(SYS(setxattr, PATH1("/t/f"), PATH2("user.more"), DATA, 20000, 0), -LX_ENOSPC);
+    memset(target, 'a', sizeof(target) - 1);
+    target[sizeof(target) - 1] = 0;
+    cr_assert_eq(do_symlink(target, "/t/s1"), 0);
+    cr_assert_eq(do_symlink(target, "/t/s2"), 0);
+    cr_assert_eq(do_symlink(target, "/t/s3"), -LX_ENOSPC);
+    cr_assert_eq(SYS(removexattr, PATH1("/t/f"), PATH2("user.big")), 0);
+    cr_assert_eq(do_symlink(target, "/t/s3"), 0);
+    for (int i = 1; i <= 3; i++) {
+        snprintf(name, sizeof(name), "/t/s%d", i);
+        cr_assert_eq(SYS(unlink, PATH1(name)), 0);
+    }
+    cr_assert_eq(SYS(unlink, PATH1("/t/f")), 0);
+    cr_assert_eq(SYS(statfs, PATH1("/t"), DATA), 0);
+    struct lx_statfs s;
+    memcpy(&s, DATA_BYTES, sizeof(s));
+    cr_assert_eq(s.files - s.ffree, 1);
+    cr_assert_eq(s.blocks, s.bfree);
+}
