@@ -14,15 +14,6 @@ static const struct {
     {"--proc", gofer_proc_main},
 };
 
-#ifdef SENTRY_SANITIZED
-// The leak check at the end needs calls that no filter of ours allows.
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-#endif
-
 int gofer_fd_argument(int argc, char **argv, const char *name)
 {
     for (int i = 0; i + 1 < argc; i++) {

@@ -17,7 +17,7 @@ struct cursor {
 
 static void put_bytes(struct cursor *c, const void *src, size_t n)
 {
-    if (c->error)
+    if (c->error || n == 0)
         return;
     if (n > CONFIG_BYTES_MAX - c->used) {
         c->error = -E2BIG;

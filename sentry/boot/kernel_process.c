@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,14 @@
 
 #define GUEST_OOM_RAISE 300 // how much sooner than the Sentry a guest is chosen by the host's OOM killer
 #define OOM_SCORE_MAX 1000
+
+// A sanitizer build is linked dynamically: gofer --proc starts while there is a root to find its libraries in, keeps that in
+// a mount namespace of its own, and is outside of the Landlock domains.
+#ifdef SENTRY_SANITIZED
+#define GOFER_NEEDS_LIBRARIES true
+#else
+#define GOFER_NEEDS_LIBRARIES false
+#endif
 
 // Everything opened below /proc before Landlock closes it.
 struct proc_files {
@@ -140,7 +149,13 @@ static int enter_jail(const struct sentry_config *config, int gofer_program, str
     error = open_proc_files(proc);
     if (error)
         return error;
-    error = jail_empty_root();
+    return 0;
+}
+
+// The root goes, then what Landlock still leaves open.
+static int close_root(const struct sentry_config *config, int gofer_program, const struct proc_files *proc)
+{
+    int error = jail_empty_root();
     if (error)
         return boot_fail("cannot make an empty root", NULL, -error, "see `sentry check`");
     if (config->disabled_features & FEATURE_LANDLOCK)
@@ -168,7 +183,13 @@ static int start_proc_gofer(int program, int proc, int *connection)
                                 numbers[1], NULL};
     const int keep[] = {pair[1], proc};
     const struct spawn spawn = {
-        .name = "gofer --proc", .program = program, .argv = argv, .keep = keep, .nr_keep = 2};
+        .name = "gofer --proc",
+        .namespaces = GOFER_NEEDS_LIBRARIES ? CLONE_NEWNS : 0,
+        .program = program,
+        .argv = argv,
+        .keep = keep,
+        .nr_keep = 2,
+    };
     pid_t pid = spawn_program(&spawn, &pidfd);
     close(pair[1]);
     if (pid < 0) {
@@ -232,7 +253,11 @@ int kernel_process_main(int argc, char **argv)
         error = follow_monitor(params.control);
     if (!error)
         error = enter_jail(&config, params.gofer_program, &proc);
+    if (!error && GOFER_NEEDS_LIBRARIES)
+        error = start_proc_gofer(params.gofer_program, proc.root, &proc_connection);
     if (!error)
+        error = close_root(&config, params.gofer_program, &proc);
+    if (!error && !GOFER_NEEDS_LIBRARIES)
         error = start_proc_gofer(params.gofer_program, proc.root, &proc_connection);
     if (!error)
         error = close_jail(&config);

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#ifdef SENTRY_SANITIZED
+#include <sanitizer/common_interface_defs.h>
+#endif
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -61,6 +64,9 @@ static void violation(int signo, siginfo_t *info, void *context)
 void lock_down_prepare(int log_fd, bool network_host)
 {
     report_fd = log_fd;
+#ifdef SENTRY_SANITIZED
+    __sanitizer_set_report_fd((void *)(intptr_t)log_fd);
+#endif
     with_network = network_host;
     struct sigaction action = {.sa_sigaction = violation, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigaction(SIGSYS, &action, NULL);
