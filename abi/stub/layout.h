@@ -1,6 +1,7 @@
 #pragma once
 // What the Sentry and the stub agree on: addresses, hypercalls and the operation array.
-// The stub runs inside the guest: nothing it says is trusted, and nothing here is secret.
+// The stub runs inside the guest: nothing it says is trusted, and nothing here is secret but the token of a clone, which
+// one process cannot learn of another.
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
@@ -30,7 +31,7 @@
 #define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0)   // fresh image: (stack pointer, address of the vDSO)
 #define STUB_HC_SIGNAL (STUB_HYPERCALL_BASE + 1) // kick or fault: (ucontext, signo, rip, rax, rsp, siginfo)
 #define STUB_HC_DONE (STUB_HYPERCALL_BASE + 2)   // operations done: (ucontext, index of the first failure or count, its result)
-#define STUB_HC_CHILD (STUB_HYPERCALL_BASE + 3)  // a clone child before any guest code: (ucontext)
+#define STUB_HC_CHILD (STUB_HYPERCALL_BASE + 3)  // a clone child before any guest code: (ucontext, token of its order)
 #define STUB_HC_ZYGOTE (STUB_HYPERCALL_BASE + 4) // the zygote waits for a launch
 #define STUB_HC_NATIVE (STUB_HYPERCALL_BASE + 5) // a native row refused by the guest's own filter
 #define STUB_HC_LAST STUB_HC_NATIVE
@@ -46,7 +47,7 @@
 #ifndef __ASSEMBLER__
 // One native call that the Sentry orders. `flags` says what to do with its result.
 struct stub_op {
-    uint32_t nr;
+    uint32_t nr; // of a clone: the token that its child says in its first hypercall
     uint32_t flags;
     uint64_t args[6];
 };

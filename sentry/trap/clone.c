@@ -1,6 +1,8 @@
 // Making threads and processes: the clone order, the child's first hypercall, and launches through the zygote.
 //
-// One clone is under way in the sandbox at a time, so a thread that we do not know yet can only be its child.
+// One clone is under way in the sandbox at a time, so a thread that we do not know yet should be its child. It may also be
+// what remains of a clone whose parent was killed meanwhile: a random token, handed out with the order and said by the child,
+// tells them apart.
 #include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +28,7 @@ struct clone_order {
     struct task *child;      // referenced; published once it said hello
     struct clone_request req;
     uint64_t host_flags;     // what the native clone must carry
+    uint32_t token;          // what the child says
     unsigned child_area;
     bool detached;           // the parent does not wait in the stub; the slot owns this order once the clone runs
     bool ordered;            // the operations have been handed out
@@ -66,6 +70,18 @@ static void slot_free(struct clone_order *c)
     }
 }
 
+static uint32_t clone_token(void)
+{
+    static uint32_t tokens[64]; // kernel lock
+    static unsigned left;
+    if (left == 0) {
+        if (getrandom(tokens, sizeof(tokens), 0) != (ssize_t)sizeof(tokens))
+            kernel_fatal("no random numbers: %s", strerror(errno));
+        left = sizeof(tokens) / sizeof(tokens[0]);
+    }
+    return tokens[--left];
+}
+
 static void clone_start(struct stub_order *o)
 {
     struct clone_order *c = container_of(o, struct clone_order, base);
@@ -81,7 +97,7 @@ static void clone_start(struct stub_order *o)
         t->mm->areas_mapped = c->child_area + 1;
     }
     struct stub_op *op = &ops[n++];
-    op->nr = SYS_clone;
+    op->nr = c->token = clone_token();
     op->flags = STUB_OP_RESULT;
     bool told = !numbers_translated();
     if (told)
@@ -320,6 +336,7 @@ static struct list_head launches = LIST_INIT(launches); // kernel lock
 static struct task zygote; // only its trap state is used, to copy into its area
 static bool launch_ordered; // the zygote has been told to clone for the first of `launches`
 static bool launch_cloned;
+static uint32_t launch_token; // what the child of the launch says; kernel lock
 
 #define LAUNCH_FLAGS ((uint64_t)SIGCHLD)
 
@@ -327,7 +344,8 @@ static void launch_next(void)
 {
     if (list_empty(&launches) || !zygote.trap.hypercall_id || launch_ordered)
         return;
-    struct stub_op op = {.nr = SYS_clone, .flags = STUB_OP_CLONE | STUB_OP_MAY_FAIL, .args = {LAUNCH_FLAGS}};
+    launch_token = clone_token();
+    struct stub_op op = {.nr = launch_token, .flags = STUB_OP_CLONE | STUB_OP_MAY_FAIL, .args = {LAUNCH_FLAGS}};
     launch_ordered = true;
     launch_cloned = false;
     if (stub_do(&zygote, &op, 1, -1, THEN_REPORT))
@@ -417,11 +435,11 @@ static void clone_over(struct clone_order *c)
 void clone_child_hello(const struct trap_notif *n)
 {
     struct clone_order *c = slot;
-    if (launch_cloned && (!c || !c->ordered)) {
+    if (launch_cloned && n->args[1] == launch_token) {
         launch_hello(n);
         return;
     }
-    if (!c || !c->ordered || c->hello) {
+    if (!c || !c->ordered || c->hello || n->args[1] != c->token) {
         kill_unknown(n->tid);
         return;
     }

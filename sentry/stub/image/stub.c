@@ -101,14 +101,15 @@ static long clone_vm(const struct stub_op *op, struct stub_ucontext *uc)
     child->rax = 0;
     if (op->args[1])
         child->rsp = op->args[1];
-    // Told through the copied frame, because the child shares no register but the argument.
+    // Told through fields of the copied frame that the way back ignores, because the child shares no register but the argument.
     child->oldmask = op->flags & STUB_OP_CLOSE_FILES;
+    child->cr2 = op->nr;
     uint64_t stack = (frame + delta - 256) & ~15ul;
     return stub_clone_vm(op->args[0], stack, op->args[2], op->args[3], op->args[4], child);
 }
 
 // Runs the operations of the area. Stops at the first failure that is not allowed. Returns the result of the last operation.
-// *in_child is set in the child of a STUB_OP_CLONE.
+// *in_child is set in the child of a STUB_OP_CLONE, and the result is then its token.
 static long run_ops(struct stub_area *area, struct stub_ucontext *uc, uint32_t *done, int *in_child)
 {
     long r = 0;
@@ -142,7 +143,7 @@ static long run_ops(struct stub_area *area, struct stub_ucontext *uc, uint32_t *
                         uc->rsp = op->args[1];
                 }
                 *in_child = 1;
-                return 0;
+                return op->nr;
             }
         } else {
             r = call6(op->nr, op->args[0], op->args[1], op->args[2], op->args[3], op->args[4], op->args[5]);
@@ -156,10 +157,10 @@ static long run_ops(struct stub_area *area, struct stub_ucontext *uc, uint32_t *
     return r;
 }
 
-static long child_hello(struct stub_ucontext *uc)
+static long child_hello(struct stub_ucontext *uc, uint64_t token)
 {
     CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
-    return CALL(STUB_HC_CHILD, uc, 0, 0, 0, 0, 0);
+    return CALL(STUB_HC_CHILD, uc, token, 0, 0, 0, 0);
 }
 
 // Obeys replies until one says to return to the context.
@@ -177,7 +178,7 @@ static void obey(struct stub_area *area, struct stub_ucontext *uc, long reply)
         int in_child = 0;
         long r = run_ops(area, uc, &done, &in_child);
         if (in_child)
-            reply = child_hello(uc);
+            reply = child_hello(uc, (uint64_t)r);
         else if (!area->report && done == area->op_count)
             return;
         else
@@ -196,7 +197,7 @@ void stub_child(struct stub_ucontext *uc)
 {
     if (uc->oldmask)
         CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
-    long reply = CALL(STUB_HC_CHILD, uc, 0, 0, 0, 0, 0);
+    long reply = CALL(STUB_HC_CHILD, uc, uc->cr2, 0, 0, 0, 0);
     obey((struct stub_area *)area_of(uc), uc, reply);
     stub_sigreturn_to(uc);
 }
