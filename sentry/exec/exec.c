@@ -75,8 +75,10 @@ static void exec_done(struct stub_order *o, uint32_t index, int64_t result)
         exec_load_next(e, result);
         return;
     }
-    list_for_each(other, &t->tg->threads, struct task, thread_link)
-        other->mm_gone = false;
+    if (t->tg->nr_threads > 1) { // some may have been left without an answer
+        violation(t, "the host cannot exec");
+        return;
+    }
     t->tg->exec_task = NULL;
     order_end(t);
     donation_release(t);
@@ -320,7 +322,8 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
     struct thread_group *tg = x->tg;
     tg->exec_task = NULL;
     // The other threads are gone on the host; x has the leader's number there.
-    host_tid_remove(x);
+    list_for_each(other, &tg->threads, struct task, thread_link)
+        host_tid_remove(other);
     struct trap_state *trap = &x->trap;
     trap->host_tid = trap->host_tgid;
     unsigned old_area = trap->area;

@@ -35,8 +35,10 @@ static void become_leader(struct task *t)
 {
     struct thread_group *tg = t->tg;
     list_for_each_safe (other, &tg->threads, struct task, thread_link)
-        if (other != t)
+        if (other != t) {
+            list_del(&other->hash_link); // one whose call still runs ends later
             task_exit(other, 0);
+        }
     if (tg->leader == t)
         return;
     task_put(tg->leader);

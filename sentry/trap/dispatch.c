@@ -225,9 +225,8 @@ static void unknown_thread(const struct trap_notif *n)
     kill_unknown(n->tid);
 }
 
-void trap_receive(const struct trap_notif *n)
+static void receive(struct task *t, const struct trap_notif *n)
 {
-    struct task *t = host_tid_find(n->tid);
     bool hypercall = n->nr >= STUB_HYPERCALL_BASE && n->nr <= STUB_HC_LAST;
     if (t && t->state == TASK_DEAD)
         return; // about to be killed by the host; no answer
@@ -243,12 +242,20 @@ void trap_receive(const struct trap_notif *n)
     } else {
         if (t->call.phase == CALL_RUNNING) {
             violation(t, "a call inside a call");
-            trap_run_queue();
             return;
         }
         if (t->call.phase != CALL_IDLE)
             call_abandon(&t->call); // the host gave up the earlier one: without killable receive a signal may do that
         call_start(t, n);
     }
+}
+
+void trap_receive(const struct trap_notif *n)
+{
+    struct task *t = host_tid_find(n->tid);
+    if (t)
+        task_get(t); // what it asks for may be its end
+    receive(t, n);
+    task_put(t);
     trap_run_queue();
 }

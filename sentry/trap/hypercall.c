@@ -16,10 +16,16 @@
 
 bool trap_tracing;
 
+// The tasks end when the host says that their process is dead, so that nobody who is at work on them loses one.
 void violation(struct task *t, const char *what)
 {
-    log_warn("guest process %d broke the stub's protocol (%s): killed", t->tg->pid, what);
-    group_exit(t->tg, SIGKILL);
+    if (t->mm_gone)
+        return; // another thread's exec ends this one
+    uint64_t id = trap_open_id(t);
+    if (t->tg->dead || t->tg->group_exit || (id && !listener_id_valid(id)))
+        log_debug("guest process %d is being killed from elsewhere (%s)", t->tg->pid, what);
+    else
+        log_warn("guest process %d broke the stub's protocol (%s): killed", t->tg->pid, what);
     trap_kill_group(t->tg);
 }
 
@@ -202,7 +208,7 @@ static void hide_interruption(struct task *t, struct frame_regs *regs)
     regs->dirty = true;
 }
 
-void hypercall_return(struct task *t)
+static void return_or_order(struct task *t)
 {
     struct trap_state *trap = &t->trap;
     struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
@@ -265,7 +271,7 @@ void hypercall_return(struct task *t)
                 return;
             }
             trap->rip = regs.rip, trap->rax = regs.rax, trap->rsp = regs.rsp;
-            hypercall_return(t);
+            return_or_order(t);
             return;
         }
     }
@@ -274,6 +280,13 @@ void hypercall_return(struct task *t)
         return;
     }
     hypercall_reply_return(t);
+}
+
+void hypercall_return(struct task *t)
+{
+    task_get(t); // a signal may end it, and its parent may not wait for it
+    return_or_order(t);
+    task_put(t);
 }
 
 void hypercall_return_after_ops(struct task *t)
@@ -343,6 +356,10 @@ static void on_signal(struct task *t, const struct trap_notif *n)
 
 void hypercall_entry(struct task *t, const struct trap_notif *n)
 {
+    if (n->nr == STUB_HC_BOOT) { // with the leader's number: the leader may be gone, or in a call, when another thread did this
+        exec_boot_hello(t, n);
+        return;
+    }
     // A call that the host took back (interrupted before we answered) is over when its thread is here.
     if (t && t->call.phase == CALL_RUNNING) {
         violation(t, "a hypercall inside a call");
@@ -387,9 +404,6 @@ void hypercall_entry(struct task *t, const struct trap_notif *n)
         }
         trap->hypercall_id = n->id;
         trap->order->ops->done(trap->order, (uint32_t)n->args[1], (int64_t)n->args[2]);
-        return;
-    case STUB_HC_BOOT:
-        exec_boot_hello(t, n);
         return;
     default:
         violation(t, "unknown hypercall");

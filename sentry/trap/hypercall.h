@@ -52,7 +52,7 @@ bool donation_take(struct task *t);
 void donation_release(struct task *t);
 // Goes on after a stop.
 void hypercall_resume(struct task *t);
-// The guest broke the protocol: its process is killed.
+// The guest broke the protocol: its process is killed, and its tasks end once it is dead. An open hypercall stays open.
 void violation(struct task *t, const char *what);
 // Ends the process of a thread that no task stands for.
 void kill_unknown(int host_tid);
