@@ -237,6 +237,9 @@ static void receive(struct task *t, const struct trap_notif *n)
             unknown_thread(n);
     } else if (t->trap.stage == STAGE_STUB) {
         stub_native_call(t, n);
+    } else if (!trap_killable && t->trap.kick_sent && !t->trap.hypercall_due) {
+        // The kick that is on its way makes the host give up this call, which comes again after the hypercall.
+        return;
     } else if (t->trap.hypercall_due) {
         violation(t, "a call where the kick was due");
     } else {

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 
 bool trap_tracing;
+bool trap_killable;
 
 // The tasks end when the host says that their process is dead, so that nobody who is at work on them loses one.
 void violation(struct task *t, const char *what)
