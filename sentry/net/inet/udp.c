@@ -65,23 +65,21 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
     struct inet_sock *s = inet_sk(sk);
     struct inet_addr to, from;
     scm_destroy(&m->scm);
+    from = s->local;
+    int err = inet_autobind(s, &from); // before anything else is looked at (inet_send_prepare)
+    if (err)
+        return err;
     if (m->it.count > UDP_PAYLOAD_MAX)
         return -LX_EMSGSIZE;
     if (m->flags & LX_MSG_OOB)
         return -LX_EOPNOTSUPP;
-    int err = destination(s, m, &to);
+    err = destination(s, m, &to);
     if (err)
         return err;
     if (sk->err)
         return sock_take_error(sk);
     if (sk->shutdown & SOCK_SHUT_SEND)
         return sock_epipe(m->flags);
-    if (!s->bound) {
-        struct inet_addr any = s->local;
-        err = inet_autobind(s, &any);
-        if (err)
-            return err;
-    }
     from = s->local;
     if (inet_is_any(&from))
         memcpy(from.ip, to.ip, 16);
