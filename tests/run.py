@@ -25,6 +25,7 @@ SUITES = [
     ("matrix-fallbacks", [PYTHON, TESTS / "matrix/run.py", "--core", "--fallbacks"]),
     ("matrix-user", [PYTHON, TESTS / "matrix/run.py", "--core", "--user"]),
     ("cli", [PYTHON, TESTS / "cli/run.py"]),
+    ("gofer", [PYTHON, TESTS / "gofer/run.py"]),
     ("escape", [PYTHON, TESTS / "escape/run.py"]),
 ]
 

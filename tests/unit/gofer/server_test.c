@@ -367,6 +367,9 @@ Test(server, a_new_session_and_the_end_close_every_descriptor)
         cr_assert_eq(call(np_type_of_tlopen), 0);
     }
     cr_assert_eq(open_descriptors(), before + 48 * 2);
+    request.tversion = (struct np_tversion){.msize = 65536, .version = np_string(NP_VERSION_SENTRY)};
+    cr_assert_eq(call(np_type_of_tversion), 0);
+    cr_assert_eq(open_descriptors(), before - 1, "the root's fid too");
     open_session(NP_VERSION_SENTRY);
     cr_assert_eq(open_descriptors(), before);
 }

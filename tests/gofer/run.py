@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""Each rule of the Gofer's server, taken out of a copy of the sources: its tests must fail.
+
+A test that still passes would not notice the loss (invariant 5).
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import harness  # noqa: E402
+
+TOP = harness.TOP
+SERVER, RACE = "server_test", "race_test"
+# (what is lost, [(file, text, replacement)], test that must fail)
+MUTATIONS = [
+    ("slashes in names", [("host.c", "memchr(name.bytes, '/', name.length) ||", "")], SERVER),
+    ("NUL in names", [("host.c", "|| memchr(name.bytes, 0, name.length))", ")")], SERVER),
+    ("dots as names", [("host.c", "if (name.bytes[0] == '.' &&", "if (0 &&")], SERVER),
+    ("stop at symlinks", [("host.c", "O_PATH | O_NOFOLLOW | O_CLOEXEC", "O_PATH | O_CLOEXEC"),
+                          ("host.c", "RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |", "")], SERVER),
+    ("stop at symlinks, raced", [("host.c", "O_PATH | O_NOFOLLOW | O_CLOEXEC", "O_PATH | O_CLOEXEC"),
+                                 ("host.c", "RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |", "")], RACE),
+    ("special files", [("host.c", "} else if (!S_ISREG(node->type)) {", "} else if (0) {")], SERVER),
+    ("directories as descriptors", [("server_open.c", "fd = S_ISDIR(node->type) ? -EISDIR : ", "fd = ")], SERVER),
+    ("read-only exports, opening", [("host.c", "writes && node_read_only(node)", "0")], SERVER),
+    ("read-only exports, names", [("server.c", "return node_read_only((*out)->node) ? -EROFS : 0", "return 0")], SERVER),
+    ("read-only exports, attributes", [("server_attr.c", "if (node_read_only(node))", "if (0)")], SERVER),
+    ("read-only exports, xattrs", [("server_xattr.c", "if (node_read_only(node))", "if (0)")], SERVER),
+    ("one export in a request", [("server_change.c", "fid->node->export != directory->node->export", "0")], SERVER),
+    ("device nodes", [("server_change.c", "case S_IFBLK:\n        return -EPERM;", "case S_IFBLK:\n        return 0;")],
+     SERVER),
+    ("set-ID files", [("server_open.c", "(mode & (S_ISUID | S_ISGID)) &&", "0 &&")], SERVER),
+    ("exclusive creation", [("server_open.c", "O_CREAT | O_EXCL | O_NOFOLLOW", "O_CREAT | O_NOFOLLOW")], SERVER),
+    ("flags of a donation", [("server_open.c", "if (in->flags & ~(uint32_t)(O_ACCMODE | O_TRUNC))", "if (0)")], SERVER),
+    ("nothing left of a failed creation", [("server_open.c", "if (host_is_same(", "if (0 && host_is_same(")], SERVER),
+    ("nothing left of a failed directory", [("server_change.c", "if (error && host_is_same(", "if (0 && host_is_same(")],
+     SERVER),
+    ("nothing left of a failed change", [("server_attr.c", "if ((moded || owner) && !lost)", "if (0)")], SERVER),
+    ("names of xattrs", [("server_xattr.c", "if (!(node->export->flags & GOFER_EXPORT_XATTRS))\n        return -EOPNOTSUPP;",
+                          "return 0;")], SERVER),
+    ("limit of fids", [("fid.c", "if (table->count >= table->limit)", "if (0)")], SERVER),
+    ("a session's end closes all", [("server.c", "fid_remove_all(&server->fids);\n    server->versioned", "server->versioned")],
+     SERVER),
+    ("extension only where settled", [("server.c", "return !ops[i].extension || server->extended ? &ops[i] : NULL;",
+                                       "return &ops[i];")], SERVER),
+    ("what the world may read", [("host.c", "if (!(node->export->flags & GOFER_EXPORT_WORLD))", "if (1)")], SERVER),
+]
+
+
+FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O0", "-w"]
+
+
+def compile_one(source, tree, target):
+    return subprocess.run(["cc"] + FLAGS + ["-I" + str(tree), "-c", str(source), "-o", str(target)], check=False,
+                          stdin=subprocess.DEVNULL).returncode == 0
+
+
+def compile_all(to):
+    """Objects of everything unchanged, by name."""
+    sources = sorted((TOP / "gofer").glob("server*.c"))
+    sources += [TOP / "gofer/host.c", TOP / "gofer/fid.c", TOP / "abi/ninep/codec.c"]
+    sources += [TOP / "tests/unit/gofer" / (test + ".c") for test in (SERVER, RACE)]
+    for source in sources:
+        if not compile_one(source, TOP, to / (source.stem + ".o")):
+            sys.exit("%s does not build" % source)
+
+
+def verdict(tree, changes, test, objects):
+    """True when the test passes, False when it fails, None when it cannot be built."""
+    changed = {pathlib.Path(name).stem for name, _, _ in changes}
+    linked = [path for path in objects.glob("*.o") if path.stem not in changed | {SERVER, RACE}] + [objects / (test + ".o")]
+    for stem in changed:
+        if not compile_one(tree / "gofer" / (stem + ".c"), tree, tree / (stem + ".o")):
+            return None
+        linked.append(tree / (stem + ".o"))
+    built = subprocess.run(["cc"] + [str(path) for path in linked] + ["-o", str(tree / "program"), "-lcriterion", "-lpthread"],
+                           check=False, stdin=subprocess.DEVNULL)
+    if built.returncode:
+        return None
+    try:
+        run = subprocess.run([str(tree / "program"), "-j1"], cwd=tree, check=False, timeout=60, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return False
+    return run.returncode == 0
+
+
+def mutate(tree, changes):
+    """The reason why it cannot be done, or None."""
+    for name, text, replacement in changes:
+        path = tree / "gofer" / name
+        source = path.read_text(encoding="utf-8")
+        if text not in source:
+            return "%s does not contain %r any more" % (name, text)
+        path.write_text(source.replace(text, replacement), encoding="utf-8")
+    return None
+
+
+def check(mutation, objects):
+    name, changes, test = mutation
+    with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
+        tree = pathlib.Path(directory)
+        for part in ("abi", "gofer"):
+            shutil.copytree(TOP / part, tree / part)
+        reason = mutate(tree, changes)
+        passes = None if reason else verdict(tree, changes, test, objects)
+    good = passes is (not changes)
+    reason = reason or ("it does not build" if passes is None else "%s %s" % (test, "passes" if passes else "fails"))
+    harness.report("PASS" if good else "FAIL", "mutation: " + name, "" if good else reason)
+    return good
+
+
+def main():
+    unchanged = [("nothing is taken out (%s)" % test, [], test) for test in (SERVER, RACE)]
+    with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
+        objects = pathlib.Path(directory)
+        compile_all(objects)
+        return 0 if harness.parallel(lambda mutation: check(mutation, objects), unchanged + MUTATIONS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
