@@ -9,6 +9,12 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#ifndef IORING_SETUP_SINGLE_ISSUER
+#define IORING_SETUP_SINGLE_ISSUER (1u << 12)
+#endif
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1u << 13)
+#endif
 #define ENTRIES 128
 #define LISTENER_DATA UINT64_MAX
 
@@ -26,7 +32,11 @@ int loop_uring_prepare(struct loop *loop)
     struct io_uring *ring = calloc(1, sizeof(*ring));
     if (!ring)
         return -ENOMEM;
-    int error = io_uring_queue_init(ENTRIES, ring, IORING_SETUP_R_DISABLED);
+    // Completions are worked off when this thread asks for them, not by interrupting it (since 6.1).
+    int error = io_uring_queue_init(
+        ENTRIES, ring, IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+    if (error == -EINVAL)
+        error = io_uring_queue_init(ENTRIES, ring, IORING_SETUP_R_DISABLED);
     if (error) {
         free(ring);
         return error;

@@ -23,6 +23,7 @@ struct listing {
     int64_t first; // position it begins at
     bool end;      // nothing follows it
     bool full;     // no room was left for an entry that came
+    uint32_t seq;  // the directory's dir_seq when it was asked for
     unsigned count, capacity;
     struct entry *entries;
     unsigned names_used;
@@ -114,6 +115,7 @@ static int fetch(struct file *f, struct listing *listing, int64_t position)
     listing->count = listing->names_used = 0;
     listing->full = false;
     listing->first = position;
+    listing->seq = inode->dir_seq;
     uint64_t seq = gofer.change_seq;
     uint64_t cookie = cookie_of(position);
     err = GOFER_BLOCKING(gofer_readdir(&gofer.client, reach.fid, reach.names, reach.count, cookie, BATCH,
@@ -183,6 +185,9 @@ static int dir_iterate(struct file *f, struct dir_context *ctx)
         struct listing *listing = f->priv;
         f->priv = NULL;
         int err = 0;
+        // On a mount of our own nothing changes but through the VFS.
+        if (fresh && listing && !gofer_fs_of(f->inode)->shared && listing->seq == f->inode->dir_seq)
+            fresh = false;
         if (fresh || !covers(listing, ctx->pos)) {
             if (!listing)
                 listing = calloc(1, sizeof(*listing));
