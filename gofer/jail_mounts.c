@@ -30,10 +30,10 @@ int jail_close_others(const int *keep, unsigned int count)
     if (count > GOFER_EXPORTS_MAX + 4)
         return -EINVAL;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0 && errno != ENOENT)
+    if (null < 0 && errno != ENOENT && errno != EACCES)
         return fail("cannot open", "/dev/null");
     for (int fd = 0; fd < 2; fd++) {
-        if (null < 0) // started in an empty root
+        if (null < 0) // started in an empty root, or under Landlock
             close(fd);
         else if (dup2(null, fd) < 0)
             return fail("cannot replace", "standard input and output");
