@@ -104,7 +104,8 @@ static int64_t host_flow(struct tty *t, int action)
 
 static int64_t host_break(struct tty *t, int arg, bool posix)
 {
-    return host_ioctl_waiting(host_of(t), posix ? LX_TCSBRKP : LX_TCSBRK, (void *)(intptr_t)arg);
+    // TCSBRKP differs in the length of the break only, and TCSBRK's argument 0 means one of the usual length.
+    return host_ioctl_waiting(host_of(t), LX_TCSBRK, (void *)(intptr_t)(posix ? 0 : arg));
 }
 
 static int64_t host_bytes(struct tty *t, unsigned long cmd)
