@@ -277,17 +277,57 @@ def terminal_keys_without_a_shell():
     with_terminal(talk, "sh", "-c", "trap 'echo got INT; exit 5' INT; echo ready; while :; do sleep 0.05; done")
 
 
+# A shell with job control, as far as one command needs it.
+SHELL = """
+import os, signal, sys, time
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+child = os.fork()
+if child == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    _, status = os.waitpid(child, os.WUNTRACED)
+    os.tcsetpgrp(0, os.getpgrp())
+    if not os.WIFSTOPPED(status):
+        break
+    os.write(1, b"shell: stopped\\n")
+    time.sleep(0.2)
+    os.tcsetpgrp(0, child)
+    os.kill(-child, signal.SIGCONT)
+os.write(1, b"shell: ended %d\\n" % os.WEXITSTATUS(status))
+"""
+
+
 @test
 def a_stopped_program_stops_the_command():
-    def talk(t):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(WORK)
+        os.execve(sys.executable, [sys.executable, "-c", SHELL, str(harness.SENTRY), "--", "sh", "-c",
+                                   "echo ready; sleep 1.5; echo done; exit 9"], harness.ENVIRONMENT)
+    t = Terminal.__new__(Terminal)
+    t.pid, t.fd, t.text = pid, fd, b""
+    try:
         t.expect("ready")
         time.sleep(0.2)
         t.send("\x1a")
-        want(os.WIFSTOPPED(t.wait(os.WUNTRACED)), "the command does not stop")
-        os.kill(t.pid, signal.SIGCONT)
+        t.expect("shell: stopped")
+        t.expect("done")
+        t.expect("shell: ended 9")
+    finally:
+        t.close()
+
+
+@test
+def keys_do_not_stop_what_no_shell_can_continue():
+    def talk(t):
+        t.expect("ready")
+        t.send("\x1a")
         t.expect("done")
         want(os.WEXITSTATUS(t.wait()) == 0, "exit status")
-    with_terminal(talk, "sh", "-c", "echo ready; sleep 1.5; echo done")
+    with_terminal(talk, "sh", "-c", "echo ready; sleep 0.5; echo done")
 
 
 @test

@@ -29,7 +29,7 @@ SHARED = pathlib.Path("/var/tmp/sentry-escape-test")
 MUTATIONS = {
     "capabilities": ("capabilities", False),
     "dumpable": ("dumpable", True),
-    "empty-root": ("empty-root", False),
+    "empty-root,landlock": ("empty-root", False),
     "kernel-namespaces": ("kernel-namespaces", False),
     "guest-namespaces": ("guest-namespaces", False),
     "namespace-limits": ("namespace-limits", False),
