@@ -32,12 +32,20 @@ struct link_config {
     char *target; // what readlink gives
 };
 
+// A limit of the caller. Both zero in all of them: the first process has the limits of a login.
+struct limit_config {
+    uint64_t cur, max; // UINT64_MAX: none
+};
+#define CONFIG_LIMITS 16 // by RLIMIT_* number
+
 struct sentry_config {
     char **argv, **envp; // NULL-terminated
     char *cwd;
     char *hostname, *domainname;
     uint32_t uid, gid;
     uint32_t umask;
+    uint64_t ignored_signals; // bit N-1: the first process starts with signal N ignored
+    struct limit_config limits[CONFIG_LIMITS];
     uint32_t *groups;
     size_t nr_groups;
     struct mount_config *mounts; // parents before children; [0] is "/"

@@ -187,6 +187,8 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
     put_u32(c, config->uid);
     put_u32(c, config->gid);
     put_u32(c, config->umask);
+    put_u64(c, config->ignored_signals);
+    put_bytes(c, config->limits, sizeof(config->limits));
     put_u32(c, (uint32_t)config->nr_groups);
     put_bytes(c, config->groups, config->nr_groups * sizeof(*config->groups));
     put_u32(c, (uint32_t)config->nr_mounts);
@@ -217,6 +219,8 @@ static void get_config(struct cursor *c, struct sentry_config *config)
     config->uid = get_u32(c);
     config->gid = get_u32(c);
     config->umask = get_u32(c) & 0777;
+    config->ignored_signals = get_u64(c);
+    get_bytes(c, config->limits, sizeof(config->limits));
     config->nr_groups = get_count(c);
     config->groups = get_array(c, config->nr_groups, sizeof(*config->groups));
     if (config->groups)

@@ -210,6 +210,15 @@ int jail_set_limit(int resource, uint64_t value)
     return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? -errno : 0;
 }
 
+int jail_forbid_core(void)
+{
+    struct rlimit limit;
+    int error = jail_set_limit(RLIMIT_CORE, 1);
+    if (error == -EPERM && getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max == 0)
+        return 1;
+    return error;
+}
+
 int jail_raise_nofile(void)
 {
     struct rlimit limit;

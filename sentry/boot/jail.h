@@ -35,5 +35,8 @@ int jail_empty_keyring(void);
 
 // Sets soft and hard limit.
 int jail_set_limit(int resource, uint64_t value);
+// No core dump, and no core handler of the host: a limit of 1 says that, 0 only keeps files from being written. Where the hard
+// limit is 0 already and cannot be raised, that is what remains: 1 is returned then, else 0 or -errno.
+int jail_forbid_core(void);
 // Raises the soft limit of descriptors to the hard one.
 int jail_raise_nofile(void);

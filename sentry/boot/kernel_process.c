@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,19 @@ static int follow_monitor(int control)
     return 0;
 }
 
+static bool core_handler_stays; // said once the log is open
+
+// Does the host pipe core dumps into a program?
+static bool has_core_handler(int proc)
+{
+    char first = 0;
+    int fd = openat(proc, "sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+    bool pipes = fd < 0 || (read(fd, &first, 1) == 1 && first == '|');
+    if (fd >= 0)
+        close(fd);
+    return pipes;
+}
+
 static int enter_jail(const struct sentry_config *config, int gofer_program, struct proc_files *proc)
 {
     if (!mutated("session") && setsid() < 0)
@@ -137,8 +151,9 @@ static int enter_jail(const struct sentry_config *config, int gofer_program, str
         return boot_fail("cannot set signal dispositions", NULL, errno, NULL);
     int error = jail_raise_nofile();
     if (!error)
-        error = jail_set_limit(RLIMIT_CORE, 1);
-    if (error)
+        error = jail_forbid_core();
+    bool no_limit = error == 1;
+    if (error < 0)
         return boot_fail("cannot set limits", NULL, -error, NULL);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return boot_fail("cannot set no_new_privs", NULL, errno, NULL);
@@ -149,6 +164,7 @@ static int enter_jail(const struct sentry_config *config, int gofer_program, str
     error = open_proc_files(proc);
     if (error)
         return error;
+    core_handler_stays = no_limit && has_core_handler(proc->root);
     return 0;
 }
 
@@ -284,6 +300,9 @@ int kernel_process_main(int argc, char **argv)
                             .stub_image = image};
     keep_only(&fds);
     log_open(fds.log, (enum log_level)config.log_level);
+    if (core_handler_stays)
+        log_warn("the limit of core dumps is 0 and cannot be raised to 1: a core handler of the host may see "
+                 "guests that die");
     lock_down_prepare(fds.log, config.network_host);
     kernel_main(&config, &fds, lock_down);
 }

@@ -123,8 +123,8 @@ static void enter_placement(int socket, bool landlock)
     int error = default_signals();
     if (error)
         child_fail(socket, STEP_SESSION, error);
-    error = jail_set_limit(RLIMIT_CORE, 1);
-    if (error)
+    error = jail_forbid_core();
+    if (error < 0)
         child_fail(socket, STEP_LIMITS, -error);
     error = landlock ? jail_landlock(NULL) : 0;
     if (error)

@@ -3,14 +3,17 @@
 #include "sentry/boot/cgroup.h"
 #include "sentry/boot/debug_socket.h"
 #include "sentry/boot/fail.h"
+#include "sentry/boot/jail.h"
 #include "sentry/boot/monitor.h"
 #include "sentry/boot/sandbox.h"
 #include "sentry/cli/root.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,6 +113,21 @@ static int plan_user(const struct options *options, struct sentry_config *config
     return 0;
 }
 
+// What a program inherits besides: limits, and signals that are ignored (nohup).
+static void plan_inherited(struct sentry_config *config)
+{
+    for (int i = 0; i < CONFIG_LIMITS; i++) {
+        struct rlimit limit;
+        if (getrlimit((__rlimit_resource_t)i, &limit) == 0)
+            config->limits[i] = (struct limit_config){limit.rlim_cur, limit.rlim_max};
+    }
+    for (int sig = 1; sig < NSIG; sig++) {
+        struct sigaction action;
+        if (sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            config->ignored_signals |= 1ull << (sig - 1);
+    }
+}
+
 static int refuse_unavailable(const struct options *options)
 {
     if (options->network == NETWORK_HOST)
@@ -121,7 +139,8 @@ static int refuse_unavailable(const struct options *options)
 static void report_waived(const struct options *options, int log)
 {
     static const char text[] =
-        "sentry: waived by --disable-feature landlock: the second layer of invariants 3 and 5 (guests, the kernel "
+        "sentry: waived by --disable-feature landlock: the second layer of invariants 3 and 5 (guests, the "
+        "kernel "
         "process and the Gofer are held by namespaces, an empty root and their filters alone)\n";
     if (log >= 0 && (options->disabled_features & FEATURE_LANDLOCK)) {
         ssize_t unused = write(log, text, sizeof(text) - 1);
@@ -145,6 +164,7 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
         error = root_plan(options, &root);
     if (error)
         return error;
+    plan_inherited(config);
     static char hostname[65];
     if (gethostname(hostname, sizeof(hostname) - 1) < 0 || !hostname[0])
         strcpy(hostname, "sentry");
@@ -177,6 +197,7 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
 static int start_and_monitor(const struct options *options, const struct sandbox_spec *spec)
 {
     struct sandbox sandbox;
+    (void)jail_forbid_core(); // root may raise a hard limit of 0 here, and not later
     if (sandbox_start(spec, &sandbox))
         return EXIT_SANDBOX;
     const int outputs[] = {spec->log, spec->strace, spec->stats};

@@ -86,6 +86,32 @@ static void default_limits(struct thread_group *tg)
     tg->rlim[LX_RLIMIT_RTPRIO] = (struct lx_rlimit64){0, 0};
 }
 
+// The caller's limits, where they are lower than what the Sentry itself can bear.
+static void inherit_limits(struct thread_group *tg, const struct sentry_config *config)
+{
+    const struct lx_rlimit64 most[RLIM_NLIMITS_LX] = {
+        [LX_RLIMIT_NPROC] = tg->rlim[LX_RLIMIT_NPROC],
+        [LX_RLIMIT_NOFILE] = {FD_TABLE_MAX, FD_TABLE_MAX},
+        [LX_RLIMIT_SIGPENDING] = tg->rlim[LX_RLIMIT_SIGPENDING],
+        [LX_RLIMIT_MSGQUEUE] = tg->rlim[LX_RLIMIT_MSGQUEUE],
+    };
+    bool given = false;
+    for (int i = 0; i < RLIM_NLIMITS_LX; i++)
+        given = given || config->limits[i].max;
+    for (int i = 0; given && i < RLIM_NLIMITS_LX; i++) {
+        const struct limit_config *from = &config->limits[i];
+        uint64_t max = most[i].max && most[i].max < from->max ? most[i].max : from->max;
+        tg->rlim[i] = (struct lx_rlimit64){from->cur < max ? from->cur : max, max};
+    }
+}
+
+static void inherit_ignored(struct sighand *s, uint64_t signals)
+{
+    for (int sig = 1; sig <= LX_NSIG; sig++)
+        if (signals >> (sig - 1) & 1)
+            s->action[sig - 1].handler = LX_SIG_IGN;
+}
+
 static int compare_gid(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -156,6 +182,8 @@ struct task *task_create(const struct sentry_config *config, int *err)
         return NULL;
     }
     default_limits(t->tg);
+    inherit_limits(t->tg, config);
+    inherit_ignored(t->sighand, config->ignored_signals);
     strcpy(t->comm, "sentry");
     return t;
 }

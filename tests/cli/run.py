@@ -9,6 +9,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -106,6 +107,27 @@ def options_have_their_effect():
     shared = harness.fresh_directory(WORK / "shared")
     says("", "sh", "-c", "echo written > /mnt/s/file", options=["--bind", "%s:/mnt/s:rw" % shared])
     want((shared / "file").read_text() == "written\n", "a write below --bind :rw did not reach the host")
+
+
+@test
+def what_a_program_inherits():
+    script = "ulimit -Sn 321; ulimit -c 0; ulimit -Ss 2048; umask 027; trap '' HUP; exec %s -- sh -c 'ulimit -Sn; ulimit -Ss; " \
+             "umask; kill -HUP $$; echo alive'" % harness.SENTRY
+    output = harness.run(["bash", "-c", script], WORK).output
+    want(output == b"321\n2048\n0027\nalive\n", output)
+
+
+@test
+def another_root():
+    root = harness.fresh_directory(WORK / "root")
+    (root / "bin").mkdir()
+    for name in ("busybox", "sh"):
+        shutil.copy2("/bin/busybox", root / "bin" / name)
+    script = "test ! -e /usr && echo new > /made && cat /made && pwd"
+    want(sandbox("sh", "-c", script, options=["--rootfs", root]).output == b"new\n/\n", "a root with writes in memory")
+    want(not (root / "made").exists(), "a write to the root reached the host")
+    want(status_of("sh", "-c", script, options=["--rootfs", root, "--overlay", "none"], text="new") == 0, "--overlay none")
+    want((root / "made").read_text() == "new\n", "a write with --overlay none did not reach the host")
 
 
 @test

@@ -31,7 +31,7 @@ static struct sentry_config example(void)
                                   .envp = envp,
                                   .cwd = words("/tmp"),
                                   .hostname = words("h"),
-                                  .uid = 7, .umask = 027,
+                                  .uid = 7, .umask = 027, .ignored_signals = 1ull << 63, .limits = {[15] = {1, 2}},
                                   .gid = 8,
                                   .groups = groups,
                                   .nr_groups = 2,
@@ -71,6 +71,8 @@ Test(config_codec, what_is_written_is_read_back)
     cr_assert_null(out.domainname);
     cr_assert_eq(out.uid, 7);
     cr_assert_eq(out.umask, 027);
+    cr_assert_eq(out.ignored_signals, 1ull << 63);
+    cr_assert(out.limits[15].cur == 1 && out.limits[15].max == 2);
     cr_assert_eq(out.nr_groups, 2);
     cr_assert_eq(out.groups[1], 24);
     cr_assert_eq(out.nr_mounts, 2);
