@@ -160,8 +160,11 @@ static void run_one(struct call *c)
     list_del(&c->run_link);
     if (t->trap.resume_queued) {
         t->trap.resume_queued = false;
-        if (!t->stopped && t->trap.parked)
+        if (!t->stopped && t->trap.parked) {
+            task_get(t); // a fatal signal may be waiting
             hypercall_resume(t);
+            task_put(t);
+        }
         return;
     }
     if (c->phase != CALL_RUNNABLE)
