@@ -186,10 +186,15 @@ void dentry_drop(struct dentry *d)
         dentry_free(d);
 }
 
+// Answers that were cached below a directory hold it; once it is gone nobody asks for them again.
+static void forget_children(struct dentry *d)
+{
+    list_for_each_safe(child, &d->children, struct dentry, sibling) if (child->refs == 0) dentry_free(child);
+}
+
 void dentry_removed(struct dentry *d)
 {
-    // Answers that were cached below a directory hold it; nobody will ask for them again.
-    list_for_each_safe(child, &d->children, struct dentry, sibling) if (child->refs == 0) dentry_free(child);
+    forget_children(d);
     if (d->refs == 1) { // ours: keep the name as a negative answer
         if (d->inode)
             inode_gone(d->inode);
@@ -217,9 +222,14 @@ void dentry_move(struct dentry *d, struct dentry *target)
     bool hashed = !list_empty(&d->hash_link);
     dentry_unhash(d);
     dentry_drop(target);
-    set_place(d, target->parent, target->name, target->name_len);
-    // The replaced name lives on only for those who hold it.
-    set_place(target, old_parent, old_name, old_len);
+    forget_children(target);
+    // The replaced name lives on, as it was, for those who hold it; without memory it takes the old one.
+    char *copy = strdup(target->name);
+    set_place(d, target->parent, copy ? copy : target->name, target->name_len);
+    if (copy)
+        free(old_name);
+    else
+        set_place(target, old_parent, old_name, old_len);
     target->unhashed = true;
     if (hashed)
         dentry_hash(d);

@@ -160,6 +160,36 @@ Test(tmpfs, rename_replaces_and_refuses)
     cr_assert_str_eq(get_file("/d"), "X");
 }
 
+Test(tmpfs, replaced_files_keep_their_name)
+{
+    put_file("/a", "A");
+    put_file("/b", "B");
+    int64_t a = do_open("/a", LX_O_RDONLY, 0), b = do_open("/b", LX_O_RDONLY, 0);
+    cr_assert_eq(SYS(rename, PATH1("/a"), PATH2("/b")), 0);
+    char name[100];
+    cr_assert_gt(path_name(&fd_lookup(current->files, (int)a)->path, name, sizeof(name)), 0);
+    cr_assert_str_eq(name, "/b");
+    cr_assert_gt(path_name(&fd_lookup(current->files, (int)b)->path, name, sizeof(name)), 0);
+    cr_assert_str_eq(name, "/b (deleted)");
+}
+
+Test(tmpfs, removed_directories_are_freed_with_the_answers_below_them)
+{
+    struct lx_stat st;
+    do_mkdir("/a", 0755);
+    do_mkdir("/b", 0755);
+    do_mkdir("/c", 0755);
+    do_stat("/b/none", &st);
+    do_stat("/c/none", &st);
+    cr_assert_eq(SYS(rename, PATH1("/a"), PATH2("/b")), 0);
+    cr_assert_eq(SYS(rmdir, PATH1("/b")), 0);
+    cr_assert_eq(SYS(rmdir, PATH1("/c")), 0);
+    cr_assert_eq(SYS(statfs, PATH1("/"), DATA), 0);
+    struct lx_statfs s;
+    memcpy(&s, DATA_BYTES, sizeof(s));
+    cr_assert_eq(s.files - s.ffree, 1);
+}
+
 Test(tmpfs, removal_errors)
 {
     do_mkdir("/d", 0755);
