@@ -71,7 +71,9 @@ int gofer_files_main(int argc, char **argv)
     host.uid = geteuid();
     host.gid = getegid();
     loop.message_limit = config.message_limit;
-    loop.fid_limit = config.fid_limit;
+    loop.fid_limit = server_fid_limit(config.fid_limit);
+    if (listen_fd >= 0) // they share the descriptors
+        loop.fid_limit = loop.fid_limit / 8 + 1;
     loop.listener = listen_fd;
     if (prepare_loop(&loop, config.loop) ||
         (config.connection_fd >= 0 && loop_add(&loop, config.connection_fd)))

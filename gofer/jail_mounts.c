@@ -89,8 +89,8 @@ static int open_export(const struct gofer_config *config, const struct gofer_exp
     if (to->root_fd < 0)
         return fail("cannot clone the mount of", from->path);
     struct mount_attr attr = {
-        .attr_set =
-            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (from->flags & GOFER_EXPORT_RO && !mutated("read-only") ? MOUNT_ATTR_RDONLY : 0),
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                    (from->flags & GOFER_EXPORT_RO && !mutated("read-only") ? MOUNT_ATTR_RDONLY : 0),
         .propagation = MS_PRIVATE,
     };
     if (syscall(SYS_mount_setattr, to->root_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)

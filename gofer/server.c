@@ -54,22 +54,27 @@ static const struct server_op ops[] = {
     {np_type_of_tmemfd, true, server_memfd},
 };
 
+uint32_t server_fid_limit(uint32_t wanted)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        files.rlim_cur = 1024;
+    // A fid holds at most one descriptor beside its node's.
+    rlim_t most =
+        files.rlim_cur > DESCRIPTORS_RESERVED * 2 ? (files.rlim_cur - DESCRIPTORS_RESERVED) / 2 : 32;
+    if (most > FIDS_MAX)
+        most = FIDS_MAX;
+    return wanted && wanted < most ? wanted : (uint32_t)most;
+}
+
 int server_init(struct server *server, struct host *host, uint32_t limit, uint32_t fid_limit)
 {
     if (!limit || limit > NP_MESSAGE_MAX)
         limit = NP_MESSAGE_MAX;
     if (limit < NP_MESSAGE_MIN_EXT)
         limit = NP_MESSAGE_MIN_EXT;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-        return -errno;
-    // A fid holds at most two descriptors beside the node's: it never has both open, so two in all.
-    rlim_t most =
-        files.rlim_cur > DESCRIPTORS_RESERVED * 2 ? (files.rlim_cur - DESCRIPTORS_RESERVED) / 2 : 32;
-    if (most > FIDS_MAX)
-        most = FIDS_MAX;
-    if (!fid_limit || fid_limit > most)
-        fid_limit = (uint32_t)most;
+    if (!fid_limit)
+        fid_limit = server_fid_limit(0);
     *server = (struct server){
         .host = host,
         .fids.limit = fid_limit,
@@ -191,7 +196,8 @@ int server_version(struct server *server)
 
 int server_auth(struct server *server)
 {
-    return -EOPNOTSUPP;
+    // What diod's clients take for "not required": who holds the socket is the client.
+    return -ENOENT;
 }
 
 int server_unsupported(struct server *server)
@@ -266,8 +272,6 @@ int server_walk(struct server *server)
         return error;
     if (in->names.count > NP_WALK_MAX)
         return -EINVAL;
-    if (fid->open_fd >= 0)
-        return -EBUSY;
     struct np_qids *qids = &server->out.rwalk.qids;
     qids->count = 0;
     struct node *node = node_get(fid->node);

@@ -18,7 +18,9 @@ struct server {
     struct np_message in, out;
 };
 
-// 0, or -errno. `limit` 0 means the default; `fid_limit` 0 means what RLIMIT_NOFILE allows.
+// Fids that the descriptor limit allows one connection, at most `wanted` (0: no wish). Before the filter.
+uint32_t server_fid_limit(uint32_t wanted);
+// 0, or -errno. `limit` 0 means the default; `fid_limit` 0 what server_fid_limit() says.
 int server_init(struct server *server, struct host *host, uint32_t limit, uint32_t fid_limit);
 void server_destroy(struct server *server);
 

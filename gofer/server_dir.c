@@ -37,10 +37,12 @@ static bool put_entry(struct server *server, const struct node *node, int direct
         .type = entry->type,
         .name = np_string(entry->name),
     };
+    if (is_dot(entry->name))
+        return true; // no name that may be walked to; a client makes them itself
     if (attributes) {
         struct np_attr attr;
-        if (is_dot(entry->name) || host_stat_entry(server->host, directory, entry->name, &attr) < 0)
-            return true; // gone meanwhile, or made by the client itself
+        if (host_stat_entry(server->host, directory, entry->name, &attr) < 0)
+            return true; // gone meanwhile
         out.qid = attr.qid;
         out.type = (uint8_t)(attr.mode >> 12 & 15);
         np_put_dirent(cursor, &out);

@@ -1,13 +1,19 @@
 #!/usr/bin/python3
-"""Each rule of the Gofer's server, taken out of a copy of the sources: its tests must fail.
+"""The Gofer's server: its rules taken out one by one, and spoken to by the tools of another server, diod.
 
-A test that still passes would not notice the loss (invariant 5).
+Each rule is taken out of a copy of the sources: a test must fail. One that still passes would not notice the loss
+(invariant 5).
 """
+import ctypes
+import os
 import pathlib
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import harness  # noqa: E402
@@ -113,12 +119,80 @@ def check(mutation, objects):
     return good
 
 
+CLONE_NEWNS = 0x20000
+
+
+def start_listening(directory, loop):
+    """A Gofer that exports `directory` to whoever connects. Its process and the socket's path."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path = directory + ".sock"
+    listener.bind(path)
+    listener.listen(5)
+    config = os.memfd_create("config", 0)
+    # struct gofer_config and struct gofer_export (abi/gofer_config.h)
+    os.write(config, struct.pack("<IIiIIIIIIIIIIIII", 0x47464331, 64, -1, loop, 0, 0, 0, 0, 0, 0, 1,
+                                 0xffffffff, 0xffffffff, 0, 0, 0))
+    os.write(config, struct.pack("<64sIiII4096s", b"files", 0, -1, 0, 0, directory.encode()))
+    os.lseek(config, 0, os.SEEK_SET)
+    process = subprocess.Popen(
+        [str(harness.SENTRY.parent / "gofer"), "--files", "--config-fd", str(config), "--listen-fd", str(listener.fileno())],
+        pass_fds=(config, listener.fileno()), stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: ctypes.CDLL(None).unshare(CLONE_NEWNS))
+    os.close(config)
+    listener.close()
+    return process, path
+
+
+def tool(words):
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=10,
+                          check=False)
+    return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
+
+
+def diod_tools(loop):
+    name = "diod's tools, %s loop" % ("poll" if loop == 1 else "io_uring")
+    missing = None
+    if not shutil.which("diodls", path="/usr/sbin:/usr/bin"):
+        missing = "diod is not installed"
+    elif os.geteuid() != 0:
+        missing = "needs root for a mount namespace"
+    if missing:
+        harness.report("SKIP", name, missing)
+        return True
+    with tempfile.TemporaryDirectory(prefix="gofer-diod-") as base:
+        directory = base + "/files"
+        os.mkdir(directory)
+        os.mkdir(directory + "/sub")
+        pathlib.Path(directory, "file").write_text("hello\n", encoding="ascii")
+        pathlib.Path(directory, "sub/deep").write_text("deep\n", encoding="ascii")
+        os.symlink("file", directory + "/link")
+        process, path = start_listening(directory, loop)
+        try:
+            time.sleep(0.3)
+            listing = tool(["/usr/sbin/diodls", "-s", path, "-a", "files", "-l"])
+            words = {line.split()[-1] for line in listing[1].splitlines() if line.split()}
+            wanted = [
+                (listing[0] == 0 and words >= {"file", "sub"} and "walk" not in listing[1], listing),
+                (tool(["/usr/sbin/diodcat", "-s", path, "-a", "files", "file"]) == (0, "hello\n"), "diodcat file"),
+                (tool(["/usr/sbin/diodcat", "-s", path, "-a", "files", "sub/deep"]) == (0, "deep\n"), "diodcat sub/deep"),
+                (tool(["/usr/sbin/diodcat", "-s", path, "-a", "files", "../files/file"])[0] != 0, "a way out"),
+                (tool(["/usr/sbin/diodcat", "-s", path, "-a", "files", "link"])[0] != 0, "a link followed"),
+            ]
+        finally:
+            process.kill()
+            process.wait()
+    wrong = [what for good, what in wanted if not good]
+    harness.report("FAIL" if wrong else "PASS", name, str(wrong[0]) if wrong else "")
+    return not wrong
+
+
 def main():
+    tools = all([diod_tools(1), diod_tools(2)])
     unchanged = [("nothing is taken out (%s)" % test, [], test) for test in (SERVER, RACE)]
     with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
         objects = pathlib.Path(directory)
         compile_all(objects)
-        return 0 if harness.parallel(lambda mutation: check(mutation, objects), unchanged + MUTATIONS) else 1
+        return 0 if harness.parallel(lambda mutation: check(mutation, objects), unchanged + MUTATIONS) and tools else 1
 
 
 if __name__ == "__main__":
