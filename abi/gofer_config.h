@@ -62,7 +62,8 @@ enum gofer_owner {
 #define GOFER_EXPORT_FIFOS (1u << 3)   // named pipes may be made (they are never opened)
 #define GOFER_EXPORT_SETID (1u << 4)   // set-user-ID and set-group-ID bits may be set; otherwise EPERM
 #define GOFER_EXPORT_XATTRS (1u << 5)  // security.capability and POSIX ACLs too; otherwise user.* only
-#define GOFER_EXPORT_WORLD (1u << 6)   // only what every user of the host may read and search, although the Gofer could more
+#define GOFER_EXPORT_WORLD \
+    (1u << 6) // only what every user of the host may read and search, although the Gofer could more
 #define GOFER_EXPORT_FLAGS 0x7fu
 // Device nodes are never made, whatever the flags: the filter of the process does not let it.
 

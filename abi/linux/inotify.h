@@ -25,9 +25,10 @@
 #define LX_IN_MASK_ADD 0x20000000u
 #define LX_IN_ISDIR 0x40000000u
 #define LX_IN_ONESHOT 0x80000000u
-#define LX_IN_VALID_FLAGS                                                                                    \
-    (LX_IN_ALL_EVENTS | LX_IN_UNMOUNT | LX_IN_Q_OVERFLOW | LX_IN_IGNORED | LX_IN_ONLYDIR | LX_IN_DONT_FOLLOW | \
-     LX_IN_EXCL_UNLINK | LX_IN_MASK_CREATE | LX_IN_MASK_ADD | LX_IN_ISDIR | LX_IN_ONESHOT)
+#define LX_IN_VALID_FLAGS                                                                       \
+    (LX_IN_ALL_EVENTS | LX_IN_UNMOUNT | LX_IN_Q_OVERFLOW | LX_IN_IGNORED | LX_IN_ONLYDIR |      \
+     LX_IN_DONT_FOLLOW | LX_IN_EXCL_UNLINK | LX_IN_MASK_CREATE | LX_IN_MASK_ADD | LX_IN_ISDIR | \
+     LX_IN_ONESHOT)
 
 struct lx_inotify_event { // followed by `len` bytes: the name, NUL-padded
     int32_t wd;

@@ -31,8 +31,8 @@ struct lx_timeval {
 };
 struct lx_rusage {
     struct lx_timeval utime, stime;
-    int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals, nvcsw,
-        nivcsw;
+    int64_t maxrss, ixrss, idrss, isrss, minflt, majflt, nswap, inblock, oublock, msgsnd, msgrcv, nsignals,
+        nvcsw, nivcsw;
 };
 _Static_assert(sizeof(struct lx_rusage) == 144, "rusage");
 

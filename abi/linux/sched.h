@@ -31,8 +31,8 @@
 #define LX_CLONE_CLEAR_SIGHAND 0x100000000ull
 #define LX_CLONE_INTO_CGROUP 0x200000000ull
 
-#define LX_CLONE_NEW_ANY                                                                                     \
-    (LX_CLONE_NEWNS | LX_CLONE_NEWCGROUP | LX_CLONE_NEWUTS | LX_CLONE_NEWIPC | LX_CLONE_NEWUSER |            \
+#define LX_CLONE_NEW_ANY                                                                          \
+    (LX_CLONE_NEWNS | LX_CLONE_NEWCGROUP | LX_CLONE_NEWUTS | LX_CLONE_NEWIPC | LX_CLONE_NEWUSER | \
      LX_CLONE_NEWPID | LX_CLONE_NEWNET)
 
 // struct clone_args of clone3, version 2.

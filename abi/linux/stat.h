@@ -37,8 +37,8 @@
 // dev_t as stat(2) shows it (new_encode_dev).
 static inline uint64_t lx_makedev(uint32_t major, uint32_t minor)
 {
-    return ((uint64_t)(minor & 0xff)) | ((uint64_t)(major & 0xfff) << 8) | ((uint64_t)(minor & ~0xffu) << 12) |
-           ((uint64_t)(major & ~0xfffu) << 32);
+    return ((uint64_t)(minor & 0xff)) | ((uint64_t)(major & 0xfff) << 8) |
+           ((uint64_t)(minor & ~0xffu) << 12) | ((uint64_t)(major & ~0xfffu) << 32);
 }
 static inline uint32_t lx_major(uint64_t dev)
 {

@@ -10,12 +10,12 @@
 // Address range reserved in every guest address space.
 #define STUB_BASE 0x700000000000
 #define STUB_TEXT_START STUB_BASE
-#define STUB_TEXT_END 0x700000010000     // code only; filter rules "by address" cover exactly this range
-#define STUB_DATA_START STUB_TEXT_END    // read-write data and the boot stack
+#define STUB_TEXT_END 0x700000010000  // code only; filter rules "by address" cover exactly this range
+#define STUB_DATA_START STUB_TEXT_END // read-write data and the boot stack
 #define STUB_DATA_END 0x700000020000
-#define STUB_AREAS_START 0x700000100000  // per-thread areas, one every STUB_AREA_SIZE
+#define STUB_AREAS_START 0x700000100000 // per-thread areas, one every STUB_AREA_SIZE
 #define STUB_AREA_SIZE 0x10000
-#define STUB_AREA_MAX 0x10000            // areas of one address space
+#define STUB_AREA_MAX 0x10000 // areas of one address space
 #define STUB_AREAS_END (STUB_AREAS_START + STUB_AREA_SIZE * STUB_AREA_MAX)
 #define STUB_RANGE_END 0x700200000000
 
@@ -30,8 +30,10 @@
 #define STUB_HYPERCALL_BASE 0x53450000u
 #define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0)   // fresh image: (stack pointer, address of the vDSO)
 #define STUB_HC_SIGNAL (STUB_HYPERCALL_BASE + 1) // kick or fault: (ucontext, signo, rip, rax, rsp, siginfo)
-#define STUB_HC_DONE (STUB_HYPERCALL_BASE + 2)   // operations done: (ucontext, index of the first failure or count, its result)
-#define STUB_HC_CHILD (STUB_HYPERCALL_BASE + 3)  // a clone child before any guest code: (ucontext, token of its order)
+#define STUB_HC_DONE \
+    (STUB_HYPERCALL_BASE + 2) // operations done: (ucontext, index of the first failure or count, its result)
+#define STUB_HC_CHILD \
+    (STUB_HYPERCALL_BASE + 3) // a clone child before any guest code: (ucontext, token of its order)
 #define STUB_HC_ZYGOTE (STUB_HYPERCALL_BASE + 4) // the zygote waits for a launch
 #define STUB_HC_NATIVE (STUB_HYPERCALL_BASE + 5) // a native row refused by the guest's own filter
 #define STUB_HC_LAST STUB_HC_NATIVE
@@ -51,14 +53,14 @@ struct stub_op {
     uint32_t flags;
     uint64_t args[6];
 };
-#define STUB_OP_MAY_FAIL 1u  // go on after an error
-#define STUB_OP_CLONE_VM 2u  // clone sharing memory: args[1] guest stack (0: keep), args[5] the child's area
-#define STUB_OP_CLONE 4u     // clone with a copied address space: args[1] guest stack (0: keep)
-#define STUB_OP_TOUCH 8u     // no call: read a byte of every page from args[0] down to args[1]
-#define STUB_OP_ZERO 16u     // no call: clear args[1] bytes at args[0]
-#define STUB_OP_JUMP 32u     // no call: load the context at args[0] with rt_sigreturn
-#define STUB_OP_EXEC 64u     // execveat of the donated descriptor with the stub's own arguments
-#define STUB_OP_RESULT 128u  // the result goes to RAX of the context
+#define STUB_OP_MAY_FAIL 1u // go on after an error
+#define STUB_OP_CLONE_VM 2u // clone sharing memory: args[1] guest stack (0: keep), args[5] the child's area
+#define STUB_OP_CLONE 4u    // clone with a copied address space: args[1] guest stack (0: keep)
+#define STUB_OP_TOUCH 8u    // no call: read a byte of every page from args[0] down to args[1]
+#define STUB_OP_ZERO 16u    // no call: clear args[1] bytes at args[0]
+#define STUB_OP_JUMP 32u    // no call: load the context at args[0] with rt_sigreturn
+#define STUB_OP_EXEC 64u    // execveat of the donated descriptor with the stub's own arguments
+#define STUB_OP_RESULT 128u // the result goes to RAX of the context
 #define STUB_OP_CLOSE_FILES 256u // with CLONE_VM: the child has a descriptor table of its own and empties it
 
 // Zygote mode: argv[0] is STUB_ZYGOTE_NAME, argv[1] the flags of seccomp(2) in decimal (0: it is installed already). The filter (struct sock_filter[])
@@ -73,7 +75,8 @@ struct stub_op {
 // Head of a thread's area; the alternate signal stack fills the rest of it.
 struct stub_area {
     uint32_t op_count;
-    uint32_t report; // 1: STUB_HC_DONE after the operations; 0: only after a failure, else return to the context
+    uint32_t
+        report; // 1: STUB_HC_DONE after the operations; 0: only after a failure, else return to the context
     struct stub_op ops[STUB_OP_MAX];
 };
 _Static_assert(sizeof(struct stub_op) == 56, "stub_op is shared with the stub image");

@@ -119,7 +119,8 @@ static int prime_threads(void)
     return r ? -r : -pthread_join(thread, NULL);
 }
 
-_Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds, void (*lock_down)(void))
+_Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds,
+                           void (*lock_down)(void))
 {
     // One arena: almost everything runs under the kernel lock, and choosing a number of arenas would read /sys.
     mallopt(M_ARENA_MAX, 1);

@@ -31,7 +31,8 @@ int memory_file_sealed(const char *name, const void *bytes, size_t n, int execut
     }
     if (!error && lseek(fd, 0, SEEK_SET) < 0)
         error = -errno;
-    if (!error && !mutated("seals") && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+    if (!error && !mutated("seals") &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
         error = -errno;
     if (error) {
         close(fd);

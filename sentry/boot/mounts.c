@@ -20,8 +20,9 @@ struct recipe {
 static void recipe_of(const struct mount_config *m, struct recipe *r)
 {
     static const char *const types[] = {
-        [MOUNT_GOFER] = "9p",      [MOUNT_TMPFS] = "tmpfs",   [MOUNT_PROC] = "proc",     [MOUNT_SYSFS] = "sysfs",
-        [MOUNT_DEV] = "devtmpfs",  [MOUNT_DEVPTS] = "devpts", [MOUNT_MQUEUE] = "mqueue", [MOUNT_CGROUP] = "cgroup2",
+        [MOUNT_GOFER] = "9p",      [MOUNT_TMPFS] = "tmpfs",    [MOUNT_PROC] = "proc",
+        [MOUNT_SYSFS] = "sysfs",   [MOUNT_DEV] = "devtmpfs",   [MOUNT_DEVPTS] = "devpts",
+        [MOUNT_MQUEUE] = "mqueue", [MOUNT_CGROUP] = "cgroup2",
     };
     r->type = types[m->kind];
     r->source = m->kind == MOUNT_GOFER ? m->export_name : types[m->kind];
@@ -86,7 +87,9 @@ static int make_link(const struct path *root, const struct link_config *l)
     err = dentry_lookup(at.dentry, name, strlen(name), &d);
     if (!err) {
         struct inode *dir = at.dentry->inode;
-        err = d->inode ? -LX_EEXIST : dir->ops->symlink ? dir->ops->symlink(dir, d, l->target, 0, 0) : -LX_EPERM;
+        err = d->inode            ? -LX_EEXIST
+              : dir->ops->symlink ? dir->ops->symlink(dir, d, l->target, 0, 0)
+                                  : -LX_EPERM;
         dentry_put(d);
     }
     path_put(&at);

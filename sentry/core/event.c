@@ -20,7 +20,7 @@
 static struct {
     struct host_watch *watch;
     uint32_t generation;
-} *watches;
+} * watches;
 static int watches_size;
 static uint32_t last_generation;
 static uint64_t timer_set_ns = KTIMER_NEVER; // what the timerfd is armed for; kernel lock

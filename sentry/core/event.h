@@ -19,6 +19,7 @@ void host_watch_del(struct host_watch *w);
 
 // Tells the event thread that the first timer is now this one. Called by ktimer_arm; costs no wake-up.
 void event_timers_changed(uint64_t first_ns);
-int event_init(void);             // before any of the above; 0 or -errno
-void event_loop(void);            // body of the event thread; never returns
-extern void (*event_batch_hook)(void); // runs after each batch, under the kernel lock: the calls that it woke up
+int event_init(void);  // before any of the above; 0 or -errno
+void event_loop(void); // body of the event thread; never returns
+extern void (*event_batch_hook)(
+    void); // runs after each batch, under the kernel lock: the calls that it woke up

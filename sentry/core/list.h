@@ -7,21 +7,21 @@ struct list_head {
     struct list_head *next, *prev;
 };
 
-#define LIST_INIT(name)                                                                                      \
-    {                                                                                                        \
-        &(name), &(name)                                                                                     \
+#define LIST_INIT(name)  \
+    {                    \
+        &(name), &(name) \
     }
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
-#define list_for_each(pos, head, type, member)                                                               \
-    for (type *pos = list_entry((head)->next, type, member); &pos->member != (head);                         \
+#define list_for_each(pos, head, type, member)                                       \
+    for (type *pos = list_entry((head)->next, type, member); &pos->member != (head); \
          pos = list_entry(pos->member.next, type, member))
 // Safe against removal of `pos` (not of its successor).
-#define list_for_each_safe(pos, head, type, member)                                                          \
-    for (type *pos = list_entry((head)->next, type, member),                                                 \
-              *pos##_next = list_entry(pos->member.next, type, member);                                      \
-         &pos->member != (head);                                                                             \
+#define list_for_each_safe(pos, head, type, member)                     \
+    for (type *pos = list_entry((head)->next, type, member),            \
+              *pos##_next = list_entry(pos->member.next, type, member); \
+         &pos->member != (head);                                        \
          pos = pos##_next, pos##_next = list_entry(pos##_next->member.next, type, member))
 
 static inline void list_init(struct list_head *h)

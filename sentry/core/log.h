@@ -16,18 +16,18 @@ struct log_site {
     uint32_t dropped;         // protected by the log's own lock
 };
 
-extern enum log_level log_level;      // set once at boot
+extern enum log_level log_level;             // set once at boot
 void log_open(int fd, enum log_level level); // fd stays owned by the caller; -1 means nowhere
 void log_write(struct log_site *site, enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 // Writes `src` (n bytes) as printable ASCII with \xNN escapes, always terminated. Returns `dst`.
 const char *log_escape(char *dst, size_t size, const char *src, size_t n);
 
-#define log_at(level_, ...)                                                                                  \
-    do {                                                                                                     \
-        static struct log_site site_;                                                                        \
-        if ((level_) <= log_level)                                                                           \
-            log_write(&site_, (level_), __VA_ARGS__);                                                        \
+#define log_at(level_, ...)                           \
+    do {                                              \
+        static struct log_site site_;                 \
+        if ((level_) <= log_level)                    \
+            log_write(&site_, (level_), __VA_ARGS__); \
     } while (0)
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_WARN, __VA_ARGS__)

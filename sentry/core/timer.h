@@ -5,9 +5,10 @@
 #include "sentry/core/list.h"
 
 struct ktimer {
-    uint64_t expires_ns;              // CLOCK_MONOTONIC; kernel lock
-    uint32_t heap_index;              // position in the heap + 1, 0 when not armed; kernel lock
-    void (*fire)(struct ktimer *t);   // called unarmed, under the kernel lock; may arm again; never changes after init
+    uint64_t expires_ns; // CLOCK_MONOTONIC; kernel lock
+    uint32_t heap_index; // position in the heap + 1, 0 when not armed; kernel lock
+    void (*fire)(
+        struct ktimer *t); // called unarmed, under the kernel lock; may arm again; never changes after init
 };
 
 #define KTIMER_NEVER UINT64_MAX

@@ -42,7 +42,7 @@ struct waiter {
     // Called under the kernel lock with the events signalled. May remove itself (wait_del). Must not wake this queue.
     // Returns true if it took the wake-up (counts for wake_one).
     bool (*wake)(struct waiter *w, uint32_t events);
-    void *owner;              // for `wake`; never changes while registered
+    void *owner; // for `wake`; never changes while registered
 };
 
 static inline void wait_queue_init(struct wait_queue *q)

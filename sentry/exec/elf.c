@@ -25,8 +25,9 @@ static int read_interp(struct file *f, const Elf64_Phdr *p, struct elf_image *ou
 static void add_segment(const Elf64_Phdr *p, struct elf_image *out)
 {
     uint64_t end;
-    if (p->p_filesz > p->p_memsz || p->p_memsz > TASK_SIZE || __builtin_add_overflow(p->p_vaddr, p->p_memsz, &end) ||
-        end > TASK_SIZE || (p->p_vaddr - p->p_offset) % PAGE || out->nr_segments == ELF_SEGMENTS_MAX ||
+    if (p->p_filesz > p->p_memsz || p->p_memsz > TASK_SIZE ||
+        __builtin_add_overflow(p->p_vaddr, p->p_memsz, &end) || end > TASK_SIZE ||
+        (p->p_vaddr - p->p_offset) % PAGE || out->nr_segments == ELF_SEGMENTS_MAX ||
         p->p_offset > INT64_MAX - p->p_filesz) {
         out->doomed = true;
         return;
@@ -34,7 +35,8 @@ static void add_segment(const Elf64_Phdr *p, struct elf_image *out)
     if (p->p_memsz == 0)
         return;
     struct elf_segment *s = &out->segments[out->nr_segments++];
-    *s = (struct elf_segment){.vaddr = p->p_vaddr, .offset = p->p_offset, .filesz = p->p_filesz, .memsz = p->p_memsz};
+    *s = (struct elf_segment){
+        .vaddr = p->p_vaddr, .offset = p->p_offset, .filesz = p->p_filesz, .memsz = p->p_memsz};
     s->prot = (p->p_flags & PF_R ? PROT_READ : 0) | (p->p_flags & PF_W ? PROT_WRITE : 0) |
               (p->p_flags & PF_X ? PROT_EXEC : 0);
     uint64_t low = p->p_vaddr & ~(PAGE - 1), high = (end + PAGE - 1) & ~(PAGE - 1);

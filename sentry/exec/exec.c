@@ -23,10 +23,10 @@ struct exec_order {
     struct stub_order base;
     struct exec_image *image;
     enum exec_stage stage;
-    struct mm *mm;         // the new one, referenced until it is the task's
+    struct mm *mm; // the new one, referenced until it is the task's
     struct load_layout layout;
     uint64_t sp;
-    uint8_t *stack;        // bytes from sp upwards
+    uint8_t *stack; // bytes from sp upwards
     size_t stack_len;
 };
 
@@ -59,9 +59,8 @@ static bool exec_native(struct stub_order *o, const struct trap_notif *n)
         return false;
     e->stage = EXEC_NATIVE;
     // From here on the siblings' numbers may become this program's: none of their calls touches memory any more.
-    list_for_each(other, &o->task->tg->threads, struct task, thread_link)
-        if (other != o->task)
-            other->mm_gone = true;
+    list_for_each(other, &o->task->tg->threads, struct task, thread_link) if (other != o->task)
+        other->mm_gone = true;
     return true;
 }
 
@@ -164,22 +163,30 @@ static int write_boot_data(struct task *t, struct exec_order *e)
     const struct mm *m = e->base.task->mm;
     memset(&d, 0, sizeof(d));
     gaddr_t area = area_address(0);
-    d.context[2] = area + sizeof(struct stub_area);                  // uc_stack
+    d.context[2] = area + sizeof(struct stub_area); // uc_stack
     d.context[4] = STUB_AREA_SIZE - sizeof(struct stub_area);
-    d.context[0] = 6;                                                // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
+    d.context[0] = 6; // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
     d.context[20] = e->sp;
     d.context[21] = e->layout.entry;
-    d.context[22] = 0x202;                                           // IF and the bit that is always set
+    d.context[22] = 0x202; // IF and the bit that is always set
     d.context[23] = 0x002b000000000033ull;
-    d.map = (struct prctl_mm_map){
-        .start_code = m->start_code, .end_code = m->end_code, .start_data = m->start_data, .end_data = m->end_data,
-        .start_brk = m->start_brk, .brk = m->start_brk, .start_stack = m->start_stack, .arg_start = m->arg_start,
-        .arg_end = m->arg_end, .env_start = m->env_start, .env_end = m->env_end, .exe_fd = (uint32_t)-1};
+    d.map = (struct prctl_mm_map){.start_code = m->start_code,
+                                  .end_code = m->end_code,
+                                  .start_data = m->start_data,
+                                  .end_data = m->end_data,
+                                  .start_brk = m->start_brk,
+                                  .brk = m->start_brk,
+                                  .start_stack = m->start_stack,
+                                  .arg_start = m->arg_start,
+                                  .arg_end = m->arg_end,
+                                  .env_start = m->env_start,
+                                  .env_end = m->env_end,
+                                  .exe_fd = (uint32_t)-1};
     return task_copy_out(t, area + BOOT_DATA_OFFSET, &d, sizeof(d));
 }
 
-static int order_file(struct task *t, struct file *f, const struct elf_image *elf, uint64_t base, struct stub_op *ops,
-                      unsigned max, int *host_fd)
+static int order_file(struct task *t, struct file *f, const struct elf_image *elf, uint64_t base,
+                      struct stub_op *ops, unsigned max, int *host_fd)
 {
     struct host_map hm;
     if (!f->ops->map)
@@ -198,10 +205,10 @@ static unsigned final_ops(struct stub_op *ops)
     gaddr_t data = area_address(0) + BOOT_DATA_OFFSET;
     unsigned n = 0;
     ops[n++] = (struct stub_op){.nr = SYS_close, .flags = STUB_OP_MAY_FAIL, .args = {STUB_DONATION_FD}};
-    ops[n++] = (struct stub_op){
-        .nr = SYS_prctl,
-        .flags = STUB_OP_MAY_FAIL,
-        .args = {PR_SET_MM, PR_SET_MM_MAP, data + offsetof(struct boot_data, map), sizeof(struct prctl_mm_map)}};
+    ops[n++] = (struct stub_op){.nr = SYS_prctl,
+                                .flags = STUB_OP_MAY_FAIL,
+                                .args = {PR_SET_MM, PR_SET_MM_MAP, data + offsetof(struct boot_data, map),
+                                         sizeof(struct prctl_mm_map)}};
     ops[n++] = (struct stub_op){.flags = STUB_OP_JUMP, .args = {data}};
     return n;
 }
@@ -298,9 +305,8 @@ static void exec_load_next(struct exec_order *e, int64_t result)
 
 static struct task *find_execing(int host_pid)
 {
-    list_for_each(tg, &all_groups, struct thread_group, all_link)
-        if (tg->host_pid == host_pid && tg->exec_task)
-            return tg->exec_task;
+    list_for_each(tg, &all_groups, struct thread_group,
+                  all_link) if (tg->host_pid == host_pid && tg->exec_task) return tg->exec_task;
     return NULL;
 }
 
@@ -322,8 +328,7 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
     struct thread_group *tg = x->tg;
     tg->exec_task = NULL;
     // The other threads are gone on the host; x has the leader's number there.
-    list_for_each(other, &tg->threads, struct task, thread_link)
-        host_tid_remove(other);
+    list_for_each(other, &tg->threads, struct task, thread_link) host_tid_remove(other);
     struct trap_state *trap = &x->trap;
     trap->host_tid = trap->host_tgid;
     unsigned old_area = trap->area;

@@ -3,7 +3,7 @@
 #include "sentry/exec/elf.h"
 #include "sentry/task/task.h"
 
-#define EXEC_ARG_MAX_STRING 131072u     // MAX_ARG_STRLEN, with its NUL
+#define EXEC_ARG_MAX_STRING 131072u      // MAX_ARG_STRLEN, with its NUL
 #define EXEC_ARGS_MAX (6u * 1024 * 1024) // three quarters of _STK_LIM
 #define EXEC_INTERPRETERS_MAX 5          // scripts that name scripts
 
@@ -16,15 +16,15 @@ struct exec_strings {
 
 // A program that has been found good, ready to replace what a task runs.
 struct exec_image {
-    struct file *exe;             // referenced
-    struct file *interp;          // program interpreter, referenced, or NULL
+    struct file *exe;    // referenced
+    struct file *interp; // program interpreter, referenced, or NULL
     struct elf_image exe_elf, interp_elf;
     struct exec_strings strings;
-    char filename[VFS_PATH_MAX];  // AT_EXECFN
+    char filename[VFS_PATH_MAX]; // AT_EXECFN
     char comm[TASK_COMM_LEN];
-    struct cred *cred;            // referenced
-    bool secure;                  // AT_SECURE
-    bool doomed;                  // Linux would kill the new program while it loads it
+    struct cred *cred; // referenced
+    bool secure;       // AT_SECURE
+    bool doomed;       // Linux would kill the new program while it loads it
 };
 
 // Finds and checks a program for current, with strings of our own. 0 and an image, or -errno as execve gives.
@@ -42,7 +42,7 @@ void exec_init(int stub_image_fd);
 // --- strings (strings.c); all -errno
 int strings_add(struct exec_strings *s, const char *text, size_t len); // a string of ours, at the end
 int strings_add_guest(struct exec_strings *s, gaddr_t array, size_t budget, unsigned *count);
-int strings_prepend(struct exec_strings *s, const char *text);         // before all; counts as an argument
+int strings_prepend(struct exec_strings *s, const char *text); // before all; counts as an argument
 void strings_drop_first(struct exec_strings *s);
 
 // --- loading (load.c)
@@ -55,8 +55,9 @@ struct load_layout {
 // Chooses addresses for the image. 0 or -LX_ENOMEM, -LX_EINVAL.
 int load_choose(const struct exec_image *image, uint64_t personality, struct load_layout *l);
 // Operations that map one ELF file from the donated descriptor. Returns their number or -errno.
-int load_ops(const struct elf_image *elf, uint64_t base, uint64_t fd_offset, struct stub_op *ops, unsigned max);
+int load_ops(const struct elf_image *elf, uint64_t base, uint64_t fd_offset, struct stub_op *ops,
+             unsigned max);
 // Builds the initial stack that ends below `top`; *sp gets the stack pointer, *image and *len the bytes from *sp upwards
 // (malloc'ed). Fills the fields of mm that describe it. 0 or -errno.
-int stack_build(const struct exec_image *image, const struct load_layout *l, struct mm *mm, uint64_t top, uint64_t *sp,
-                uint8_t **bytes, size_t *len);
+int stack_build(const struct exec_image *image, const struct load_layout *l, struct mm *mm, uint64_t top,
+                uint64_t *sp, uint8_t **bytes, size_t *len);

@@ -12,8 +12,8 @@
 #define PAGE 4096ull
 #define PAGE_UP(x) (((x) + PAGE - 1) & ~(PAGE - 1))
 #define PAGE_DOWN(x) ((x) & ~(PAGE - 1))
-#define PIE_BASE 0x555555554000ull     // ELF_ET_DYN_BASE
-#define INTERP_TOP 0x7effff000000ull   // below what the host gives to mmap(NULL)
+#define PIE_BASE 0x555555554000ull      // ELF_ET_DYN_BASE
+#define INTERP_TOP 0x7effff000000ull    // below what the host gives to mmap(NULL)
 #define RANDOM_PAGES ((1ull << 28) - 1) // mmap_rnd_bits
 #define BRK_RANDOM 0x02000000ull
 #define LX_ADDR_NO_RANDOMIZE 0x0040000u
@@ -55,25 +55,26 @@ int load_choose(const struct exec_image *im, uint64_t personality, struct load_l
 
 static struct stub_op map_op(uint64_t addr, uint64_t len, int prot, int flags, uint64_t fd, uint64_t offset)
 {
-    return (struct stub_op){
-        .nr = SYS_mmap, .args = {addr, len, (uint64_t)prot, (uint64_t)flags, fd, offset}};
+    return (struct stub_op){.nr = SYS_mmap, .args = {addr, len, (uint64_t)prot, (uint64_t)flags, fd, offset}};
 }
 
-int load_ops(const struct elf_image *elf, uint64_t base, uint64_t fd_offset, struct stub_op *ops, unsigned max)
+int load_ops(const struct elf_image *elf, uint64_t base, uint64_t fd_offset, struct stub_op *ops,
+             unsigned max)
 {
     unsigned n = 0;
     if (elf->nr_segments * 3 + 1 > max)
         return -LX_ENOEXEC;
     const int anon = MAP_PRIVATE | MAP_ANONYMOUS;
     // The whole span first: holes stay inaccessible, and nothing that exists is overwritten.
-    ops[n++] = map_op(base + elf->low, elf->high - elf->low, PROT_NONE, anon | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0);
+    ops[n++] =
+        map_op(base + elf->low, elf->high - elf->low, PROT_NONE, anon | MAP_FIXED_NOREPLACE, (uint64_t)-1, 0);
     for (unsigned i = 0; i < elf->nr_segments; i++) {
         const struct elf_segment *s = &elf->segments[i];
         uint64_t start = base + PAGE_DOWN(s->vaddr), file_end = base + s->vaddr + s->filesz;
         uint64_t mem_end = PAGE_UP(base + s->vaddr + s->memsz), anon_start = PAGE_UP(file_end);
         if (s->filesz) {
-            ops[n++] = map_op(start, PAGE_UP(file_end) - start, s->prot, MAP_PRIVATE | MAP_FIXED, STUB_DONATION_FD,
-                              PAGE_DOWN(s->offset) + fd_offset);
+            ops[n++] = map_op(start, PAGE_UP(file_end) - start, s->prot, MAP_PRIVATE | MAP_FIXED,
+                              STUB_DONATION_FD, PAGE_DOWN(s->offset) + fd_offset);
             if (s->memsz > s->filesz && (s->prot & PROT_WRITE) && file_end % PAGE)
                 ops[n++] = (struct stub_op){.flags = STUB_OP_ZERO, .args = {file_end, anon_start - file_end}};
         } else {
@@ -85,8 +86,8 @@ int load_ops(const struct elf_image *elf, uint64_t base, uint64_t fd_offset, str
     return (int)n;
 }
 
-int stack_build(const struct exec_image *im, const struct load_layout *l, struct mm *mm, uint64_t top, uint64_t *sp_out,
-                uint8_t **bytes_out, size_t *len_out)
+int stack_build(const struct exec_image *im, const struct load_layout *l, struct mm *mm, uint64_t top,
+                uint64_t *sp_out, uint8_t **bytes_out, size_t *len_out)
 {
     const struct exec_strings *s = &im->strings;
     static const char platform[] = "x86_64";

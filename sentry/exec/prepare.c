@@ -83,7 +83,8 @@ static int take_interpreter(struct exec_image *im)
 
 static int take_credentials(struct exec_image *im, const struct file *f)
 {
-    struct exec_cred_file who = {.mode = f->inode->attr.mode, .uid = f->inode->attr.uid, .gid = f->inode->attr.gid};
+    struct exec_cred_file who = {
+        .mode = f->inode->attr.mode, .uid = f->inode->attr.uid, .gid = f->inode->attr.gid};
     if (f->path.mnt && (f->path.mnt->flags & MNT_NOSUID))
         who.mode &= ~06000u;
     return cred_for_exec(current, &who, &im->cred, &im->secure);

@@ -17,9 +17,7 @@ struct filemap {
 
 static struct filemap *find(struct mm *m, uint64_t dev, uint64_t ino)
 {
-    list_for_each(f, &m->file_maps, struct filemap, link)
-        if (f->dev == dev && f->ino == ino)
-            return f;
+    list_for_each(f, &m->file_maps, struct filemap, link) if (f->dev == dev && f->ino == ino) return f;
     return NULL;
 }
 
@@ -46,11 +44,12 @@ void filemap_add(struct mm *m, int fd, const struct file *file)
 
     if (host_fstat(fd, &st) != 0 || find(m, st.st_dev, st.st_ino))
         return;
-    list_for_each(f, &m->file_maps, struct filemap, link)
-        n++;
+    list_for_each(f, &m->file_maps, struct filemap, link) n++;
     if (n >= FILEMAPS_MAX || path_name(&file->path, name, sizeof(name)) < 0)
         return;
-    const struct filemap like = {.dev = st.st_dev, .ino = st.st_ino, .guest_dev = file->inode->attr.dev,
+    const struct filemap like = {.dev = st.st_dev,
+                                 .ino = st.st_ino,
+                                 .guest_dev = file->inode->attr.dev,
                                  .guest_ino = file->inode->attr.ino};
     (void)add(m, &like, name);
 }
@@ -67,15 +66,14 @@ const char *filemap_name(struct mm *m, uint64_t *dev, uint64_t *ino)
 
 int filemap_dup(struct mm *to, const struct mm *from)
 {
-    list_for_each(f, &from->file_maps, struct filemap, link)
-        if (add(to, f, f->name))
-            return -LX_ENOMEM;
+    list_for_each(f, &from->file_maps, struct filemap, link) if (add(to, f, f->name)) return -LX_ENOMEM;
     return 0;
 }
 
 void filemap_free(struct mm *m)
 {
-    list_for_each_safe(f, &m->file_maps, struct filemap, link) {
+    list_for_each_safe(f, &m->file_maps, struct filemap, link)
+    {
         list_del(&f->link);
         free(f->name);
         free(f);

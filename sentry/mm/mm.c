@@ -89,5 +89,5 @@ int mm_area_alloc(struct mm *m)
 void mm_area_free(struct mm *m, unsigned index)
 {
     if (index / 8 < m->areas_bytes)
-        m->areas[index / 8] &= (uint8_t)~(1u << (index % 8));
+        m->areas[index / 8] &= (uint8_t) ~(1u << (index % 8));
 }

@@ -41,9 +41,9 @@ struct guest_iov {
 struct iov_iter {
     const struct guest_iov *iov; // segments; guest addresses
     unsigned nr_segs;
-    size_t seg_offset; // consumed of iov[0]
-    size_t count;      // bytes left in total
-    void *kernel;      // not NULL: one buffer of our own instead of iov
+    size_t seg_offset;    // consumed of iov[0]
+    size_t count;         // bytes left in total
+    void *kernel;         // not NULL: one buffer of our own instead of iov
     struct guest_iov one; // storage for iter_init_one
 };
 
@@ -53,8 +53,10 @@ void iter_init_kernel(struct iov_iter *it, void *buf, size_t len);
 // checks lengths as import_iovec() does. Returns total bytes or -LX_EINVAL, -LX_EFAULT, -LX_ENOMEM.
 ssize_t must_check iter_init_iovec(struct iov_iter *it, gaddr_t iov, uint64_t nr, struct guest_iov **storage);
 // Move at most n bytes and advance. Return bytes moved (short when memory ends early), or -LX_EFAULT when none.
-ssize_t must_check iter_copy_to(struct iov_iter *it, const void *src, size_t n);   // data flows to the reader's buffer
-ssize_t must_check iter_copy_from(struct iov_iter *it, void *dst, size_t n);       // data flows from the writer's buffer
+ssize_t must_check iter_copy_to(struct iov_iter *it, const void *src,
+                                size_t n); // data flows to the reader's buffer
+ssize_t must_check iter_copy_from(struct iov_iter *it, void *dst,
+                                  size_t n); // data flows from the writer's buffer
 ssize_t must_check iter_zero(struct iov_iter *it, size_t n);
 void iter_advance(struct iov_iter *it, size_t n);
 

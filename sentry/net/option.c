@@ -22,7 +22,8 @@ static int set_timeout(uint64_t *timeo, const void *value, uint32_t len)
         return 0;
     }
     uint64_t ns;
-    if ((tv.sec == 0 && tv.usec == 0) || __builtin_mul_overflow((uint64_t)tv.sec, 1000000000ull, &ns) || ns >> 62)
+    if ((tv.sec == 0 && tv.usec == 0) || __builtin_mul_overflow((uint64_t)tv.sec, 1000000000ull, &ns) ||
+        ns >> 62)
         *timeo = KTIMER_NEVER;
     else
         *timeo = ns + (uint64_t)tv.usec * 1000u;

@@ -27,10 +27,10 @@ struct scm_files *scm_files_dup(const struct scm_files *files); // NULL: no memo
 
 // Where control messages of a receive go.
 struct scm_out {
-    gaddr_t at;      // next byte
-    uint64_t left;   // room
-    uint64_t used;   // bytes written, with padding
-    uint32_t flags;  // LX_MSG_CTRUNC when something did not fit
+    gaddr_t at;     // next byte
+    uint64_t left;  // room
+    uint64_t used;  // bytes written, with padding
+    uint32_t flags; // LX_MSG_CTRUNC when something did not fit
 };
 // Writes one control message, cut if it does not fit. 0 or -LX_EFAULT.
 int must_check scm_put(struct scm_out *out, int level, int type, const void *data, size_t n);

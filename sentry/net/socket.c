@@ -120,8 +120,8 @@ struct socket *file_socket(struct file *f)
 
 struct file *socket_file(struct socket *s, bool nonblock)
 {
-    struct file *f = anon_file(&socket_fops, s, FMODE_READ | FMODE_WRITE, LX_O_RDWR | (nonblock ? LX_O_NONBLOCK : 0),
-                               "socket:", LX_S_IFSOCK | 0777);
+    struct file *f = anon_file(&socket_fops, s, FMODE_READ | FMODE_WRITE,
+                               LX_O_RDWR | (nonblock ? LX_O_NONBLOCK : 0), "socket:", LX_S_IFSOCK | 0777);
     if (f)
         s->file = f;
     return f;

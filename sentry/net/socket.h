@@ -10,11 +10,11 @@ struct socket;
 // A message on its way between a call and a family.
 struct sock_msg {
     struct iov_iter it;
-    uint32_t flags;        // LX_MSG_* of the call; LX_MSG_DONTWAIT where the file does not block
-    uint32_t out_flags;    // receive: LX_MSG_TRUNC and so on
+    uint32_t flags;     // LX_MSG_* of the call; LX_MSG_DONTWAIT where the file does not block
+    uint32_t out_flags; // receive: LX_MSG_TRUNC and so on
     uint8_t name[LX_SOCKADDR_MAX];
-    uint32_t name_len;     // send: 0 when no address is given; receive: length of the sender's
-    struct scm scm;        // send: what goes along, taken by the family on success; receive: what came along
+    uint32_t name_len; // send: 0 when no address is given; receive: length of the sender's
+    struct scm scm;    // send: what goes along, taken by the family on success; receive: what came along
 };
 
 // What a family does. An operation may be NULL: -LX_EOPNOTSUPP. Blocking as handlers do (see sock_block()).
@@ -33,7 +33,8 @@ struct socket_ops {
     int (*take_error)(struct socket *s); // -errno of SO_ERROR, once; NULL: what `err` says
     // Levels other than LX_SOL_SOCKET, and of that what only the family knows. -LX_ENOPROTOOPT: unknown.
     int (*setsockopt)(struct socket *s, int level, int name, const void *value, uint32_t len);
-    int (*getsockopt)(struct socket *s, int level, int name, void *value, uint32_t *len); // *len: room, then length
+    int (*getsockopt)(struct socket *s, int level, int name, void *value,
+                      uint32_t *len); // *len: room, then length
 };
 
 #define SOCK_SHUT_RECV 1u
@@ -49,13 +50,13 @@ struct socket {
     int family, type, protocol;   // never change
     struct file *file;            // not counted; NULL before accept and after the last close
     struct wait_queue wait;
-    int err;                      // of SO_ERROR, positive
-    uint32_t shutdown;            // SOCK_SHUT_*
+    int err;           // of SO_ERROR, positive
+    uint32_t shutdown; // SOCK_SHUT_*
     int sndbuf, rcvbuf, rcvlowat, priority;
-    uint64_t rcvtimeo, sndtimeo;  // nanoseconds, KTIMER_NEVER: none
+    uint64_t rcvtimeo, sndtimeo; // nanoseconds, KTIMER_NEVER: none
     struct lx_linger linger;
     bool passcred, passpidfd, keepalive, reuseaddr, reuseport, broadcast, timestamp, oobinline, listening;
-    struct lx_ucred peercred;     // pid 0: unknown
+    struct lx_ucred peercred;        // pid 0: unknown
     struct thread_group *peer_group; // counted; for SO_PEERPIDFD; NULL: unknown
 };
 

@@ -37,7 +37,8 @@ int dequeue_signal(struct task *t, sigset64 set, struct lx_siginfo *info)
 
 static int status_of(const struct task *t, int sig)
 {
-    bool core = signal_default_dumps_core(sig) && t->mm->dumpable && t->tg->rlim[LX_RLIMIT_CORE].cur >= CORE_MIN;
+    bool core =
+        signal_default_dumps_core(sig) && t->mm->dumpable && t->tg->rlim[LX_RLIMIT_CORE].cur >= CORE_MIN;
     return core ? sig | CORE_BIT : sig;
 }
 

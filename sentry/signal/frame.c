@@ -6,9 +6,31 @@
 
 // Words of struct ucontext (arch/x86/include/uapi/asm/{ucontext,sigcontext}.h).
 enum {
-    UC_FLAGS, UC_LINK, UC_SS_SP, UC_SS_FLAGS, UC_SS_SIZE,
-    UC_R8, UC_R15 = UC_R8 + 7, UC_RDI, UC_RSI, UC_RBP, UC_RBX, UC_RDX, UC_RAX, UC_RCX, UC_RSP, UC_RIP, UC_EFLAGS,
-    UC_SEGMENTS, UC_ERR, UC_TRAPNO, UC_OLDMASK, UC_CR2, UC_FPSTATE, UC_RESERVED, UC_SIGMASK = UC_RESERVED + 8,
+    UC_FLAGS,
+    UC_LINK,
+    UC_SS_SP,
+    UC_SS_FLAGS,
+    UC_SS_SIZE,
+    UC_R8,
+    UC_R15 = UC_R8 + 7,
+    UC_RDI,
+    UC_RSI,
+    UC_RBP,
+    UC_RBX,
+    UC_RDX,
+    UC_RAX,
+    UC_RCX,
+    UC_RSP,
+    UC_RIP,
+    UC_EFLAGS,
+    UC_SEGMENTS,
+    UC_ERR,
+    UC_TRAPNO,
+    UC_OLDMASK,
+    UC_CR2,
+    UC_FPSTATE,
+    UC_RESERVED,
+    UC_SIGMASK = UC_RESERVED + 8,
     UC_WORDS,
 };
 _Static_assert(UC_WORDS == 38, "struct ucontext has 304 bytes");
@@ -190,8 +212,8 @@ int frame_restore(struct task *t, struct frame_regs *regs)
         memcpy(&magic, legacy + FP_SW_OFFSET, 4);
         if (magic == FP_MAGIC1 && extended == nf->fp_size)
             size = extended;
-        if (size > FP_LEGACY &&
-            task_copy_in(t, nf->bytes + nf->fp_offset + FP_LEGACY, uc[UC_FPSTATE] + FP_LEGACY, size - FP_LEGACY))
+        if (size > FP_LEGACY && task_copy_in(t, nf->bytes + nf->fp_offset + FP_LEGACY,
+                                             uc[UC_FPSTATE] + FP_LEGACY, size - FP_LEGACY))
             return -LX_EFAULT;
         memcpy(nf->bytes + nf->fp_offset, legacy, FP_LEGACY);
         if (task_copy_out(t, t->trap.ucontext + nf->fp_offset, nf->bytes + nf->fp_offset, size))

@@ -15,8 +15,8 @@ struct task;
 // the context on demand.
 struct frame_regs {
     uint64_t rip, rax, rsp;
-    bool dirty;  // the context must be written before the return
-    bool loaded; // `context` holds all registers
+    bool dirty;           // the context must be written before the return
+    bool loaded;          // `context` holds all registers
     uint64_t context[38]; // struct ucontext of the kernel up to its signal mask, 304 bytes
 };
 

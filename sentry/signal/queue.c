@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYNCHRONOUS                                                                                          \
-    (SIGBIT(LX_SIGSEGV) | SIGBIT(LX_SIGBUS) | SIGBIT(LX_SIGILL) | SIGBIT(LX_SIGTRAP) | SIGBIT(LX_SIGFPE) |   \
+#define SYNCHRONOUS                                                                                        \
+    (SIGBIT(LX_SIGSEGV) | SIGBIT(LX_SIGBUS) | SIGBIT(LX_SIGILL) | SIGBIT(LX_SIGTRAP) | SIGBIT(LX_SIGFPE) | \
      SIGBIT(LX_SIGSYS))
 
 void sigpending_init(struct sigpending *p)
@@ -51,9 +51,8 @@ void flush_signals(struct sigpending *p, sigset64 set)
     if (!(p->set & set))
         return;
     p->set &= ~set;
-    list_for_each_safe (q, &p->queue, struct sigqueue, link)
-        if (SIGBIT(q->info.signo) & set)
-            sigqueue_release(q);
+    list_for_each_safe(q, &p->queue, struct sigqueue, link) if (SIGBIT(q->info.signo) & set)
+        sigqueue_release(q);
 }
 
 void sigpending_flush(struct sigpending *p)
@@ -75,7 +74,8 @@ void collect_signal(struct sigpending *p, int sig, struct lx_siginfo *info)
 {
     struct sigqueue *first = NULL;
     bool more = false;
-    list_for_each (q, &p->queue, struct sigqueue, link) {
+    list_for_each(q, &p->queue, struct sigqueue, link)
+    {
         if (q->info.signo != sig)
             continue;
         if (first) {

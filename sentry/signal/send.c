@@ -18,8 +18,7 @@ static bool ignored(const struct task *t, int sig)
 static void flush_everywhere(struct thread_group *tg, sigset64 set)
 {
     flush_signals(&tg->shared_pending, set);
-    list_for_each (t, &tg->threads, struct task, thread_link)
-        flush_signals(&t->pending, set);
+    list_for_each(t, &tg->threads, struct task, thread_link) flush_signals(&t->pending, set);
 }
 
 static void continue_group(struct thread_group *tg)
@@ -30,11 +29,11 @@ static void continue_group(struct thread_group *tg)
     bool told = tg->stop_notified;
     tg->job = JOB_RUNNING;
     tg->stop_reported = false;
-    list_for_each_safe (t, &tg->threads, struct task, thread_link)
-        if (t->stopped) {
-            t->stopped = false;
-            task_resume(t);
-        }
+    list_for_each_safe(t, &tg->threads, struct task, thread_link) if (t->stopped)
+    {
+        t->stopped = false;
+        task_resume(t);
+    }
     tg->continued_pending = true;
     notify_parent_job(tg, told ? LX_CLD_CONTINUED : LX_CLD_STOPPED);
 }
@@ -61,9 +60,7 @@ static struct task *choose(struct thread_group *tg, struct task *t, int sig, boo
     if (wants(t, sig))
         return t;
     if (group)
-        list_for_each (other, &tg->threads, struct task, thread_link)
-            if (wants(other, sig))
-                return other;
+        list_for_each(other, &tg->threads, struct task, thread_link) if (wants(other, sig)) return other;
     return NULL;
 }
 
@@ -77,7 +74,7 @@ static bool is_fatal(const struct task *t, int sig)
 static void complete(struct thread_group *tg, struct task *t, int sig, bool group)
 {
     if (group)
-        list_for_each_safe (other, &tg->threads, struct task, thread_link)
+        list_for_each_safe(other, &tg->threads, struct task, thread_link)
             wake_up(&other->signalfd_wait, EV_IN | EV_RDNORM);
     else
         wake_up(&t->signalfd_wait, EV_IN | EV_RDNORM);
@@ -145,13 +142,11 @@ int send_signal_pgrp(int pgid, int sig, const struct lx_siginfo *info)
         return -LX_ESRCH;
     // A signal may end a process at once, and that others of the same list: so walk a copy.
     size_t n = 0, i = 0;
-    list_for_each (tg, &p->members, struct thread_group, pgrp_link)
-        n++;
+    list_for_each(tg, &p->members, struct thread_group, pgrp_link) n++;
     struct thread_group **members = calloc(n, sizeof(struct thread_group *));
     if (!members)
         return -LX_ENOMEM;
-    list_for_each (tg, &p->members, struct thread_group, pgrp_link)
-        members[i++] = tg_get(tg);
+    list_for_each(tg, &p->members, struct thread_group, pgrp_link) members[i++] = tg_get(tg);
     for (i = 0; i < n; i++) {
         send_signal_group(members[i], sig, info);
         tg_put(members[i]);
@@ -193,7 +188,8 @@ int send_sigqueue(struct task *t, bool group, struct sigqueue *q)
 void retarget_shared(struct thread_group *tg, const struct task *except, sigset64 which)
 {
     which &= tg->shared_pending.set;
-    list_for_each_safe (t, &tg->threads, struct task, thread_link) {
+    list_for_each_safe(t, &tg->threads, struct task, thread_link)
+    {
         if (!which)
             return;
         if (t == except || t->exiting || !(which & ~t->blocked))

@@ -3,11 +3,10 @@
 #include "abi/linux/signal.h"
 #include <stdlib.h>
 
-#define DEFAULT_IGNORED                                                                                      \
-    (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
+#define DEFAULT_IGNORED (SIGBIT(LX_SIGCONT) | SIGBIT(LX_SIGCHLD) | SIGBIT(LX_SIGWINCH) | SIGBIT(LX_SIGURG))
 #define DEFAULT_STOPS (SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
-#define DEFAULT_DUMPS                                                                                        \
-    (SIGBIT(LX_SIGQUIT) | SIGBIT(LX_SIGILL) | SIGBIT(LX_SIGTRAP) | SIGBIT(LX_SIGABRT) | SIGBIT(LX_SIGBUS) |  \
+#define DEFAULT_DUMPS                                                                                       \
+    (SIGBIT(LX_SIGQUIT) | SIGBIT(LX_SIGILL) | SIGBIT(LX_SIGTRAP) | SIGBIT(LX_SIGABRT) | SIGBIT(LX_SIGBUS) | \
      SIGBIT(LX_SIGFPE) | SIGBIT(LX_SIGSEGV) | SIGBIT(LX_SIGXCPU) | SIGBIT(LX_SIGXFSZ) | SIGBIT(LX_SIGSYS))
 
 bool signal_default_ignored(int sig)

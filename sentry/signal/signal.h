@@ -24,12 +24,39 @@ struct lx_siginfo {
     int32_t signo, err, code, pad0;
     union {
         uint8_t bytes[112];
-        struct { int32_t pid; uint32_t uid; uint64_t value; } rt;                       // kill, sigqueue
-        struct { int32_t pid; uint32_t uid; int32_t status; int32_t pad; int64_t utime, stime; } chld;
-        struct { int32_t tid; int32_t overrun; uint64_t value; int32_t sys_private; } timer;
-        struct { uint64_t addr; int16_t addr_lsb; uint8_t pad[6]; uint64_t lower, upper; } fault;
-        struct { int64_t band; int32_t fd; } poll;
-        struct { uint64_t call_addr; int32_t nr; uint32_t arch; } sys;
+        struct {
+            int32_t pid;
+            uint32_t uid;
+            uint64_t value;
+        } rt; // kill, sigqueue
+        struct {
+            int32_t pid;
+            uint32_t uid;
+            int32_t status;
+            int32_t pad;
+            int64_t utime, stime;
+        } chld;
+        struct {
+            int32_t tid;
+            int32_t overrun;
+            uint64_t value;
+            int32_t sys_private;
+        } timer;
+        struct {
+            uint64_t addr;
+            int16_t addr_lsb;
+            uint8_t pad[6];
+            uint64_t lower, upper;
+        } fault;
+        struct {
+            int64_t band;
+            int32_t fd;
+        } poll;
+        struct {
+            uint64_t call_addr;
+            int32_t nr;
+            uint32_t arch;
+        } sys;
     } u;
 };
 _Static_assert(sizeof(struct lx_siginfo) == 128, "siginfo");
@@ -44,7 +71,7 @@ struct sigqueue {
     void (*free)(struct sigqueue *q); // NULL: free(3). POSIX timers own theirs
     // A timer's signal is being taken: may complete `info` (overrun count) and arm the timer again. NULL: nothing.
     void (*dequeued)(struct sigqueue *q, struct lx_siginfo *info);
-    uint32_t uid;   // whom it is counted for
+    uint32_t uid; // whom it is counted for
     bool counted;
 };
 

@@ -74,18 +74,15 @@ void group_stop_begin(struct thread_group *tg, int sig)
     tg->stop_reported = false;
     tg->stop_notified = false;
     tg->continued_pending = false;
-    list_for_each_safe (t, &tg->threads, struct task, thread_link)
-        if (!t->exiting && !t->stopped)
-            task_interrupt(t);
+    list_for_each_safe(t, &tg->threads, struct task, thread_link) if (!t->exiting && !t->stopped)
+        task_interrupt(t);
 }
 
 void group_stop_check(struct thread_group *tg)
 {
     if (tg->job != JOB_STOPPED || tg->stop_notified)
         return;
-    list_for_each (t, &tg->threads, struct task, thread_link)
-        if (!t->stopped && !t->exiting)
-            return;
+    list_for_each(t, &tg->threads, struct task, thread_link) if (!t->stopped && !t->exiting) return;
     tg->stop_notified = true;
     notify_parent_job(tg, LX_CLD_STOPPED);
 }

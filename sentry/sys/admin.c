@@ -78,7 +78,19 @@ int64_t sys_ioperm(struct call *call)
 // The kernel's log of messages, which is empty (kernel/printk/printk.c).
 int64_t sys_syslog(struct call *call)
 {
-    enum { CLOSE, OPEN, READ, READ_ALL, READ_CLEAR, CLEAR, CONSOLE_OFF, CONSOLE_ON, CONSOLE_LEVEL, UNREAD, SIZE };
+    enum {
+        CLOSE,
+        OPEN,
+        READ,
+        READ_ALL,
+        READ_CLEAR,
+        CLEAR,
+        CONSOLE_OFF,
+        CONSOLE_ON,
+        CONSOLE_LEVEL,
+        UNREAD,
+        SIZE
+    };
     int type = arg_int(call, 0), len = arg_int(call, 2);
     if (!capable(LX_CAP_SYSLOG) && !capable(LX_CAP_SYS_ADMIN))
         return -LX_EPERM;

@@ -4,7 +4,8 @@
 
 static int check_writable(const struct path *p)
 {
-    return (p->dentry->inode->sb->flags & SB_RDONLY) || (p->mnt && (p->mnt->flags & MNT_RDONLY)) ? -LX_EROFS : 0;
+    return (p->dentry->inode->sb->flags & SB_RDONLY) || (p->mnt && (p->mnt->flags & MNT_RDONLY)) ? -LX_EROFS
+                                                                                                 : 0;
 }
 
 static int chmod_place(const struct path *p, uint32_t mode)
@@ -226,7 +227,8 @@ static int times_place(const struct path *p, const struct times *want)
 {
     struct inode *i = p->dentry->inode;
     struct timespec64 now = vfs_now();
-    struct iattr a = {.valid = ATTR_CTIME | ATTR_ATIME | ATTR_MTIME, .atime = now, .mtime = now, .ctime = now};
+    struct iattr a = {
+        .valid = ATTR_CTIME | ATTR_ATIME | ATTR_MTIME, .atime = now, .mtime = now, .ctime = now};
     bool explicit_time = false;
     int err = check_writable(p);
     if (err)

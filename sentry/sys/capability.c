@@ -68,7 +68,7 @@ int64_t sys_capset(struct call *call)
     new->cap_effective = effective;
     new->cap_permitted = permitted;
     new->cap_inheritable = inheritable;
-    new->cap_ambient &= permitted & inheritable;
+    new->cap_ambient &= permitted &inheritable;
     task_set_cred(current, new);
     return 0;
 }

@@ -82,8 +82,8 @@ int64_t sys_sendfile(struct call *c)
         return err;
     if (!(k.in->mode & FMODE_SEEKABLE) && c->args[2])
         return -LX_ESPIPE;
-    if (!(k.in->mode & FMODE_SEEKABLE) || !k.in->ops || !k.in->ops->read || !k.out->ops || !k.out->ops->write ||
-        (k.out->flags & LX_O_APPEND))
+    if (!(k.in->mode & FMODE_SEEKABLE) || !k.in->ops || !k.in->ops->read || !k.out->ops ||
+        !k.out->ops->write || (k.out->flags & LX_O_APPEND))
         return -LX_EINVAL;
     k.in_pos = file_pos(k.in);
     if (c->args[2] && get_user(k.in_pos, c->args[2]))
@@ -140,7 +140,8 @@ int64_t sys_copy_file_range(struct call *c)
     if (len > INT64_MAX || __builtin_add_overflow(k.in_pos, (int64_t)len, &end) ||
         __builtin_add_overflow(k.out_pos, (int64_t)len, &end))
         return -LX_EOVERFLOW;
-    if (k.in->inode == k.out->inode && k.in_pos < k.out_pos + (int64_t)len && k.out_pos < k.in_pos + (int64_t)len)
+    if (k.in->inode == k.out->inode && k.in_pos < k.out_pos + (int64_t)len &&
+        k.out_pos < k.in_pos + (int64_t)len)
         return -LX_EINVAL;
     file_get(k.in);
     file_get(k.out);

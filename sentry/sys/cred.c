@@ -6,9 +6,9 @@
 #include <string.h>
 
 #define NO_ID UINT32_MAX // -1: keep
-#define FS_CAPS                                                                                              \
-    (LX_CAP_BIT(LX_CAP_CHOWN) | LX_CAP_BIT(LX_CAP_MKNOD) | LX_CAP_BIT(LX_CAP_DAC_OVERRIDE) |                 \
-     LX_CAP_BIT(LX_CAP_DAC_READ_SEARCH) | LX_CAP_BIT(LX_CAP_FOWNER) | LX_CAP_BIT(LX_CAP_FSETID) |            \
+#define FS_CAPS                                                                                   \
+    (LX_CAP_BIT(LX_CAP_CHOWN) | LX_CAP_BIT(LX_CAP_MKNOD) | LX_CAP_BIT(LX_CAP_DAC_OVERRIDE) |      \
+     LX_CAP_BIT(LX_CAP_DAC_READ_SEARCH) | LX_CAP_BIT(LX_CAP_FOWNER) | LX_CAP_BIT(LX_CAP_FSETID) | \
      LX_CAP_BIT(LX_CAP_LINUX_IMMUTABLE) | LX_CAP_BIT(LX_CAP_MAC_OVERRIDE))
 
 int64_t sys_getuid(struct call *call)
@@ -57,7 +57,7 @@ static void fix_capabilities(struct cred *new, const struct cred *old)
         return;
     bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
     if (was_root && new->uid != 0 && new->euid != 0 && new->suid != 0) {
-        if (!(new->securebits & LX_SECBIT_KEEP_CAPS))
+        if (!(new->securebits &LX_SECBIT_KEEP_CAPS))
             new->cap_permitted = new->cap_effective = 0;
         new->cap_ambient = 0;
     }
@@ -74,15 +74,15 @@ static void fix_fs_capabilities(struct cred *new, const struct cred *old)
     if (old->fsuid == 0 && new->fsuid != 0)
         new->cap_effective &= ~FS_CAPS;
     if (old->fsuid != 0 && new->fsuid == 0)
-        new->cap_effective |= new->cap_permitted & FS_CAPS;
+        new->cap_effective |= new->cap_permitted &FS_CAPS;
 }
 
 // commit_creds: who changes what he is can no longer be looked into, nor ends with his parent.
 static int64_t commit(struct cred *new)
 {
     const struct cred *old = current->cred;
-    if (new->euid != old->euid || new->egid != old->egid || new->fsuid != old->fsuid || new->fsgid != old->fsgid ||
-        new->cap_permitted & ~old->cap_permitted) {
+    if (new->euid != old->euid || new->egid != old->egid || new->fsuid != old->fsuid ||
+        new->fsgid != old->fsgid || new->cap_permitted & ~old->cap_permitted) {
         current->mm->dumpable = false;
         current->pdeath_signal = 0;
     }

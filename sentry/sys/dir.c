@@ -8,11 +8,12 @@ struct getdents {
     struct dir_context ctx;
     unsigned char *buf;
     size_t size, used;
-    bool old;      // struct linux_dirent: the type is the record's last byte
+    bool old; // struct linux_dirent: the type is the record's last byte
     bool too_small;
 };
 
-static bool emit(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino, unsigned type)
+static bool emit(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino,
+                 unsigned type)
 {
     struct getdents *g = (struct getdents *)(void *)ctx;
     size_t head = g->old ? 18 : LX_DIRENT64_NAME;
@@ -46,7 +47,8 @@ static int64_t getdents(struct call *c, bool old)
     if (f->inode->dead)
         return -LX_ENOENT;
     uint32_t count = arg_uint(c, 2);
-    struct getdents g = {.ctx = {.emit = emit, .pos = f->pos}, .size = count < 65536 ? count : 65536, .old = old};
+    struct getdents g = {
+        .ctx = {.emit = emit, .pos = f->pos}, .size = count < 65536 ? count : 65536, .old = old};
     g.buf = malloc(g.size ? g.size : 1);
     if (!g.buf)
         return -LX_ENOMEM;

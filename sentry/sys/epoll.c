@@ -33,8 +33,8 @@ int64_t sys_epoll_create1(struct call *c)
 
 static bool exclusive_ok(int op, const struct lx_epoll_event *ev, struct file *target)
 {
-    const uint32_t allowed =
-        EV_IN | EV_OUT | EV_ERR | EV_HUP | EV_RDNORM | EV_WRNORM | LX_EPOLLWAKEUP | LX_EPOLLET | LX_EPOLLEXCLUSIVE;
+    const uint32_t allowed = EV_IN | EV_OUT | EV_ERR | EV_HUP | EV_RDNORM | EV_WRNORM | LX_EPOLLWAKEUP |
+                             LX_EPOLLET | LX_EPOLLEXCLUSIVE;
     return op == LX_EPOLL_CTL_ADD && !file_eventpoll(target) && !(ev->events & ~allowed);
 }
 
@@ -87,7 +87,8 @@ static void told(struct epitem *item, struct list_head *again)
 // Moves ready events to the guest. Returns how many, or -LX_EFAULT when none could be written.
 static int64_t send_events(struct eventpoll *ep, gaddr_t user, int max)
 {
-    struct list_head again; // level-triggered items that were told: at the end, so that none of them comes twice
+    struct list_head
+        again; // level-triggered items that were told: at the end, so that none of them comes twice
     list_init(&again);
     int sent = 0, err = 0;
     while (sent < max && !err && !list_empty(&ep->ready)) {

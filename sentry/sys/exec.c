@@ -4,7 +4,8 @@
 #include "sentry/trap/trap.h"
 #include "syscall_handlers.h"
 
-static int64_t do_exec(struct call *call, int dirfd, gaddr_t name, gaddr_t argv, gaddr_t envp, unsigned lookup)
+static int64_t do_exec(struct call *call, int dirfd, gaddr_t name, gaddr_t argv, gaddr_t envp,
+                       unsigned lookup)
 {
     char path[VFS_PATH_MAX];
     struct exec_image *im;
@@ -25,8 +26,8 @@ int64_t sys_execveat(struct call *call)
     uint32_t flags = arg_uint(call, 4);
     if (flags & ~(uint32_t)(LX_AT_EMPTY_PATH | LX_AT_SYMLINK_NOFOLLOW))
         return -LX_EINVAL;
-    unsigned lookup = (flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
-                      (flags & LX_AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+    unsigned lookup =
+        (flags & LX_AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & LX_AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
     return do_exec(call, arg_int(call, 0), call->args[1], call->args[2], call->args[3], lookup);
 }
 

@@ -104,7 +104,8 @@ static int64_t record_lock(struct call *c, struct file *f, int cmd, gaddr_t arg)
         return -LX_EINVAL;
     if (cmd == LX_F_GETLK || cmd == LX_F_OFD_GETLK)
         return get_lock(f, arg, &r, &fl);
-    if ((fl.type == LX_F_RDLCK && !(f->mode & FMODE_READ)) || (fl.type == LX_F_WRLCK && !(f->mode & FMODE_WRITE)))
+    if ((fl.type == LX_F_RDLCK && !(f->mode & FMODE_READ)) ||
+        (fl.type == LX_F_WRLCK && !(f->mode & FMODE_WRITE)))
         return -LX_EBADF;
     err = lock_set(f->inode, &r);
     if (err != -LX_EAGAIN || cmd == LX_F_SETLK || cmd == LX_F_OFD_SETLK)
@@ -176,7 +177,8 @@ int64_t sys_fcntl(struct call *c)
     case LX_F_GETOWN:
         return f->owner;
     case LX_F_SETOWN:
-        return (int32_t)arg < 0 ? set_owner(f, LX_F_OWNER_PGRP, -(int32_t)arg) : set_owner(f, LX_F_OWNER_PID, (int32_t)arg);
+        return (int32_t)arg < 0 ? set_owner(f, LX_F_OWNER_PGRP, -(int32_t)arg)
+                                : set_owner(f, LX_F_OWNER_PID, (int32_t)arg);
     case LX_F_GETOWN_EX:
     case LX_F_SETOWN_EX:
         return owner_ex(f, cmd, arg);
@@ -195,7 +197,8 @@ int64_t sys_fcntl(struct call *c)
         return (int32_t)arg == LX_F_UNLCK ? -LX_EAGAIN : -LX_EINVAL;
     case LX_F_GETPIPE_SZ:
     case LX_F_SETPIPE_SZ:
-        return f->ops && f->ops->fcntl && LX_S_ISFIFO(f->inode->attr.mode) ? f->ops->fcntl(f, cmd, arg) : -LX_EBADF;
+        return f->ops && f->ops->fcntl && LX_S_ISFIFO(f->inode->attr.mode) ? f->ops->fcntl(f, cmd, arg)
+                                                                           : -LX_EBADF;
     }
     if (!f->ops || !f->ops->fcntl)
         return -LX_EINVAL;
@@ -206,7 +209,8 @@ int64_t sys_flock(struct call *c)
 {
     struct file *f = fd_lookup(current->files, arg_int(c, 0));
     uint32_t op = arg_uint(c, 1);
-    struct lock_request r = {.class = LOCK_FLOCK, .owner = f, .start = 0, .end = INT64_MAX, .pid = current->tg->pid};
+    struct lock_request r = {
+        .class = LOCK_FLOCK, .owner = f, .start = 0, .end = INT64_MAX, .pid = current->tg->pid};
     switch (op & ~(uint32_t)LX_LOCK_NB) {
     case LX_LOCK_SH:
         r.type = LX_F_RDLCK;

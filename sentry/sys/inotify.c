@@ -41,7 +41,8 @@ int64_t sys_inotify_add_watch(struct call *c)
         return -LX_EINVAL;
     char name[VFS_PATH_MAX];
     struct path p;
-    unsigned lookup = (mask & LX_IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) | (mask & LX_IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
+    unsigned lookup =
+        (mask & LX_IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) | (mask & LX_IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
     int err = get_path(name, c->args[1]);
     if (err)
         return err;

@@ -38,13 +38,11 @@ static int kill_pgrp(int pgid, int sig, const struct lx_siginfo *info)
     size_t n = 0, i = 0;
     if (!p)
         return -LX_ESRCH;
-    list_for_each (tg, &p->members, struct thread_group, pgrp_link)
-        n++;
+    list_for_each(tg, &p->members, struct thread_group, pgrp_link) n++;
     struct thread_group **groups = calloc(n + 1, sizeof(struct thread_group *));
     if (!groups)
         return -LX_ENOMEM;
-    list_for_each (tg, &p->members, struct thread_group, pgrp_link)
-        groups[i++] = tg_get(tg);
+    list_for_each(tg, &p->members, struct thread_group, pgrp_link) groups[i++] = tg_get(tg);
     int err = kill_all(groups, n, sig, info);
     free(groups);
     return err;
@@ -54,14 +52,12 @@ static int kill_pgrp(int pgid, int sig, const struct lx_siginfo *info)
 static int kill_everything(int sig, const struct lx_siginfo *info)
 {
     size_t n = 0, i = 0;
-    list_for_each (tg, &all_groups, struct thread_group, all_link)
-        n++;
+    list_for_each(tg, &all_groups, struct thread_group, all_link) n++;
     struct thread_group **groups = calloc(n + 1, sizeof(struct thread_group *));
     if (!groups)
         return -LX_ENOMEM;
-    list_for_each (tg, &all_groups, struct thread_group, all_link)
-        if (tg->pid > 1 && tg != current->tg)
-            groups[i++] = tg_get(tg);
+    list_for_each(tg, &all_groups, struct thread_group, all_link) if (tg->pid > 1 && tg != current->tg)
+        groups[i++] = tg_get(tg);
     int err = kill_all(groups, i, sig, info);
     free(groups);
     return err;

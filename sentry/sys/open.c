@@ -67,8 +67,8 @@ int64_t sys_openat2(struct call *c)
         if (b)
             return -LX_E2BIG;
     }
-    uint64_t known = LX_RESOLVE_NO_XDEV | LX_RESOLVE_NO_MAGICLINKS | LX_RESOLVE_NO_SYMLINKS | LX_RESOLVE_BENEATH |
-                     LX_RESOLVE_IN_ROOT | LX_RESOLVE_CACHED;
+    uint64_t known = LX_RESOLVE_NO_XDEV | LX_RESOLVE_NO_MAGICLINKS | LX_RESOLVE_NO_SYMLINKS |
+                     LX_RESOLVE_BENEATH | LX_RESOLVE_IN_ROOT | LX_RESOLVE_CACHED;
     if ((how.flags & ~(uint64_t)LX_VALID_OPEN_FLAGS) || (how.resolve & ~known))
         return -LX_EINVAL;
     if ((how.resolve & LX_RESOLVE_BENEATH) && (how.resolve & LX_RESOLVE_IN_ROOT))
@@ -89,7 +89,8 @@ int64_t sys_openat2(struct call *c)
     for (size_t i = 0; i < sizeof(map) / sizeof(*map); i++)
         if (how.resolve & map[i].resolve)
             lookup |= map[i].lookup;
-    return do_open(arg_int(c, 0), c->args[1], (uint32_t)how.flags | LX_O_LARGEFILE, (uint32_t)how.mode, lookup);
+    return do_open(arg_int(c, 0), c->args[1], (uint32_t)how.flags | LX_O_LARGEFILE, (uint32_t)how.mode,
+                   lookup);
 }
 
 int64_t sys_close(struct call *c)

@@ -90,7 +90,8 @@ int64_t sys_symlinkat(struct call *c)
     return symlink_user(c->args[0], arg_int(c, 1), c->args[2]);
 }
 
-static int64_t two_paths(int olddirfd, gaddr_t oldname, int newdirfd, gaddr_t newname, bool rename, unsigned flags)
+static int64_t two_paths(int olddirfd, gaddr_t oldname, int newdirfd, gaddr_t newname, bool rename,
+                         unsigned flags)
 {
     char from[VFS_PATH_MAX], to[VFS_PATH_MAX];
     int err = get_path(from, oldname);

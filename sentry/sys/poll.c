@@ -106,7 +106,9 @@ int64_t sys_poll(struct call *c)
     uint64_t *deadline = &c->state.words[1];
     int timeout = arg_int(c, 2);
     if (c->first) {
-        *deadline = timeout < 0 ? KTIMER_NEVER : timeout == 0 ? 0 : deadline_after((uint64_t)timeout * 1000000u);
+        *deadline = timeout < 0    ? KTIMER_NEVER
+                    : timeout == 0 ? 0
+                                   : deadline_after((uint64_t)timeout * 1000000u);
         c->interrupted = -LX_ERESTART_RESTARTBLOCK;
     }
     int64_t ret = do_poll(c->args[0], arg_uint(c, 1), *deadline);

@@ -23,7 +23,8 @@ static int64_t set_securebits(uint64_t bits)
     const struct cred *old = current->cred;
     if (((old->securebits & LX_SECURE_ALL_LOCKS) >> 1) & (old->securebits ^ bits))
         return -LX_EPERM;
-    if (old->securebits & LX_SECURE_ALL_LOCKS & ~bits || bits & ~(uint64_t)(LX_SECURE_ALL_LOCKS | LX_SECURE_ALL_BITS))
+    if (old->securebits & LX_SECURE_ALL_LOCKS & ~bits ||
+        bits & ~(uint64_t)(LX_SECURE_ALL_LOCKS | LX_SECURE_ALL_BITS))
         return -LX_EPERM;
     if (!capable(LX_CAP_SETPCAP))
         return -LX_EPERM;

@@ -25,7 +25,8 @@ static void limit_host(const struct thread_group *tg, uint32_t resource)
     if (resource != LX_RLIMIT_STACK && resource != LX_RLIMIT_AS && resource != LX_RLIMIT_DATA &&
         resource != LX_RLIMIT_MEMLOCK)
         return;
-    if (tg->host_pid <= 0 || tg->dead || prlimit(tg->host_pid, (enum __rlimit_resource)resource, NULL, &host) != 0)
+    if (tg->host_pid <= 0 || tg->dead ||
+        prlimit(tg->host_pid, (enum __rlimit_resource)resource, NULL, &host) != 0)
         return;
     host.rlim_cur = tg->rlim[resource].cur < host.rlim_max ? tg->rlim[resource].cur : host.rlim_max;
     if (prlimit(tg->host_pid, (enum __rlimit_resource)resource, &host, NULL) != 0)

@@ -26,7 +26,8 @@ struct task *task_or_current(int tid)
 
 static bool same_user(const struct task *t)
 {
-    return current->cred->euid == t->cred->euid || current->cred->euid == t->cred->uid || capable(LX_CAP_SYS_NICE);
+    return current->cred->euid == t->cred->euid || current->cred->euid == t->cred->uid ||
+           capable(LX_CAP_SYS_NICE);
 }
 
 // --- nice values ---
@@ -47,10 +48,12 @@ static int64_t for_each_target(int which, int who, task_visit visit, void *arg)
         return -LX_EINVAL;
     int pgid = who ? who : current->tg->pgrp->pgid;
     uint32_t uid = who ? (uint32_t)who : current->cred->uid;
-    list_for_each (tg, &all_groups, struct thread_group, all_link) {
+    list_for_each(tg, &all_groups, struct thread_group, all_link)
+    {
         if (which == LX_PRIO_PGRP && tg->pgrp->pgid != pgid)
             continue;
-        list_for_each (t, &tg->threads, struct task, thread_link) {
+        list_for_each(t, &tg->threads, struct task, thread_link)
+        {
             if (which == LX_PRIO_USER && t->cred->uid != uid)
                 continue;
             any = true;
@@ -287,7 +290,8 @@ int64_t sys_sched_setattr(struct call *call)
     struct task *t = task_or_current(pid);
     if (!t)
         return -LX_ESRCH;
-    int64_t err = set_policy(t, (int)attr.policy, (int)attr.priority, attr.flags & SCHED_FLAG_RESET_ON_FORK_LX);
+    int64_t err =
+        set_policy(t, (int)attr.policy, (int)attr.priority, attr.flags & SCHED_FLAG_RESET_ON_FORK_LX);
     if (err || is_rt((int)attr.policy))
         return err;
     struct nice_change c = {.nice = attr.nice < -20 ? -20 : attr.nice > 19 ? 19 : attr.nice};

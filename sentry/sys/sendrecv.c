@@ -164,8 +164,8 @@ int64_t sys_recvmsg(struct call *c)
 // Several messages in one call. words[0] and words[1] are those of the message in hand.
 struct many_state {
     uint64_t moved, deadline;
-    uint64_t done;     // messages finished
-    uint64_t end_ns;   // of recvmmsg's timeout
+    uint64_t done;   // messages finished
+    uint64_t end_ns; // of recvmmsg's timeout
 };
 
 // A message ended with `ret` after st->done others: what the call returns, or 1 to go on.

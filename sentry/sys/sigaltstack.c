@@ -77,7 +77,8 @@ static void drop(struct stub_order *o)
     free(container_of(o, struct altstack_order, base));
 }
 
-static const struct stub_order_ops altstack_ops = {.name = "sigaltstack", .start = start, .done = done, .drop = drop};
+static const struct stub_order_ops altstack_ops = {
+    .name = "sigaltstack", .start = start, .done = done, .drop = drop};
 
 int64_t sys_sigaltstack(struct call *call)
 {
@@ -87,6 +88,7 @@ int64_t sys_sigaltstack(struct call *call)
     struct altstack_order *a = malloc(sizeof(*a));
     if (!a)
         return -LX_ENOMEM;
-    *a = (struct altstack_order){.base = {&altstack_ops, task_get(t)}, .new = call->args[0], .old = call->args[1]};
+    *a = (struct altstack_order){
+        .base = {&altstack_ops, task_get(t)}, .new = call->args[0], .old = call->args[1]};
     return order_begin(call, &a->base);
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define KILL_AND_STOP (SIGBIT(LX_SIGKILL) | SIGBIT(LX_SIGSTOP))
-#define KNOWN_SA_FLAGS                                                                                       \
-    (LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_ONSTACK | LX_SA_RESTART | LX_SA_NODEFER |     \
+#define KNOWN_SA_FLAGS                                                                                   \
+    (LX_SA_NOCLDSTOP | LX_SA_NOCLDWAIT | LX_SA_SIGINFO | LX_SA_ONSTACK | LX_SA_RESTART | LX_SA_NODEFER | \
      LX_SA_RESETHAND | LX_SA_EXPOSE_TAGBITS | LX_SA_RESTORER)
 
 // A signal that is ignored from now on is no longer pending.
@@ -18,7 +18,7 @@ static void flush_if_ignored(struct task *t, int sig)
     if (handler != LX_SIG_IGN && !(handler == LX_SIG_DFL && signal_default_ignored(sig)))
         return;
     flush_signals(&t->tg->shared_pending, SIGBIT(sig));
-    list_for_each (other, &t->tg->threads, struct task, thread_link)
+    list_for_each(other, &t->tg->threads, struct task, thread_link)
         flush_signals(&other->pending, SIGBIT(sig));
 }
 
@@ -120,7 +120,8 @@ static bool timeout_ns(const struct lx_timespec *ts, uint64_t *ns)
 {
     if (ts->sec < 0 || ts->nsec < 0 || ts->nsec >= LX_NSEC_PER_SEC)
         return false;
-    *ns = ts->sec >= INT64_MAX / LX_NSEC_PER_SEC ? INT64_MAX : (uint64_t)(ts->sec * LX_NSEC_PER_SEC + ts->nsec);
+    *ns =
+        ts->sec >= INT64_MAX / LX_NSEC_PER_SEC ? INT64_MAX : (uint64_t)(ts->sec * LX_NSEC_PER_SEC + ts->nsec);
     return true;
 }
 

@@ -260,7 +260,8 @@ int64_t sys_getsockopt(struct call *c)
     if (arg_int(c, 1) == LX_SOL_SOCKET)
         err = sock_getsockopt(s, arg_int(c, 2), value, &len);
     else
-        err = s->ops->getsockopt ? s->ops->getsockopt(s, arg_int(c, 1), arg_int(c, 2), value, &len) : -LX_EOPNOTSUPP;
+        err = s->ops->getsockopt ? s->ops->getsockopt(s, arg_int(c, 1), arg_int(c, 2), value, &len)
+                                 : -LX_EOPNOTSUPP;
     if (err)
         return err;
     if (len && copy_out(c->args[3], value, len))

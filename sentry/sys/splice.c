@@ -80,8 +80,8 @@ static int finish_end(struct end *e)
 }
 
 // Ends of a call are kept over what may drop the kernel lock.
-static int64_t with_files(struct file *a, struct file *b, int64_t (*run)(struct call *, struct file *, struct file *),
-                          struct call *c)
+static int64_t with_files(struct file *a, struct file *b,
+                          int64_t (*run)(struct call *, struct file *, struct file *), struct call *c)
 {
     file_get(a);
     file_get(b);
@@ -127,7 +127,8 @@ static void push_bytes(struct pipe *p, uint8_t *buf, size_t n, int64_t *pushed)
 }
 
 // Between two pipes; `keep`: tee.
-static int64_t pipe_to_pipe(struct end *in, struct end *out, uint64_t len, bool nonblock, bool keep, uint8_t *buf)
+static int64_t pipe_to_pipe(struct end *in, struct end *out, uint64_t len, bool nonblock, bool keep,
+                            uint8_t *buf)
 {
     int64_t have = source_ready(in, nonblock);
     if (have <= 0)
@@ -212,10 +213,11 @@ static int64_t do_splice(struct call *c, struct file *fin, struct file *fout)
     uint8_t *buf = malloc(PIECE);
     if (!buf)
         return -LX_ENOMEM;
-    bool pipe_nonblock = nonblock || (in.pipe && (fin->flags & LX_O_NONBLOCK)) || (out.pipe && (fout->flags & LX_O_NONBLOCK));
+    bool pipe_nonblock =
+        nonblock || (in.pipe && (fin->flags & LX_O_NONBLOCK)) || (out.pipe && (fout->flags & LX_O_NONBLOCK));
     int64_t ret = in.pipe && out.pipe ? pipe_to_pipe(&in, &out, len, pipe_nonblock, false, buf)
-                  : in.pipe           ? pipe_to_file(&in, &out, len, nonblock || (fin->flags & LX_O_NONBLOCK), buf)
-                                      : file_to_pipe(&in, &out, len, nonblock || (fout->flags & LX_O_NONBLOCK), buf);
+                  : in.pipe ? pipe_to_file(&in, &out, len, nonblock || (fin->flags & LX_O_NONBLOCK), buf)
+                            : file_to_pipe(&in, &out, len, nonblock || (fout->flags & LX_O_NONBLOCK), buf);
     free(buf);
     if (ret < 0)
         return ret;
@@ -231,7 +233,8 @@ int64_t sys_splice(struct call *c)
         return 0;
     if (arg_uint(c, 5) & ~SPLICE_F_ALL)
         return -LX_EINVAL;
-    struct file *in = fd_lookup(current->files, arg_int(c, 0)), *out = fd_lookup(current->files, arg_int(c, 2));
+    struct file *in = fd_lookup(current->files, arg_int(c, 0)),
+                *out = fd_lookup(current->files, arg_int(c, 2));
     return in && out ? with_files(in, out, do_splice, c) : -LX_EBADF;
 }
 
@@ -242,7 +245,8 @@ int64_t sys_tee(struct call *c)
         return -LX_EINVAL;
     if (c->args[2] == 0)
         return 0;
-    struct file *fin = fd_lookup(current->files, arg_int(c, 0)), *fout = fd_lookup(current->files, arg_int(c, 1));
+    struct file *fin = fd_lookup(current->files, arg_int(c, 0)),
+                *fout = fd_lookup(current->files, arg_int(c, 1));
     if (!fin || !fout || !(fin->mode & FMODE_READ) || !(fout->mode & FMODE_WRITE))
         return -LX_EBADF;
     struct end in = {.file = fin, .pipe = file_pipe(fin)}, out = {.file = fout, .pipe = file_pipe(fout)};

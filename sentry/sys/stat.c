@@ -173,9 +173,15 @@ static int64_t statfs_path(const struct path *p, gaddr_t out)
     int err = vfs_statfs(p, &k);
     if (err)
         return err;
-    struct lx_statfs s = {.type = (int64_t)k.type, .bsize = (int64_t)k.bsize, .blocks = k.blocks, .bfree = k.bfree,
-                          .bavail = k.bavail, .files = k.files, .ffree = k.ffree,
-                          .namelen = k.namelen ? (int64_t)k.namelen : VFS_NAME_MAX, .frsize = (int64_t)k.bsize,
+    struct lx_statfs s = {.type = (int64_t)k.type,
+                          .bsize = (int64_t)k.bsize,
+                          .blocks = k.blocks,
+                          .bfree = k.bfree,
+                          .bavail = k.bavail,
+                          .files = k.files,
+                          .ffree = k.ffree,
+                          .namelen = k.namelen ? (int64_t)k.namelen : VFS_NAME_MAX,
+                          .frsize = (int64_t)k.bsize,
                           .flags = (int64_t)k.flags};
     s.fsid[0] = (int32_t)p->dentry->inode->sb->dev;
     return put_user(s, out);

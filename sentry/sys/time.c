@@ -110,7 +110,8 @@ static int64_t interrupted(const struct sleep_state *s, uint64_t now)
             return -LX_EFAULT;
     }
     current->restart_fn = sleep_restart;
-    current->restart_words[WORD_CLOCK] = s->clock.cpu ? 1u << 16 | (unsigned)s->clock.which : (unsigned)s->clock.host;
+    current->restart_words[WORD_CLOCK] =
+        s->clock.cpu ? 1u << 16 | (unsigned)s->clock.which : (unsigned)s->clock.host;
     current->restart_words[WORD_EXPIRES] = s->expires;
     current->restart_words[WORD_REMAINING] = s->remaining;
     current->restart_words[WORD_PID_TID] = (uint64_t)(uint32_t)s->clock.pid << 32 | (uint32_t)s->clock.tid;
@@ -182,7 +183,8 @@ static int64_t sleep_clock(int id, struct guest_clock *clock)
         return err;
     if (clock->cpu && clock->tid == current->tid && id < 0)
         return -LX_EINVAL;
-    if (id == LX_CLOCK_THREAD_CPUTIME_ID || id == LX_CLOCK_MONOTONIC_RAW || id == LX_CLOCK_REALTIME_COARSE || id == LX_CLOCK_MONOTONIC_COARSE)
+    if (id == LX_CLOCK_THREAD_CPUTIME_ID || id == LX_CLOCK_MONOTONIC_RAW || id == LX_CLOCK_REALTIME_COARSE ||
+        id == LX_CLOCK_MONOTONIC_COARSE)
         return -LX_EOPNOTSUPP;
     if ((id == LX_CLOCK_REALTIME_ALARM || id == LX_CLOCK_BOOTTIME_ALARM) && !capable(LX_CAP_WAKE_ALARM))
         return -LX_EPERM;

@@ -19,7 +19,8 @@ static bool timeval_ns(const struct lx_timeval *tv, uint64_t *ns)
 {
     if (tv->sec < 0 || tv->usec < 0 || tv->usec >= 1000000)
         return false;
-    *ns = tv->sec >= INT64_MAX / LX_NSEC_PER_SEC ? INT64_MAX : (uint64_t)(tv->sec * LX_NSEC_PER_SEC + tv->usec * 1000);
+    *ns = tv->sec >= INT64_MAX / LX_NSEC_PER_SEC ? INT64_MAX
+                                                 : (uint64_t)(tv->sec * LX_NSEC_PER_SEC + tv->usec * 1000);
     return true;
 }
 
@@ -130,7 +131,8 @@ static bool timespec_to_ns(const struct lx_timespec *ts, uint64_t *ns)
 {
     if (ts->sec < 0 || ts->nsec < 0 || ts->nsec >= LX_NSEC_PER_SEC)
         return false;
-    *ns = ts->sec >= INT64_MAX / LX_NSEC_PER_SEC ? INT64_MAX : (uint64_t)(ts->sec * LX_NSEC_PER_SEC + ts->nsec);
+    *ns =
+        ts->sec >= INT64_MAX / LX_NSEC_PER_SEC ? INT64_MAX : (uint64_t)(ts->sec * LX_NSEC_PER_SEC + ts->nsec);
     return true;
 }
 

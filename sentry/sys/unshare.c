@@ -4,8 +4,8 @@
 #include "abi/linux/sched.h"
 #include "syscall_handlers.h"
 
-#define UNSHARE_KNOWN                                                                                        \
-    (LX_CLONE_THREAD | LX_CLONE_FS | LX_CLONE_SIGHAND | LX_CLONE_VM | LX_CLONE_FILES | LX_CLONE_SYSVSEM |    \
+#define UNSHARE_KNOWN                                                                                     \
+    (LX_CLONE_THREAD | LX_CLONE_FS | LX_CLONE_SIGHAND | LX_CLONE_VM | LX_CLONE_FILES | LX_CLONE_SYSVSEM | \
      LX_CLONE_NEW_ANY | LX_CLONE_NEWTIME)
 
 static int64_t unshare_fs(void)

@@ -51,7 +51,11 @@ static bool take_zombie(const struct wait_request *r, struct thread_group *tg, s
     if (!tg->zombie || !(r->options & LX_WEXITED))
         return false;
     int w = tg->exit_code, sig = w & 0x7f;
-    describe(out, tg, !sig ? LX_CLD_EXITED : w & 0x80 ? LX_CLD_DUMPED : LX_CLD_KILLED, sig ? sig : w >> 8 & 0xff, w);
+    describe(out, tg,
+             !sig       ? LX_CLD_EXITED
+             : w & 0x80 ? LX_CLD_DUMPED
+                        : LX_CLD_KILLED,
+             sig ? sig : w >> 8 & 0xff, w);
     if (!(r->options & LX_WNOWAIT))
         group_collect(tg);
     return true;
@@ -82,7 +86,8 @@ static bool take_continued(const struct wait_request *r, struct thread_group *tg
 static int64_t do_wait(const struct wait_request *r, struct wait_result *out)
 {
     bool any = false;
-    list_for_each (tg, &current->tg->children, struct thread_group, sibling) {
+    list_for_each(tg, &current->tg->children, struct thread_group, sibling)
+    {
         if (!matches(r, tg))
             continue;
         any = true;
@@ -169,8 +174,8 @@ static int64_t waitid_target(struct call *call, struct wait_request *r, bool *no
 int64_t sys_waitid(struct call *call)
 {
     uint32_t options = arg_uint(call, 3);
-    if (options & ~(LX_WNOHANG | LX_WNOWAIT | LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED | LX_WNOTHREAD | LX_WCLONE |
-                    LX_WALL))
+    if (options & ~(LX_WNOHANG | LX_WNOWAIT | LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED | LX_WNOTHREAD |
+                    LX_WCLONE | LX_WALL))
         return -LX_EINVAL;
     if (!(options & (LX_WEXITED | LX_WSTOPPED | LX_WCONTINUED)))
         return -LX_EINVAL;

@@ -33,7 +33,8 @@ static int permission(const struct path *p, const char *name, bool write)
         return inode_permission(i, write ? MAY_WRITE : MAY_READ);
     }
     if (has_prefix(name, "security."))
-        return write && !capable(LX_CAP_SYS_ADMIN) && strcmp(name, "security.capability") != 0 ? -LX_EPERM : 0;
+        return write && !capable(LX_CAP_SYS_ADMIN) && strcmp(name, "security.capability") != 0 ? -LX_EPERM
+                                                                                               : 0;
     return -LX_EOPNOTSUPP; // POSIX ACLs ("system.") are not kept
 }
 

@@ -79,8 +79,8 @@ bool task_may_access(const struct task *t)
     const struct cred *me = current->cred, *them = t->cred;
     if (cred_has(me, LX_CAP_SYS_PTRACE))
         return true;
-    bool same = me->uid == them->euid && me->uid == them->suid && me->uid == them->uid && me->gid == them->egid &&
-                me->gid == them->sgid && me->gid == them->gid;
+    bool same = me->uid == them->euid && me->uid == them->suid && me->uid == them->uid &&
+                me->gid == them->egid && me->gid == them->sgid && me->gid == them->gid;
     return same && t->mm && t->mm->dumpable && !(them->cap_permitted & ~me->cap_permitted);
 }
 

@@ -25,7 +25,8 @@ int cred_for_exec(struct task *t, const struct exec_cred_file *file, struct cred
     take_set_ids(c, file);
     bool ids_changed = c->euid != old->euid || c->egid != old->egid;
     bool file_caps = file->has_caps && !c->no_new_privs, effective = file_caps && file->cap_effective;
-    uint64_t permitted = file_caps ? file->cap_permitted : 0, inheritable = file_caps ? file->cap_inheritable : 0;
+    uint64_t permitted = file_caps ? file->cap_permitted : 0,
+             inheritable = file_caps ? file->cap_inheritable : 0;
     bool root_rules = !(c->securebits & LX_SECBIT_NOROOT);
     if (root_rules && !(file_caps && c->uid != 0 && c->euid == 0) && (c->euid == 0 || c->uid == 0)) {
         permitted = inheritable = LX_CAP_FULL;

@@ -14,12 +14,14 @@ int task_exec_prepare(struct task *t)
         fdtable_put(t->files);
         t->files = own;
     }
-    if (t->sighand->refs > t->tg->nr_threads) { // shared outside the group: CLONE_VM|CLONE_SIGHAND without CLONE_THREAD
+    if (t->sighand->refs >
+        t->tg->nr_threads) { // shared outside the group: CLONE_VM|CLONE_SIGHAND without CLONE_THREAD
         struct sighand *own = sighand_dup(t->sighand);
         if (!own)
             return -LX_ENOMEM;
         struct sighand *old = t->sighand;
-        list_for_each (other, &t->tg->threads, struct task, thread_link) {
+        list_for_each(other, &t->tg->threads, struct task, thread_link)
+        {
             if (other->sighand != old)
                 continue;
             other->sighand = sighand_get(own);
@@ -34,17 +36,16 @@ int task_exec_prepare(struct task *t)
 static void become_leader(struct task *t)
 {
     struct thread_group *tg = t->tg;
-    list_for_each_safe (other, &tg->threads, struct task, thread_link)
-        if (other != t) {
-            list_del(&other->hash_link); // one whose call still runs ends later
-            task_exit(other, 0);
-        }
+    list_for_each_safe(other, &tg->threads, struct task, thread_link) if (other != t)
+    {
+        list_del(&other->hash_link); // one whose call still runs ends later
+        task_exit(other, 0);
+    }
     if (tg->leader == t)
         return;
     task_put(tg->leader);
     tg->leader = task_get(t);
-    list_for_each (child, &tg->children, struct thread_group, sibling)
-        child->parent_tid = tg->pid;
+    list_for_each(child, &tg->children, struct thread_group, sibling) child->parent_tid = tg->pid;
     list_del(&t->hash_link);
     t->tid = tg->pid;
     table_add_task(t);

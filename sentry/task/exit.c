@@ -50,9 +50,8 @@ static void reparent_children(struct thread_group *father)
 
 static struct thread_group *child_made_by(const struct task *t)
 {
-    list_for_each (child, &t->tg->children, struct thread_group, sibling)
-        if (child->parent_tid == t->tid)
-            return child;
+    list_for_each(child, &t->tg->children, struct thread_group,
+                  sibling) if (child->parent_tid == t->tid) return child;
     return NULL;
 }
 
@@ -163,7 +162,8 @@ static void finish(struct task *t)
     if (list_empty(&tg->threads))
         wait_queue_release(&t->signalfd_wait);
     else
-        wait_queue_move(&t->signalfd_wait, &list_first(&tg->threads, struct task, thread_link)->signalfd_wait);
+        wait_queue_move(&t->signalfd_wait,
+                        &list_first(&tg->threads, struct task, thread_link)->signalfd_wait);
     tg->nr_threads--;
     nr_tasks--;
     user_add_threads(t->cred->uid, -1);
@@ -209,8 +209,7 @@ void task_exit_finish(struct task *t)
 
 static void end_threads(struct thread_group *tg, int wait_status)
 {
-    list_for_each_safe (t, &tg->threads, struct task, thread_link)
-        task_exit(t, wait_status);
+    list_for_each_safe(t, &tg->threads, struct task, thread_link) task_exit(t, wait_status);
 }
 
 void group_exit_native(struct thread_group *tg, int wait_status)

@@ -54,8 +54,6 @@ struct task *group_thread(const struct thread_group *tg)
 {
     if (tg->leader && tg->leader->state == TASK_RUNNING && !tg->leader->exiting)
         return tg->leader;
-    list_for_each (t, &tg->threads, struct task, thread_link)
-        if (!t->exiting)
-            return t;
+    list_for_each(t, &tg->threads, struct task, thread_link) if (!t->exiting) return t;
     return NULL;
 }

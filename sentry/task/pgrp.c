@@ -87,7 +87,8 @@ void pgrp_join(struct thread_group *tg, struct process_group *p)
 // with one nobody could continue it, so that ^Z must not stop it.
 static bool orphaned_without(const struct process_group *p, const struct thread_group *ignored)
 {
-    list_for_each (m, &p->members, struct thread_group, pgrp_link) {
+    list_for_each(m, &p->members, struct thread_group, pgrp_link)
+    {
         if (m != ignored && !m->parent && !m->zombie && !p->session->tty)
             return false;
         if (m == ignored || (m->zombie && m->nr_threads == 0))
@@ -109,9 +110,8 @@ bool pgrp_is_orphaned(const struct process_group *p)
 
 static bool has_stopped(const struct process_group *p)
 {
-    list_for_each (m, &p->members, struct thread_group, pgrp_link)
-        if (m->job == JOB_STOPPED && !m->zombie)
-            return true;
+    list_for_each(m, &p->members, struct thread_group,
+                  pgrp_link) if (m->job == JOB_STOPPED && !m->zombie) return true;
     return false;
 }
 

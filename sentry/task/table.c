@@ -42,32 +42,25 @@ void table_add_pgrp(struct process_group *p)
 
 struct task *find_task(int tid)
 {
-    list_for_each (t, bucket(&tasks, tid), struct task, hash_link)
-        if (t->tid == tid)
-            return t;
+    list_for_each(t, bucket(&tasks, tid), struct task, hash_link) if (t->tid == tid) return t;
     return NULL;
 }
 
 struct thread_group *find_group(int pid)
 {
-    list_for_each (tg, bucket(&groups, pid), struct thread_group, hash_link)
-        if (tg->pid == pid)
-            return tg;
+    list_for_each(tg, bucket(&groups, pid), struct thread_group, hash_link) if (tg->pid == pid) return tg;
     return NULL;
 }
 
 struct process_group *find_pgrp(int pgid)
 {
-    list_for_each (p, bucket(&pgrps, pgid), struct process_group, hash_link)
-        if (p->pgid == pgid)
-            return p;
+    list_for_each(p, bucket(&pgrps, pgid), struct process_group, hash_link) if (p->pgid == pgid) return p;
     return NULL;
 }
 
 struct session *find_session(int sid)
 {
-    list_for_each (tg, &all_groups, struct thread_group, all_link)
-        if (tg->pgrp && tg->pgrp->session->sid == sid)
-            return tg->pgrp->session;
+    list_for_each(tg, &all_groups, struct thread_group,
+                  all_link) if (tg->pgrp && tg->pgrp->session->sid == sid) return tg->pgrp->session;
     return NULL;
 }

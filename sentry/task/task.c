@@ -192,8 +192,8 @@ static bool over_process_limit(const struct task *parent)
 {
     uint64_t limit = parent->tg->rlim[LX_RLIMIT_NPROC].cur;
     const struct user_usage *u = user_usage_find(parent->cred->uid);
-    return u && u->threads >= limit && parent->cred->uid != 0 && !cred_has(parent->cred, LX_CAP_SYS_RESOURCE) &&
-           !cred_has(parent->cred, LX_CAP_SYS_ADMIN);
+    return u && u->threads >= limit && parent->cred->uid != 0 &&
+           !cred_has(parent->cred, LX_CAP_SYS_RESOURCE) && !cred_has(parent->cred, LX_CAP_SYS_ADMIN);
 }
 
 static struct thread_group *copy_group(struct task *parent, uint64_t flags, int exit_signal)

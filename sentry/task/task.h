@@ -26,18 +26,19 @@ struct tty;
 
 // An address space of a guest. Shared by threads and vfork children.
 struct mm {
-    unsigned refs;        // tasks and thread groups that use it
-    unsigned users;       // live tasks in it
-    bool dead;            // exec or exit took it: no copy may reach it any more
-    uint8_t *areas;       // bitmap of stub areas in use, STUB_AREA_MAX bits allocated on demand
+    unsigned refs;  // tasks and thread groups that use it
+    unsigned users; // live tasks in it
+    bool dead;      // exec or exit took it: no copy may reach it any more
+    uint8_t *areas; // bitmap of stub areas in use, STUB_AREA_MAX bits allocated on demand
     unsigned areas_bytes;
     unsigned areas_mapped; // areas below this index are mapped
-    gaddr_t start_code, end_code, start_data, end_data, start_brk, arg_start, arg_end, env_start, env_end, start_stack;
+    gaddr_t start_code, end_code, start_data, end_data, start_brk, arg_start, arg_end, env_start, env_end,
+        start_stack;
     gaddr_t vdso;
     gaddr_t auxv_addr;
     unsigned auxv_len;
-    uint64_t auxv[64];    // for /proc/PID/auxv
-    struct file *exe;     // the program
+    uint64_t auxv[64]; // for /proc/PID/auxv
+    struct file *exe;  // the program
     bool dumpable;
     struct list_head file_maps; // files mapped into it, for /proc/PID/maps names (mm/filemap.c)
 };
@@ -69,33 +70,33 @@ struct trap_state {
     int host_tid, host_tgid; // in the Sentry's pid namespace
     unsigned area;           // index of its stub area
     enum trap_stage stage;
-    bool kick_sent;          // a kick is on its way and no hypercall has come since
-    uint32_t kick_serial;    // kicks sent so far
-    uint32_t kick_round;     // watchdog: round in which the outstanding kick was sent or looked at
+    bool kick_sent;                   // a kick is on its way and no hypercall has come since
+    uint32_t kick_serial;             // kicks sent so far
+    uint32_t kick_round;              // watchdog: round in which the outstanding kick was sent or looked at
     uint32_t kick_looks, kick_sleeps; // watchdog: readings of this kick; those in a row that found it asleep
-    uint64_t kick_ticks;     // watchdog: processor time at the first reading
-    bool hypercall_due;      // a reply was given with a kick outstanding: the next call must be the hypercall
-    bool parked;             // stopped inside an open hypercall
-    bool resume_queued;      // on the run queue to go on from a stop
-    bool booted;             // the last operations of an exec have been ordered
-    bool by_kick;            // the open hypercall is a kick's, not a fault's
-    bool sigreturn;          // rt_sigreturn was called: restore the guest's frame at the next hypercall
-    bool fixup;              // the next hypercall has to see this result
-    gaddr_t fixup_ip;        // address after the call
-    int64_t fixup_result;    // value, -errno or a restart code
+    uint64_t kick_ticks;              // watchdog: processor time at the first reading
+    bool hypercall_due;   // a reply was given with a kick outstanding: the next call must be the hypercall
+    bool parked;          // stopped inside an open hypercall
+    bool resume_queued;   // on the run queue to go on from a stop
+    bool booted;          // the last operations of an exec have been ordered
+    bool by_kick;         // the open hypercall is a kick's, not a fault's
+    bool sigreturn;       // rt_sigreturn was called: restore the guest's frame at the next hypercall
+    bool fixup;           // the next hypercall has to see this result
+    gaddr_t fixup_ip;     // address after the call
+    int64_t fixup_result; // value, -errno or a restart code
     uint32_t fixup_nr;
-    uint64_t hypercall_id;   // notification of the open hypercall, 0 when none
-    gaddr_t ucontext;        // of the open hypercall; the guest's word
-    uint64_t rip, rax, rsp;  // as the hypercall told them; the guest's word
-    struct stub_order *order; // work in progress, owned
+    uint64_t hypercall_id;       // notification of the open hypercall, 0 when none
+    gaddr_t ucontext;            // of the open hypercall; the guest's word
+    uint64_t rip, rax, rsp;      // as the hypercall told them; the guest's word
+    struct stub_order *order;    // work in progress, owned
     struct trace_pending *trace; // --strace: the call whose result is still to come, owned
-    bool trace_no_kick;          // --strace: the host loses replies when kicked; do without results of native calls
+    bool trace_no_kick; // --strace: the host loses replies when kicked; do without results of native calls
     bool waits_for_donation; // its order goes on when the process's donation number is free
 };
 
 struct task {
     unsigned refs;
-    int tid;                     // guest-visible; changes only when a non-leader's exec takes the leader's number
+    int tid; // guest-visible; changes only when a non-leader's exec takes the leader's number
     enum task_state state;
     struct thread_group *tg;
     struct list_head thread_link; // in tg->threads
@@ -107,35 +108,35 @@ struct task {
     struct cred *cred;
     struct sighand *sighand;
     sigset64 blocked, saved_mask, real_blocked;
-    bool restore_mask;            // saved_mask comes back at delivery or at the end of the call
+    bool restore_mask; // saved_mask comes back at delivery or at the end of the call
     struct sigpending pending;
     struct sigaltstack_state altstack;
-    bool altstack_entered;        // a handler has run on it since it was set
+    bool altstack_entered;           // a handler has run on it since it was set
     struct wait_queue signalfd_wait; // signalfd and sigtimedwait of this task
     char comm[TASK_COMM_LEN];
     struct call call;
     struct trap_state trap;
-    bool mm_gone;                 // exec or exit took the address space: no copy may reach it any more
-    bool exiting;                 // exit has begun; takes no more signals. Its running call ends in task_exit_finish()
-    bool stopped;                 // parked by a group stop
-    gaddr_t clear_child_tid;      // informational; the host clears it natively
+    bool mm_gone; // exec or exit took the address space: no copy may reach it any more
+    bool exiting; // exit has begun; takes no more signals. Its running call ends in task_exit_finish()
+    bool stopped; // parked by a group stop
+    gaddr_t clear_child_tid; // informational; the host clears it natively
     int pdeath_signal;
-    int exit_code;                // wait status form
-    uint64_t start_ns;            // CLOCK_BOOTTIME of creation
+    int exit_code;     // wait status form
+    uint64_t start_ns; // CLOCK_BOOTTIME of creation
     uint64_t personality;
-    uint64_t native_calls;        // statistics
-    struct task *vfork_parent;    // held while a vfork child has not exec'ed or exited
+    uint64_t native_calls;     // statistics
+    struct task *vfork_parent; // held while a vfork child has not exec'ed or exited
     // restart_syscall: what a nanosleep, poll or futex goes on with
     int64_t (*restart_fn)(struct call *call);
     uint64_t restart_words[6];
-    gaddr_t clone_pidfd_addr;     // of the clone under way (CLONE_PIDFD)
+    gaddr_t clone_pidfd_addr; // of the clone under way (CLONE_PIDFD)
     int ioprio, nice;
     int sched_policy, sched_priority;
     bool sched_reset_on_fork;
-    bool has_affinity;            // sched_setaffinity was called; remembered, the host is not told
+    bool has_affinity; // sched_setaffinity was called; remembered, the host is not told
     uint8_t affinity[TASK_CPUS_MAX / 8];
     uint64_t timer_slack_ns;
-    void *robust_list;            // unused on the Sentry's side: native
+    void *robust_list; // unused on the Sentry's side: native
 };
 
 enum job_state { JOB_RUNNING, JOB_STOPPED };
@@ -143,14 +144,14 @@ enum job_state { JOB_RUNNING, JOB_STOPPED };
 struct session {
     unsigned refs;
     int sid;
-    struct tty *tty;              // controlling terminal
-    struct list_head groups;      // process_group.session_link
+    struct tty *tty;         // controlling terminal
+    struct list_head groups; // process_group.session_link
 };
 struct process_group {
     unsigned refs;
     int pgid;
     struct session *session;
-    struct list_head members;     // thread_group.pgrp_link
+    struct list_head members; // thread_group.pgrp_link
     struct list_head session_link;
     struct list_head hash_link;
 };
@@ -161,14 +162,14 @@ struct lx_rlimit64 {
 
 struct thread_group {
     unsigned refs;
-    int pid;                      // guest-visible
-    struct task *leader;          // may be dead while others live
-    struct list_head threads;     // live tasks, task.thread_link
+    int pid;                  // guest-visible
+    struct task *leader;      // may be dead while others live
+    struct list_head threads; // live tasks, task.thread_link
     unsigned nr_threads;
-    struct thread_group *parent;  // NULL for the first process
-    struct list_head children;    // thread_group.sibling, zombies included
+    struct thread_group *parent; // NULL for the first process
+    struct list_head children;   // thread_group.sibling, zombies included
     struct list_head sibling;
-    struct list_head hash_link;   // pid hash
+    struct list_head hash_link; // pid hash
     struct list_head all_link;
     struct process_group *pgrp;
     struct list_head pgrp_link;
@@ -178,52 +179,53 @@ struct thread_group {
     bool group_exit;              // exit_group or a fatal signal is under way
     int exit_code;                // wait status once zombie
     bool zombie;
-    bool dead;                    // the host process is known to be gone
-    bool linked;                  // published: the tree and the hashes know it
-    bool stop_notified;           // the parent knows of the present stop
-    int parent_tid;               // the thread that made it (PR_SET_PDEATHSIG, __WNOTHREAD); 0 when unknown
-    int exit_signal;              // what the parent gets
+    bool dead;          // the host process is known to be gone
+    bool linked;        // published: the tree and the hashes know it
+    bool stop_notified; // the parent knows of the present stop
+    int parent_tid;     // the thread that made it (PR_SET_PDEATHSIG, __WNOTHREAD); 0 when unknown
+    int exit_signal;    // what the parent gets
     enum job_state job;
-    int stop_signal;              // of the present stop
+    int stop_signal;                       // of the present stop
     bool stop_reported, continued_pending; // for wait4 WUNTRACED / WCONTINUED
     struct lx_rlimit64 rlim[RLIM_NLIMITS_LX];
-    int host_pid;                 // in the Sentry's namespace
-    struct task *exec_task;       // thread whose native exec is under way; borrowed, only exec/ and trap/ touch it
-    struct task *donation_owner;  // thread that uses the donation number now; borrowed, only sentry/trap touches it
-    int host_pidfd;               // owned; -1 when gone
+    int host_pid;           // in the Sentry's namespace
+    struct task *exec_task; // thread whose native exec is under way; borrowed, only exec/ and trap/ touch it
+    struct task
+        *donation_owner; // thread that uses the donation number now; borrowed, only sentry/trap touches it
+    int host_pidfd;      // owned; -1 when gone
     struct host_watch death_watch;
     bool did_exec;
     bool child_subreaper;
     uint64_t min_flt, maj_flt;
-    uint64_t utime_ns, stime_ns;  // of dead threads
+    uint64_t utime_ns, stime_ns;            // of dead threads
     uint64_t cutime_ns, cstime_ns, cmaxrss; // of waited children
     uint64_t cmin_flt, cmaj_flt;
-    uint64_t maxrss;              // bytes; known when it ends, and then as little as is certain
+    uint64_t maxrss; // bytes; known when it ends, and then as little as is certain
     uint64_t start_ns;
     struct ktimer itimer_real;
     uint64_t itimer_real_interval_ns;
     struct list_head posix_timers; // struct posix_timer.link
     int next_timer_id;
-    void *timers;                 // other timer state (time/)
-    void *ipc;                    // SEM_UNDO etc.
+    void *timers; // other timer state (time/)
+    void *ipc;    // SEM_UNDO etc.
     int oom_score_adj;
     uint32_t exec_id;
-    struct task *pidfd_to;        // CLONE_PIDFD: who gets the descriptor at task_publish(), referenced
+    struct task *pidfd_to; // CLONE_PIDFD: who gets the descriptor at task_publish(), referenced
     gaddr_t pidfd_addr;
 };
 
-extern struct thread_group *init_tg;   // the first process
-extern struct list_head all_groups;    // thread_group.all_link, zombies included
-extern unsigned nr_tasks;              // threads that are published or being made
-extern unsigned max_tasks;             // limit of the sandbox (--pids)
-extern uint64_t system_memory_limit;   // bytes (--memory), 0: none
-extern unsigned system_cpus;           // processors (--cpus), 0: the host's
+extern struct thread_group *init_tg; // the first process
+extern struct list_head all_groups;  // thread_group.all_link, zombies included
+extern unsigned nr_tasks;            // threads that are published or being made
+extern unsigned max_tasks;           // limit of the sandbox (--pids)
+extern uint64_t system_memory_limit; // bytes (--memory), 0: none
+extern unsigned system_cpus;         // processors (--cpus), 0: the host's
 
 struct task *task_get(struct task *t);
 void task_put(struct task *t);
-struct task *find_task(int tid);            // borrowed; NULL
-struct thread_group *find_group(int pid);   // borrowed, zombies included; NULL
-struct process_group *find_pgrp(int pgid);  // borrowed
+struct task *find_task(int tid);           // borrowed; NULL
+struct thread_group *find_group(int pid);  // borrowed, zombies included; NULL
+struct process_group *find_pgrp(int pgid); // borrowed
 struct thread_group *tg_get(struct thread_group *tg);
 void tg_put(struct thread_group *tg);
 
@@ -259,7 +261,7 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
 // sandbox ended meanwhile, -LX_EAGAIN when a zombie, a process group or a session still has this number.
 // Whoever watches the host process (death_watch) holds a reference on the group.
 int task_publish(struct task *t, int tid, int pid);
-void task_abandon(struct task *t);          // a copy that never became a thread
+void task_abandon(struct task *t); // a copy that never became a thread
 // One thread ends (exit, or found dead). Releases what it holds. The last one makes the group a zombie with its code.
 // A task whose call is CALL_RUNNING only becomes `exiting`: whoever runs the call must call task_exit_finish() after the
 // handler returned, because a handler uses files, mm and so on of its task. Whoever holds a task over a call (the trap layer)
@@ -291,8 +293,8 @@ void task_set_cred(struct task *t, struct cred *c);
 
 // --- credentials at exec (task/cred_exec.c). What the program file says.
 struct exec_cred_file {
-    uint32_t mode, uid, gid;     // of the inode; mode 0 when the mount is nosuid or it is a script
-    bool has_caps;               // security.capability, never on nosuid mounts
+    uint32_t mode, uid, gid; // of the inode; mode 0 when the mount is nosuid or it is a script
+    bool has_caps;           // security.capability, never on nosuid mounts
     uint64_t cap_permitted, cap_inheritable;
     bool cap_effective;
 };

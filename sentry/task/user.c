@@ -6,9 +6,7 @@ static struct list_head users = LIST_INIT(users); // kernel lock
 
 struct user_usage *user_usage_find(uint32_t uid)
 {
-    list_for_each (u, &users, struct user_usage, link)
-        if (u->uid == uid)
-            return u;
+    list_for_each(u, &users, struct user_usage, link) if (u->uid == uid) return u;
     return NULL;
 }
 

@@ -110,7 +110,8 @@ uint64_t guest_clock_now(const struct guest_clock *c)
     return tg ? group_cpu_clock(tg, c->which) : 0;
 }
 
-uint64_t guest_clock_check_at(const struct guest_clock *c, uint64_t now, uint64_t expires, uint64_t patience_ns)
+uint64_t guest_clock_check_at(const struct guest_clock *c, uint64_t now, uint64_t expires,
+                              uint64_t patience_ns)
 {
     static unsigned processors;
     uint64_t left = expires > now ? expires - now : 0, at;

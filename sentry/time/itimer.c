@@ -11,9 +11,9 @@ struct cpu_timers {
     struct thread_group *tg;
     struct ktimer sampler;
     uint64_t patience_ns;
-    uint64_t last_total;            // CPU time at the last look
+    uint64_t last_total;               // CPU time at the last look
     struct itimer_value virtual, prof; // value: expiry on their clock
-    uint64_t limit_soft;            // RLIMIT_CPU: next SIGXCPU at this CPU time; 0: none
+    uint64_t limit_soft;               // RLIMIT_CPU: next SIGXCPU at this CPU time; 0: none
 };
 
 static void itimer_real_fire(struct ktimer *timer)
@@ -21,7 +21,8 @@ static void itimer_real_fire(struct ktimer *timer)
     struct thread_group *tg = container_of(timer, struct thread_group, itimer_real);
     if (tg->itimer_real_interval_ns) {
         uint64_t missed;
-        ktimer_arm(timer, next_period(timer->expires_ns, tg->itimer_real_interval_ns, mono_now_ns(), &missed));
+        ktimer_arm(timer,
+                   next_period(timer->expires_ns, tg->itimer_real_interval_ns, mono_now_ns(), &missed));
     }
     send_signal_group(tg, LX_SIGALRM, NULL);
 }
@@ -75,7 +76,7 @@ static void sample(struct ktimer *timer)
     uint64_t user, system;
     group_cpu_times(tg, &user, &system);
     uint64_t total = user + system;
-    c->patience_ns = total != c->last_total                    ? CPU_SAMPLE_MIN_NS
+    c->patience_ns = total != c->last_total                   ? CPU_SAMPLE_MIN_NS
                      : c->patience_ns * 2 < CPU_SAMPLE_MAX_NS ? c->patience_ns * 2
                                                               : CPU_SAMPLE_MAX_NS;
     c->last_total = total;
@@ -133,8 +134,8 @@ void itimer_get(struct thread_group *tg, int which, struct itimer_value *out)
         return;
     const struct itimer_value *it = which == LX_ITIMER_VIRTUAL ? &c->virtual : &c->prof;
     if (it->value)
-        out->value = remaining(it->value, group_cpu_clock(tg, which == LX_ITIMER_VIRTUAL ? LX_CPUCLOCK_VIRT
-                                                                                         : LX_CPUCLOCK_PROF));
+        out->value = remaining(
+            it->value, group_cpu_clock(tg, which == LX_ITIMER_VIRTUAL ? LX_CPUCLOCK_VIRT : LX_CPUCLOCK_PROF));
     out->interval = it->interval;
 }
 

@@ -6,18 +6,18 @@
 #include <stdlib.h>
 
 struct posix_timer {
-    struct list_head link;    // thread_group.posix_timers
+    struct list_head link; // thread_group.posix_timers
     struct thread_group *tg;
     int id;
     struct guest_clock clock;
     int notify, tid;
-    uint64_t expires;         // on its clock; 0: disarmed
+    uint64_t expires; // on its clock; 0: disarmed
     uint64_t interval;
-    uint64_t patience_ns;     // CPU clocks
+    uint64_t patience_ns; // CPU clocks
     int64_t overrun, overrun_last;
     struct ktimer timer;
-    struct sigqueue q;        // linked while the signal waits to be taken
-    uint32_t uid;             // whom it is counted for
+    struct sigqueue q; // linked while the signal waits to be taken
+    uint32_t uid;      // whom it is counted for
 };
 
 static void rearm(struct posix_timer *t)
@@ -50,9 +50,7 @@ static void timer_dequeued(struct sigqueue *q, struct lx_siginfo *info)
     rearm(t);
 }
 
-static void keep_entry(struct sigqueue *q)
-{
-}
+static void keep_entry(struct sigqueue *q) {}
 
 static void expire(struct posix_timer *t, uint64_t now)
 {
@@ -88,9 +86,7 @@ static void timer_fire(struct ktimer *timer)
 
 struct posix_timer *posix_timer_find(struct thread_group *tg, int id)
 {
-    list_for_each (t, &tg->posix_timers, struct posix_timer, link)
-        if (t->id == id)
-            return t;
+    list_for_each(t, &tg->posix_timers, struct posix_timer, link) if (t->id == id) return t;
     return NULL;
 }
 
@@ -163,13 +159,12 @@ static void unqueue(struct posix_timer *t)
     list_del(&t->q.link);
     if (!p)
         return;
-    list_for_each (q, &p->queue, struct sigqueue, link)
-        if (q->info.signo == t->q.info.signo)
-            return;
+    list_for_each(q, &p->queue, struct sigqueue, link) if (q->info.signo == t->q.info.signo) return;
     p->set &= ~SIGBIT(t->q.info.signo);
 }
 
-int posix_timer_set(struct posix_timer *t, const struct itimer_value *new, bool absolute, struct itimer_value *old)
+int posix_timer_set(struct posix_timer *t, const struct itimer_value *new, bool absolute,
+                    struct itimer_value *old)
 {
     posix_timer_get(t, old);
     t->interval = new->interval;

@@ -22,11 +22,11 @@ extern int (*thread_cpu_time_hook)(struct task *t, int which, uint64_t *ns);
 
 // A clock of the guest, resolved once.
 struct guest_clock {
-    bool cpu;   // CPU time of a process or thread
-    int host;   // not cpu: the host's clock that runs alike
-    int pid;    // cpu: the process
-    int tid;    // cpu: the thread, 0 for the whole process
-    int which;  // cpu: LX_CPUCLOCK_*
+    bool cpu;  // CPU time of a process or thread
+    int host;  // not cpu: the host's clock that runs alike
+    int pid;   // cpu: the process
+    int tid;   // cpu: the thread, 0 for the whole process
+    int which; // cpu: LX_CPUCLOCK_*
 };
 // Resolves a clockid_t as current means it. 0 or -LX_EINVAL.
 int guest_clock_resolve(int id, struct guest_clock *out);
@@ -35,7 +35,8 @@ uint64_t guest_clock_now(const struct guest_clock *c);
 // The kernel time (CLOCK_MONOTONIC) at which to look whether `expires` on the clock has come: exact for clocks of the
 // host; CPU clocks are sampled, not earlier than the remaining time split over all processors, and every `patience`
 // nanoseconds (between 4 and 100 ms, doubled while the process uses no CPU).
-uint64_t guest_clock_check_at(const struct guest_clock *c, uint64_t now, uint64_t expires, uint64_t patience_ns);
+uint64_t guest_clock_check_at(const struct guest_clock *c, uint64_t now, uint64_t expires,
+                              uint64_t patience_ns);
 #define CPU_SAMPLE_MIN_NS 4000000u
 #define CPU_SAMPLE_MAX_NS 100000000u
 
@@ -53,13 +54,14 @@ struct posix_timer_spec {
     struct guest_clock clock;
     int notify, signo, tid; // LX_SIGEV_*
     uint64_t value;
-    bool default_event;     // no sigevent: SIGALRM with the timer's number
+    bool default_event; // no sigevent: SIGALRM with the timer's number
 };
 // The number of the new timer, -LX_EAGAIN or -LX_ENOMEM.
 int posix_timer_create(struct thread_group *tg, const struct posix_timer_spec *spec);
 struct posix_timer *posix_timer_find(struct thread_group *tg, int id);
 void posix_timer_get(struct posix_timer *t, struct itimer_value *out);
-int posix_timer_set(struct posix_timer *t, const struct itimer_value *new, bool absolute, struct itimer_value *old);
+int posix_timer_set(struct posix_timer *t, const struct itimer_value *new, bool absolute,
+                    struct itimer_value *old);
 int posix_timer_overrun(const struct posix_timer *t);
 void posix_timer_delete(struct posix_timer *t);
 void posix_timers_delete_all(struct thread_group *tg);

@@ -18,19 +18,19 @@ struct call {
     struct task *task;
     uint32_t nr;
     uint64_t args[6];
-    uint64_t ip;             // guest address after the syscall instruction
-    uint64_t id;             // transport's handle (notification id)
+    uint64_t ip; // guest address after the syscall instruction
+    uint64_t id; // transport's handle (notification id)
     enum call_phase phase;
-    bool first;              // first run of the handler for this call
-    bool timed_out;          // the deadline of the last block passed
-    bool restarted;          // entered through restart_syscall or a restart
-    uint64_t started_ns;     // CLOCK_MONOTONIC, kept with --strace and for `debug --stacks`
+    bool first;          // first run of the handler for this call
+    bool timed_out;      // the deadline of the last block passed
+    bool restarted;      // entered through restart_syscall or a restart
+    uint64_t started_ns; // CLOCK_MONOTONIC, kept with --strace and for `debug --stacks`
     // What the call returns when a signal interrupts the wait; set to -LX_ERESTARTSYS before each call. A handler with
     // progress sets a byte count; sleep-like calls -LX_ERESTART_RESTARTBLOCK or -LX_EINTR.
     int64_t interrupted;
-    uint64_t deadline_ns;    // of the present block, KTIMER_NEVER if none
+    uint64_t deadline_ns; // of the present block, KTIMER_NEVER if none
     struct ktimer timer;
-    struct waiter *waiters;  // registrations of the present block
+    struct waiter *waiters; // registrations of the present block
     unsigned nr_waiters, max_waiters;
     struct waiter inline_waiters[4];
     // The handler's own memory between runs, zeroed before the first. `release` (if set) runs once when the call ends.
@@ -44,23 +44,23 @@ struct call {
 };
 
 // Typed view of the handler's state.
-#define call_state(call, type)                                                                               \
-    ({                                                                                                       \
-        _Static_assert(sizeof(type) <= CALL_STATE_BYTES, "call state too large");                            \
-        (type *)(void *)(call)->state.bytes;                                                                 \
+#define call_state(call, type)                                                    \
+    ({                                                                            \
+        _Static_assert(sizeof(type) <= CALL_STATE_BYTES, "call state too large"); \
+        (type *)(void *)(call)->state.bytes;                                      \
     })
 
 typedef int64_t (*syscall_handler)(struct call *call);
 
 enum syscall_path {
-    PATH_EMULATED,  // the Sentry's handler decides
-    PATH_NATIVE,    // the filter lets the host run it after register checks; the handler gets the rest
-    PATH_CONTINUE,  // notified, vetted by the handler, then run by the host
-    PATH_REFUSED,   // answered by the guest filter itself
+    PATH_EMULATED, // the Sentry's handler decides
+    PATH_NATIVE,   // the filter lets the host run it after register checks; the handler gets the rest
+    PATH_CONTINUE, // notified, vetted by the handler, then run by the host
+    PATH_REFUSED,  // answered by the guest filter itself
 };
 
 struct syscall_row {
-    const char *name; // NULL: no such call
+    const char *name;        // NULL: no such call
     syscall_handler handler; // NULL: ENOSYS
     enum syscall_path path;
     // Native rows: may the host run the call with these registers? Under --strace the filter has no native rows, and

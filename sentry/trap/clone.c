@@ -25,20 +25,21 @@
 
 struct clone_order {
     struct stub_order base;
-    struct task *child;      // referenced; published once it said hello
+    struct task *child; // referenced; published once it said hello
     struct clone_request req;
-    uint64_t host_flags;     // what the native clone must carry
-    uint32_t token;          // what the child says
+    uint64_t host_flags; // what the native clone must carry
+    uint32_t token;      // what the child says
     unsigned child_area;
-    bool detached;           // the parent does not wait in the stub; the slot owns this order once the clone runs
-    bool ordered;            // the operations have been handed out
-    bool hello;              // the child is there
-    bool parent_waits;       // the parent's operations ended first
-    bool again;              // the number is still taken in the guest: this child ends and another is made
+    bool detached;     // the parent does not wait in the stub; the slot owns this order once the clone runs
+    bool ordered;      // the operations have been handed out
+    bool hello;        // the child is there
+    bool parent_waits; // the parent's operations ended first
+    bool again;        // the number is still taken in the guest: this child ends and another is made
     struct ktimer timeout;
 };
 
-#define TOLD_NUMBER_OFFSET 8192u // in the parent's area: where clone(2) writes the child's number when nobody else tells
+#define TOLD_NUMBER_OFFSET \
+    8192u // in the parent's area: where clone(2) writes the child's number when nobody else tells
 
 static struct clone_order *slot;    // the clone under way; kernel lock
 static int doomed_tid;              // host thread that was told to end before it ran guest code; kernel lock
@@ -128,7 +129,8 @@ static bool clone_native(struct stub_order *o, const struct trap_notif *n)
     struct clone_order *c = container_of(o, struct clone_order, base);
     if (n->nr != SYS_clone || !c->ordered || c->hello || slot != c || n->args[0] != c->host_flags)
         return false;
-    (void)ktimer_arm(&c->timeout, mono_now_ns() + CHILD_HELLO_NS); // without memory the wait ends with the process
+    (void)ktimer_arm(&c->timeout,
+                     mono_now_ns() + CHILD_HELLO_NS); // without memory the wait ends with the process
     if (c->detached) {
         struct task *t = o->task;
         t->trap.order = NULL;  // the slot keeps it
@@ -284,7 +286,8 @@ static void unwatch_process(struct thread_group *tg)
 }
 
 // Makes the child of a clone or a launch a known thread with the guest's number. 0 or -errno; then nothing is kept.
-static int child_register(struct task *child, const struct trap_notif *n, bool thread, unsigned area, int number)
+static int child_register(struct task *child, const struct trap_notif *n, bool thread, unsigned area,
+                          int number)
 {
     struct trap_state *trap = &child->trap;
     if (number <= 0)
@@ -333,7 +336,7 @@ struct launch {
     struct exec_image *image;
 };
 static struct list_head launches = LIST_INIT(launches); // kernel lock
-static struct task zygote; // only its trap state is used, to copy into its area
+static struct task zygote;                              // only its trap state is used, to copy into its area
 static bool launch_ordered; // the zygote has been told to clone for the first of `launches`
 static bool launch_cloned;
 static uint32_t launch_token; // what the child of the launch says; kernel lock
@@ -345,7 +348,8 @@ static void launch_next(void)
     if (list_empty(&launches) || !zygote.trap.hypercall_id || launch_ordered)
         return;
     launch_token = clone_token();
-    struct stub_op op = {.nr = launch_token, .flags = STUB_OP_CLONE | STUB_OP_MAY_FAIL, .args = {LAUNCH_FLAGS}};
+    struct stub_op op = {
+        .nr = launch_token, .flags = STUB_OP_CLONE | STUB_OP_MAY_FAIL, .args = {LAUNCH_FLAGS}};
     launch_ordered = true;
     launch_cloned = false;
     if (stub_do(&zygote, &op, 1, -1, THEN_REPORT))

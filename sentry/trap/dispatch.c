@@ -251,7 +251,8 @@ static void receive(struct task *t, const struct trap_notif *n)
             return;
         }
         if (t->call.phase != CALL_IDLE)
-            call_abandon(&t->call); // the host gave up the earlier one: without killable receive a signal may do that
+            call_abandon(
+                &t->call); // the host gave up the earlier one: without killable receive a signal may do that
         call_start(t, n);
     }
 }

@@ -24,8 +24,6 @@ void host_tid_remove(struct task *t)
 
 struct task *host_tid_find(int host_tid)
 {
-    list_for_each(t, bucket(host_tid), struct task, host_link)
-        if (t->trap.host_tid == host_tid)
-            return t;
+    list_for_each(t, bucket(host_tid), struct task, host_link) if (t->trap.host_tid == host_tid) return t;
     return NULL;
 }

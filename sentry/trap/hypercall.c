@@ -107,7 +107,8 @@ int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_
     head.op_count = count;
     head.report = then == THEN_REPORT;
     memcpy(head.ops, ops, count * sizeof(*ops));
-    int r = task_copy_out(t, area_address(t->trap.area), &head, offsetof(struct stub_area, ops) + count * sizeof(*ops));
+    int r = task_copy_out(t, area_address(t->trap.area), &head,
+                          offsetof(struct stub_area, ops) + count * sizeof(*ops));
     if (r)
         return r;
     uint64_t id = t->trap.hypercall_id;
@@ -348,8 +349,8 @@ static void on_signal(struct task *t, const struct trap_notif *n)
         trap->kick_sent = false;
         trap->hypercall_due = false;
         trap_trace_kick(t);
-    } else if (signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL || signo == SIGTRAP ||
-               signo == SIGSYS) {
+    } else if (signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL ||
+               signo == SIGTRAP || signo == SIGSYS) {
         fault_signal(t, signo, n->args[5]);
     }
     hypercall_return(t);
@@ -357,7 +358,8 @@ static void on_signal(struct task *t, const struct trap_notif *n)
 
 void hypercall_entry(struct task *t, const struct trap_notif *n)
 {
-    if (n->nr == STUB_HC_BOOT) { // with the leader's number: the leader may be gone, or in a call, when another thread did this
+    if (n->nr ==
+        STUB_HC_BOOT) { // with the leader's number: the leader may be gone, or in a call, when another thread did this
         exec_boot_hello(t, n);
         return;
     }

@@ -4,7 +4,7 @@
 #include "sentry/trap/trap.h"
 
 extern bool trap_killable; // WAIT_KILLABLE_RECV: a received call is not given up for a signal. Set at boot
-extern bool trap_tracing; // set at boot; handlers see every call and times are kept
+extern bool trap_tracing;  // set at boot; handlers see every call and times are kept
 
 // Work that needs the stub of one thread, in one or more rounds of operations.
 struct stub_order {
@@ -33,7 +33,7 @@ int64_t order_begin(struct call *call, struct stub_order *o);
 enum stub_then {
     THEN_REPORT, // STUB_HC_DONE
     THEN_RETURN, // back to guest code; STUB_HC_DONE only after a failure
-    THEN_CALL,   // the same, and one of them is a notified call: until it comes the thread is not in guest code
+    THEN_CALL, // the same, and one of them is a notified call: until it comes the thread is not in guest code
 };
 // Answers the open hypercall with operations, and with a descriptor at STUB_DONATION_FD when host_fd is not negative.
 // 0 or -LX_E...; then the hypercall is still open.

@@ -38,7 +38,8 @@ static void write_task(const struct task *t, uint64_t now, void (*emit)(const ch
                           (now - c->started_ns) / 1000000);
         if (c->phase == CALL_BLOCKED)
             n += snprintf(line + n, sizeof(line) - (size_t)n, ", on %u queue%s%s", c->nr_waiters,
-                          c->nr_waiters == 1 ? "" : "s", c->deadline_ns != KTIMER_NEVER ? ", with a deadline" : "");
+                          c->nr_waiters == 1 ? "" : "s",
+                          c->deadline_ns != KTIMER_NEVER ? ", with a deadline" : "");
     }
     n += snprintf(line + n, sizeof(line) - (size_t)n, "\n");
     emit(line, (size_t)n);
@@ -48,6 +49,5 @@ void stacks_write(void (*emit)(const char *text, size_t length))
 {
     uint64_t now = mono_now_ns();
     list_for_each(tg, &all_groups, struct thread_group, all_link)
-        list_for_each(t, &tg->threads, struct task, thread_link)
-            write_task(t, now, emit);
+        list_for_each(t, &tg->threads, struct task, thread_link) write_task(t, now, emit);
 }

@@ -9,7 +9,7 @@
 static int stats_fd = -1; // never changes after stats_init
 static struct {
     uint64_t calls, errors, messages;
-} by_number[NUMBERS]; // kernel lock
+} by_number[NUMBERS];  // kernel lock
 static uint64_t kicks; // kernel lock
 uint64_t (*stats_gofer_messages)(void);
 
@@ -45,7 +45,8 @@ void stats_write(void)
     uint64_t calls = 0, errors = 0, messages = 0;
     if (stats_fd < 0)
         return;
-    put(line, snprintf(line, sizeof(line), "%-24s %12s %12s %16s\n", "call", "calls", "errors", "gofer messages"));
+    put(line,
+        snprintf(line, sizeof(line), "%-24s %12s %12s %16s\n", "call", "calls", "errors", "gofer messages"));
     for (unsigned nr = 0; nr < NUMBERS; nr++) {
         if (!by_number[nr].calls)
             continue;
@@ -56,8 +57,8 @@ void stats_write(void)
         errors += by_number[nr].errors;
         messages += by_number[nr].messages;
     }
-    put(line, snprintf(line, sizeof(line), "%-24s %12" PRIu64 " %12" PRIu64 " %16" PRIu64 "\n", "total", calls, errors,
-                       messages));
-    put(line, snprintf(line, sizeof(line), "gofer messages in all: %" PRIu64 "\nkicks: %" PRIu64 "\n", stats_messages(),
-                       kicks));
+    put(line, snprintf(line, sizeof(line), "%-24s %12" PRIu64 " %12" PRIu64 " %16" PRIu64 "\n", "total",
+                       calls, errors, messages));
+    put(line, snprintf(line, sizeof(line), "gofer messages in all: %" PRIu64 "\nkicks: %" PRIu64 "\n",
+                       stats_messages(), kicks));
 }

@@ -39,11 +39,11 @@ gaddr_t trap_guest_sp(const struct task *t);
 
 // What sys_clone found valid. Addresses are the guest's.
 struct clone_request {
-    uint64_t flags;     // LX_CLONE_* without the exit signal
+    uint64_t flags; // LX_CLONE_* without the exit signal
     int exit_signal;
-    gaddr_t stack;      // top of the child's stack, 0: the parent's
+    gaddr_t stack; // top of the child's stack, 0: the parent's
     gaddr_t parent_tid, child_tid, tls;
-    gaddr_t pidfd;      // where the virtual pidfd goes with CLONE_PIDFD (the handler writes it)
+    gaddr_t pidfd; // where the virtual pidfd goes with CLONE_PIDFD (the handler writes it)
 };
 // The guest's parent/child relation and limits are checked: makes the thread or process. What it returns is what the
 // handler returns. Blocks while another clone is under way.
@@ -52,8 +52,8 @@ int64_t trap_clone(struct call *call, const struct clone_request *req);
 int64_t trap_exec(struct call *call, struct exec_image *image);
 // Maps a file: `fd` is borrowed from `file`, which is kept. With file NULL and fd -1 maps anonymous memory. Returns what
 // the handler returns.
-int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot, int flags,
-                 uint64_t offset);
+int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot,
+                 int flags, uint64_t offset);
 // rt_sigreturn: the frame is restored inside a kick.
 int64_t trap_sigreturn(struct call *call);
 // Starts a first process (the container's, or an exec into it) through the zygote. The task has no thread yet.

@@ -47,19 +47,16 @@ static void look(struct task *t)
 // The next task after the ones already looked at this round; the lists may change while the lock is dropped.
 static struct task *next_late(void)
 {
-    list_for_each (tg, &all_groups, struct thread_group, all_link)
-        list_for_each (t, &tg->threads, struct task, thread_link)
-            if (outstanding(t) && t->trap.kick_round != round_nr)
-                return t;
+    list_for_each(tg, &all_groups, struct thread_group, all_link)
+        list_for_each(t, &tg->threads, struct task,
+                      thread_link) if (outstanding(t) && t->trap.kick_round != round_nr) return t;
     return NULL;
 }
 
 static bool any_outstanding(void)
 {
-    list_for_each (tg, &all_groups, struct thread_group, all_link)
-        list_for_each (t, &tg->threads, struct task, thread_link)
-            if (outstanding(t))
-                return true;
+    list_for_each(tg, &all_groups, struct thread_group, all_link)
+        list_for_each(t, &tg->threads, struct task, thread_link) if (outstanding(t)) return true;
     return false;
 }
 

@@ -47,7 +47,8 @@ int tty_open_file(struct tty *t, struct file *f)
     f->ops = &tty_file_ops;
     f->priv = tty_get(t);
     struct session *s = current && current->tg->pgrp ? current->tg->pgrp->session : NULL;
-    if (s && !(f->flags & LX_O_NOCTTY) && (f->mode & FMODE_READ) && s->sid == current->tg->pid && !s->tty && !t->session)
+    if (s && !(f->flags & LX_O_NOCTTY) && (f->mode & FMODE_READ) && s->sid == current->tg->pid && !s->tty &&
+        !t->session)
         tty_set_controlling(t);
     return 0;
 }
@@ -74,7 +75,8 @@ static int64_t file_write_tty(struct file *f, struct iov_iter *it, int64_t *pos)
     struct tty *t = f->priv;
     if (t->hung_up)
         return -LX_EIO;
-    if (t->fg_pgid && current && current->tg->pgrp && t->fg_pgid != current->tg->pgrp->pgid && wants_tostop(t)) {
+    if (t->fg_pgid && current && current->tg->pgrp && t->fg_pgid != current->tg->pgrp->pgid &&
+        wants_tostop(t)) {
         int err = tty_check_background(t, SIGTTOU);
         if (err)
             return err;

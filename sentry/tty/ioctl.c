@@ -6,10 +6,11 @@
 #include <signal.h>
 #include <string.h>
 
-static const uint32_t speeds[] = {0,    50,   75,   110,  134,  150,  200,   300,
-                                  600,  1200, 1800, 2400, 4800, 9600, 19200, 38400};
-static const uint32_t fast_speeds[] = {0,      57600,  115200,  230400,  460800,  500000,  576000,  921600,
-                                       1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000};
+static const uint32_t speeds[] = {0,   50,   75,   110,  134,  150,  200,   300,
+                                  600, 1200, 1800, 2400, 4800, 9600, 19200, 38400};
+static const uint32_t fast_speeds[] = {0,       57600,   115200,  230400,  460800,  500000,
+                                       576000,  921600,  1000000, 1152000, 1500000, 2000000,
+                                       2500000, 3000000, 3500000, 4000000};
 #define CBAUDEX 0x1000u
 
 uint32_t tty_speed(uint32_t cflag, uint32_t given)
@@ -30,8 +31,13 @@ static int64_t get_attributes(struct tty *t, uint32_t cmd, gaddr_t arg)
         return put_user(now, arg);
     if (cmd == LX_TCGETS)
         return copy_out(arg, &now, sizeof(struct lx_termios));
-    struct lx_termio old = {(uint16_t)now.c_iflag, (uint16_t)now.c_oflag, (uint16_t)now.c_cflag, (uint16_t)now.c_lflag,
-                            now.c_line,            {0},                   0};
+    struct lx_termio old = {(uint16_t)now.c_iflag,
+                            (uint16_t)now.c_oflag,
+                            (uint16_t)now.c_cflag,
+                            (uint16_t)now.c_lflag,
+                            now.c_line,
+                            {0},
+                            0};
     memcpy(old.c_cc, now.c_cc, sizeof(old.c_cc));
     return put_user(old, arg);
 }

@@ -22,7 +22,8 @@ static bool leads_session(void)
 
 static bool ignored(int sig)
 {
-    return (current->blocked & SIGBIT(sig)) || current->sighand->action[sig - 1].handler == (uint64_t)(uintptr_t)SIG_IGN;
+    return (current->blocked & SIGBIT(sig)) ||
+           current->sighand->action[sig - 1].handler == (uint64_t)(uintptr_t)SIG_IGN;
 }
 
 int tty_check_background(struct tty *t, int sig)
@@ -148,7 +149,8 @@ static int64_t set_foreground(struct tty *t, gaddr_t arg)
 
 bool tty_is_jobctl_ioctl(uint32_t cmd)
 {
-    return cmd == LX_TIOCSCTTY || cmd == LX_TIOCNOTTY || cmd == LX_TIOCGPGRP || cmd == LX_TIOCSPGRP || cmd == LX_TIOCGSID;
+    return cmd == LX_TIOCSCTTY || cmd == LX_TIOCNOTTY || cmd == LX_TIOCGPGRP || cmd == LX_TIOCSPGRP ||
+           cmd == LX_TIOCGSID;
 }
 
 int64_t tty_jobctl_ioctl(struct tty *t, struct file *f, bool master, uint32_t cmd, uint64_t arg)

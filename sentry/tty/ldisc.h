@@ -40,7 +40,7 @@ struct ldisc {
     bool erasing; // inside \.../ of ECHOPRT
     bool stopped; // by the STOP character or TCOOFF
     bool stopped_by_ioctl;
-    bool pushed;          // buffered bytes became a line when ICANON was set
+    bool pushed;            // buffered bytes became a line when ICANON was set
     uint64_t last_input_ns; // CLOCK_MONOTONIC, kept by the owner for VTIME
 };
 

@@ -168,7 +168,8 @@ static void erase(struct ldisc *ld, enum erase_kind kind)
         if (ldisc_is_continuation(ld, c))
             break; // never half a character
         if (kind == ERASE_WORD) {
-            bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c >= 0xc0;
+            bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                        c == '_' || c >= 0xc0;
             if (word)
                 seen_word = true;
             else if (seen_word)
@@ -290,7 +291,10 @@ static void receive_one(struct ldisc *ld, uint8_t c)
         }
     }
     if (flag_l(ld, LX_ISIG) && c != EOF_MARK) {
-        int sig = c == cc(ld, LX_VINTR) ? SIGINT : c == cc(ld, LX_VQUIT) ? SIGQUIT : c == cc(ld, LX_VSUSP) ? SIGTSTP : 0;
+        int sig = c == cc(ld, LX_VINTR)   ? SIGINT
+                  : c == cc(ld, LX_VQUIT) ? SIGQUIT
+                  : c == cc(ld, LX_VSUSP) ? SIGTSTP
+                                          : 0;
         if (sig) {
             signal_character(ld, sig, c);
             return;
@@ -310,7 +314,8 @@ static void receive_one(struct ldisc *ld, uint8_t c)
     }
     if (flag_l(ld, LX_ICANON) && canonical_character(ld, c))
         return;
-    if (converted && flag_l(ld, LX_ECHO)) { // raw mode: a newline typed as such is echoed as ^J, this one is not
+    if (converted &&
+        flag_l(ld, LX_ECHO)) { // raw mode: a newline typed as such is echoed as ^J, this one is not
         finish_erasing(ld);
         ldisc_echo_raw(ld, c);
         put_marked(ld, c);

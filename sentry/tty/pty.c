@@ -216,7 +216,8 @@ static int64_t slave_set_termios(struct tty *t, const struct lx_termios2 *in, en
         if (flow_characters(&old) != flow_characters(&now))
             pty_packet_event(p, flow_characters(&now) ? LX_TIOCPKT_DOSTOP : LX_TIOCPKT_NOSTOP,
                              LX_TIOCPKT_DOSTOP | LX_TIOCPKT_NOSTOP);
-        if ((old.c_lflag ^ now.c_lflag) & LX_EXTPROC || ((now.c_lflag & LX_EXTPROC) && memcmp(&old, &now, sizeof(now))))
+        if ((old.c_lflag ^ now.c_lflag) & LX_EXTPROC ||
+            ((now.c_lflag & LX_EXTPROC) && memcmp(&old, &now, sizeof(now))))
             pty_packet_event(p, LX_TIOCPKT_IOCTL, 0);
     }
     ldisc_set_termios(&p->ld, &now);

@@ -12,10 +12,10 @@ struct pty {
     struct ring display; // written by the slave, not yet read by the master
     uint32_t ispeed, ospeed;
     struct lx_winsize winsize;
-    bool locked;         // until TIOCSPTLCK
-    bool slave_closed;   // it was open and is no more
+    bool locked;       // until TIOCSPTLCK
+    bool slave_closed; // it was open and is no more
     bool master_closed;
-    bool packet;         // TIOCPKT
+    bool packet;           // TIOCPKT
     uint8_t packet_status; // LX_TIOCPKT_* to report
 };
 

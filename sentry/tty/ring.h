@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct ring {
-    uint8_t *bytes;        // `size` of them, or NULL when empty
+    uint8_t *bytes; // `size` of them, or NULL when empty
     size_t size, head, used;
 };
 

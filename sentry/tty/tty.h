@@ -33,12 +33,12 @@ struct tty_ops {
     int64_t (*set_termios)(struct tty *t, const struct lx_termios2 *in, enum tty_when when);
     int64_t (*get_winsize)(struct tty *t, struct lx_winsize *out);
     int64_t (*set_winsize)(struct tty *t, const struct lx_winsize *in); // raises SIGWINCH where it changes
-    int64_t (*flush)(struct tty *t, int queue);  // LX_TCIFLUSH...
-    int64_t (*flow)(struct tty *t, int action);  // LX_TCOOFF...
-    int64_t (*send_break)(struct tty *t, int arg, bool posix); // TCSBRK, TCSBRKP
+    int64_t (*flush)(struct tty *t, int queue);                         // LX_TCIFLUSH...
+    int64_t (*flow)(struct tty *t, int action);                         // LX_TCOOFF...
+    int64_t (*send_break)(struct tty *t, int arg, bool posix);          // TCSBRK, TCSBRKP
     int64_t (*input_bytes)(struct tty *t);
     int64_t (*output_bytes)(struct tty *t);
-    int (*open)(struct tty *t, struct file *f); // one more file; 0 or -errno. Optional
+    int (*open)(struct tty *t, struct file *f);   // one more file; 0 or -errno. Optional
     void (*close)(struct tty *t, struct file *f); // one file less. Optional
     void (*free)(struct tty *t);
 };

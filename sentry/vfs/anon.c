@@ -63,8 +63,8 @@ static struct file *nameless(struct mount *mnt, struct inode *i, const char *nam
     return f;
 }
 
-struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, uint32_t flags, const char *name,
-                       uint32_t inode_mode)
+struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, uint32_t flags,
+                       const char *name, uint32_t inode_mode)
 {
     anon_init();
     if (!anon_mount)

@@ -154,9 +154,9 @@ void dentry_put(struct dentry *d)
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len)
 {
     uint64_t hash = name_hash(parent, name, len);
-    list_for_each(d, bucket_of(hash), struct dentry, hash_link)
-        if (d->hash == hash && d->parent == parent && d->name_len == len && memcmp(d->name, name, len) == 0)
-            return dentry_get(d);
+    list_for_each(d, bucket_of(hash), struct dentry,
+                  hash_link) if (d->hash == hash && d->parent == parent && d->name_len == len &&
+                                 memcmp(d->name, name, len) == 0) return dentry_get(d);
     return NULL;
 }
 

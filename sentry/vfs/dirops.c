@@ -18,7 +18,8 @@ static void new_name_end(struct new_name *n, int err)
 {
     if (n->locked) {
         if (err == 0)
-            notify_name(n->dir.dentry->inode, LX_IN_CREATE | notify_isdir(n->dentry->inode), 0, n->dentry->name);
+            notify_name(n->dir.dentry->inode, LX_IN_CREATE | notify_isdir(n->dentry->inode), 0,
+                        n->dentry->name);
         n->dir.dentry->inode->dir_seq++;
         vfs_mutex_unlock(&n->dir.dentry->inode->lock);
     }
@@ -101,7 +102,8 @@ int vfs_mknod_path(int dirfd, const char *name, uint32_t mode, uint64_t rdev, st
         if (LX_S_ISREG(m))
             err = dir->ops->create ? dir->ops->create(dir, n.dentry, m & 07777, uid, gid, true) : -LX_EPERM;
         else
-            err = dir->ops->mknod ? dir->ops->mknod(dir, n.dentry, m, device ? rdev : 0, uid, gid) : -LX_EPERM;
+            err =
+                dir->ops->mknod ? dir->ops->mknod(dir, n.dentry, m, device ? rdev : 0, uid, gid) : -LX_EPERM;
     }
     if (err == 0 && out) {
         *out = (struct path){n.dir.mnt, n.dentry};

@@ -13,14 +13,15 @@ struct call;
 
 // Emits one directory entry; returns false when the caller's buffer is full (the entry is then not consumed).
 struct dir_context {
-    bool (*emit)(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino, unsigned type);
+    bool (*emit)(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino,
+                 unsigned type);
     int64_t pos; // where to go on
 };
 
 // What mmap of a file needs: a host descriptor that holds the bytes.
 struct host_map {
-    int fd;          // borrowed: stays the file's; -1: map anonymous memory instead (/dev/zero)
-    uint64_t offset; // offset in that descriptor for the file offset asked
+    int fd;               // borrowed: stays the file's; -1: map anonymous memory instead (/dev/zero)
+    uint64_t offset;      // offset in that descriptor for the file offset asked
     bool shared_write_ok; // MAP_SHARED with PROT_WRITE allowed
 };
 
@@ -53,26 +54,28 @@ struct file_ops {
 
 #define FMODE_READ 1u
 #define FMODE_WRITE 2u
-#define FMODE_PATH 4u    // O_PATH
+#define FMODE_PATH 4u     // O_PATH
 #define FMODE_SEEKABLE 8u // pread, pwrite and lseek work
 #define FMODE_WRITER 16u  // counts in inode->write_count (vfs/open.c)
-#define FMODE_RUNS 128u // a program is run from it: denies writing (inode_deny_write) as long as the file lives
-#define FMODE_HOST_POS 64u // the position is the host's: lseek sets it, read and write get &f->pos itself and use the host's
-#define FMODE_OPENED 64u  // opened by name: its close is told to watchers
-#define FMODE_NO_POS 32u  // pread and pwrite work, the file's own position does not exist
+#define FMODE_RUNS \
+    128u // a program is run from it: denies writing (inode_deny_write) as long as the file lives
+#define FMODE_HOST_POS \
+    64u // the position is the host's: lseek sets it, read and write get &f->pos itself and use the host's
+#define FMODE_OPENED 64u // opened by name: its close is told to watchers
+#define FMODE_NO_POS 32u // pread and pwrite work, the file's own position does not exist
 
 struct file {
     unsigned refs;
-    uint32_t mode;     // FMODE_*; never changes after open
-    uint32_t flags;    // O_APPEND, O_NONBLOCK, O_ASYNC... as F_GETFL shows; not O_CLOEXEC
+    uint32_t mode;  // FMODE_*; never changes after open
+    uint32_t flags; // O_APPEND, O_NONBLOCK, O_ASYNC... as F_GETFL shows; not O_CLOEXEC
     int64_t pos;
-    struct path path;  // never changes; anonymous files have a pseudo dentry (name like "pipe:[12]")
+    struct path path;    // never changes; anonymous files have a pseudo dentry (name like "pipe:[12]")
     struct inode *inode; // == path.dentry->inode; never changes
     const struct file_ops *ops;
-    void *priv;        // the operations' own
-    int owner;         // F_SETOWN
-    int owner_sig;     // F_SETSIG
-    uint64_t epoll_items; // count of epoll registrations, for cleanup (sentry/ipc or fs/epoll)
+    void *priv;                   // the operations' own
+    int owner;                    // F_SETOWN
+    int owner_sig;                // F_SETSIG
+    uint64_t epoll_items;         // count of epoll registrations, for cleanup (sentry/ipc or fs/epoll)
     struct list_head epoll_links; // epoll items watching this file
     int32_t iterate_state;
 };
@@ -83,8 +86,8 @@ void file_put(struct file *f); // the last one calls ops->release and drops the 
 
 // A file with no name in any directory (pipe, socket, eventfd). `name` is what readlink of /proc/self/fd/N shows, such as
 // "anon_inode:[eventfd]"; one that ends in ':' gets the inode's number ("pipe:[12]"). NULL when out of memory.
-struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, uint32_t flags, const char *name,
-                       uint32_t inode_mode);
+struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, uint32_t flags,
+                       const char *name, uint32_t inode_mode);
 
 // lseek for files whose size is inode->attr.size (SEEK_DATA and SEEK_HOLE as one block of data), and with an explicit end.
 int64_t generic_lseek(struct file *f, int64_t offset, int whence);
@@ -130,7 +133,7 @@ struct fdtable {
 
 struct fdtable *fdtable_alloc(void);
 struct fdtable *fdtable_get(struct fdtable *t);
-void fdtable_put(struct fdtable *t); // last: closes all
+void fdtable_put(struct fdtable *t);                  // last: closes all
 struct fdtable *fdtable_dup(const struct fdtable *t); // for fork; NULL: no memory
 void fdtable_close_on_exec(struct fdtable *t);
 

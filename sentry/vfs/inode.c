@@ -17,9 +17,7 @@ void fs_type_register(struct fs_type *t)
 
 struct fs_type *fs_type_find(const char *name)
 {
-    list_for_each(t, &fs_types, struct fs_type, link)
-        if (strcmp(t->name, name) == 0)
-            return t;
+    list_for_each(t, &fs_types, struct fs_type, link) if (strcmp(t->name, name) == 0) return t;
     return NULL;
 }
 

@@ -53,12 +53,13 @@ static bool overlap(const struct lock_request *a, const struct lock_request *b)
 static bool conflict_in(struct lock_context *c, const struct lock_request *r, struct lock_request *out)
 {
     if (c && r->type != LX_F_UNLCK)
-        list_for_each(l, &c->held, struct lock, link)
-            if (same_kind(&l->r, r) && !same_owner(&l->r, r) && overlap(&l->r, r) &&
-                (l->r.type == LX_F_WRLCK || r->type == LX_F_WRLCK)) {
-                *out = l->r;
-                return true;
-            }
+        list_for_each(l, &c->held, struct lock, link) if (same_kind(&l->r, r) && !same_owner(&l->r, r) &&
+                                                          overlap(&l->r, r) &&
+                                                          (l->r.type == LX_F_WRLCK || r->type == LX_F_WRLCK))
+        {
+            *out = l->r;
+            return true;
+        }
     return false;
 }
 
@@ -91,7 +92,7 @@ static void cut(struct lock_context *c, const struct lock_request *r, struct loc
     {
         if (!same_owner(&l->r, r) || !overlap(&l->r, r))
             continue;
-        bool left = l->r.start < r->start, right = l->r.end > r->end;
+        bool left = l->r.start<r->start, right = l->r.end> r->end;
         if (left && right) {
             struct lock *tail = *spare;
             *spare = NULL;

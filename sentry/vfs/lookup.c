@@ -63,8 +63,8 @@ int path_lookup_from(const struct path *start, const char *name, unsigned flags,
     return err;
 }
 
-int path_parent(int dirfd, const char *name, unsigned flags, struct path *parent, char *last, enum last_type *type,
-                bool *slash)
+int path_parent(int dirfd, const char *name, unsigned flags, struct path *parent, char *last,
+                enum last_type *type, bool *slash)
 {
     struct walk w;
     int err = walk_begin(&w, dirfd, name, flags);

@@ -79,9 +79,8 @@ struct mount *mount_find(const struct mount *parent, const struct dentry *at)
 {
     if (!parent->ns)
         return NULL;
-    list_for_each(m, &parent->ns->mounts, struct mount, link)
-        if (m->parent == parent && m->mountpoint == at)
-            return m;
+    list_for_each(m, &parent->ns->mounts, struct mount,
+                  link) if (m->parent == parent && m->mountpoint == at) return m;
     return NULL;
 }
 
@@ -133,8 +132,7 @@ int mount_attach(struct mount *m, const struct path *at)
     if (dentry_is_dir(m->root) != dentry_is_dir(at->dentry))
         return -LX_ENOTDIR;
     unsigned count = 0;
-    list_for_each(other, &at->mnt->ns->mounts, struct mount, link)
-        count++;
+    list_for_each(other, &at->mnt->ns->mounts, struct mount, link) count++;
     if (count >= 10000)
         return -LX_ENOSPC;
     m->parent = mount_get(at->mnt);
@@ -147,9 +145,7 @@ int mount_attach(struct mount *m, const struct path *at)
 
 static bool has_children(const struct mount *m)
 {
-    list_for_each(other, &m->ns->mounts, struct mount, link)
-        if (other->parent == m)
-            return true;
+    list_for_each(other, &m->ns->mounts, struct mount, link) if (other->parent == m) return true;
     return false;
 }
 
@@ -178,11 +174,11 @@ int mount_detach(struct mount *m, bool lazy)
     }
     for (bool again = true; again;) {
         again = false;
-        list_for_each(other, &m->ns->mounts, struct mount, link)
-            if (other->parent == m) {
-                again = mount_detach(other, true) == 0;
-                break;
-            }
+        list_for_each(other, &m->ns->mounts, struct mount, link) if (other->parent == m)
+        {
+            again = mount_detach(other, true) == 0;
+            break;
+        }
     }
     detach_one(m);
     return 0;
@@ -242,8 +238,8 @@ int vfs_make_mountpoint(const struct path *root, const char *dest, bool director
     return 0;
 }
 
-int vfs_mount_at(const struct path *root, const char *fstype, const char *source, const char *options, uint32_t flags,
-                 const char *dest)
+int vfs_mount_at(const struct path *root, const char *fstype, const char *source, const char *options,
+                 uint32_t flags, const char *dest)
 {
     struct fs_type *t = fs_type_find(fstype);
     if (!t)

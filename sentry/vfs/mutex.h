@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct vfs_mutex {
-    uint32_t seq;     // futex word, changes at each release somebody waits for
+    uint32_t seq; // futex word, changes at each release somebody waits for
     uint32_t waiters;
     bool held;
 };

@@ -341,7 +341,7 @@ int vfs_open(int dirfd, const char *name, uint32_t flags, uint32_t mode, unsigne
     err = walk_begin(&w, dirfd, name, lookup);
     if (err == 0)
         err = (flags & LX_O_TMPFILE_BIT) && !(flags & LX_O_PATH) ? open_tmpfile(&w, flags, mode, out)
-                                                                  : do_open(&w, flags, mode, out);
+                                                                 : do_open(&w, flags, mode, out);
     walk_end(&w);
     return err;
 }

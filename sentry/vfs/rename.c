@@ -127,7 +127,8 @@ static int rename_locked(struct side *o, struct side *n, unsigned flags)
         return -LX_EBUSY;
     if (!od->ops->rename)
         return -LX_EPERM;
-    struct inode *gone = n->dentry->inode && !(flags & LX_RENAME_EXCHANGE) ? inode_get(n->dentry->inode) : NULL;
+    struct inode *gone =
+        n->dentry->inode && !(flags & LX_RENAME_EXCHANGE) ? inode_get(n->dentry->inode) : NULL;
     err = od->ops->rename(od, o->dentry, nd, n->dentry, flags);
     if (err == 0) {
         tell(o, n, flags);
@@ -150,7 +151,8 @@ int vfs_renameat(int olddirfd, const char *oldname, int newdirfd, const char *ne
     if ((flags & LX_RENAME_WHITEOUT) ||
         (flags & (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE)) == (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE))
         return -LX_EINVAL;
-    static struct vfs_mutex rename_lock; // one rename between directories at a time: the tree holds still meanwhile
+    static struct vfs_mutex
+        rename_lock; // one rename between directories at a time: the tree holds still meanwhile
     struct side o = {.dentry = NULL}, n = {.dentry = NULL};
     int err = path_parent(olddirfd, oldname, 0, &o.dir, o.last, &o.type, &o.slash);
     if (err)

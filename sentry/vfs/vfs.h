@@ -36,7 +36,7 @@ struct kstat {
     uint64_t ino, size, blocks; // blocks of 512 bytes
     uint64_t dev, rdev;         // Linux dev_t encoding as stat(2) shows
     uint32_t mode, nlink, uid, gid, blksize;
-    uint32_t attributes;        // STATX_ATTR_*
+    uint32_t attributes; // STATX_ATTR_*
     struct timespec64 atime, mtime, ctime, btime;
 };
 
@@ -47,7 +47,7 @@ struct kstat {
 #define ATTR_ATIME 16u
 #define ATTR_MTIME 32u
 #define ATTR_CTIME 64u
-struct iattr { // what setattr changes
+struct iattr {      // what setattr changes
     uint32_t valid; // ATTR_*
     uint32_t mode, uid, gid;
     uint64_t size;
@@ -71,17 +71,19 @@ struct inode_ops {
     // one message can bring several components: the rest goes into the cache with dentry_add().
     int (*lookup)(struct inode *dir, struct dentry *dentry);
     // Makes a regular file and attaches it. `excl` as O_EXCL. mode has umask applied. uid and gid are the new owner's.
-    int (*create)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid, bool excl);
+    int (*create)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid,
+                  bool excl);
     int (*mkdir)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid);
-    int (*mknod)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid);
+    int (*mknod)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev, uint32_t uid,
+                 uint32_t gid);
     int (*symlink)(struct inode *dir, struct dentry *dentry, const char *target, uint32_t uid, uint32_t gid);
     int (*link)(struct inode *dir, struct dentry *dentry, struct inode *target);
     int (*unlink)(struct inode *dir, struct dentry *dentry);
     int (*rmdir)(struct inode *dir, struct dentry *dentry);
     // flags: RENAME_NOREPLACE, RENAME_EXCHANGE. The VFS moves the dentries afterwards.
     // dentry->inode of both stay attached.
-    int (*rename)(struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir, struct dentry *new_dentry,
-                  unsigned flags);
+    int (*rename)(struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir,
+                  struct dentry *new_dentry, unsigned flags);
     int (*tmpfile)(struct inode *dir, struct dentry *anon, uint32_t mode, uint32_t uid, uint32_t gid);
     // Symlinks: target into buf without NUL; bytes or -errno.
     int64_t (*readlink)(struct inode *inode, char *buf, size_t size);
@@ -95,7 +97,8 @@ struct inode_ops {
     // Is a cached dentry still right? 1 yes, 0 look it up again. NULL: always.
     int (*revalidate)(struct inode *dir, struct dentry *dentry);
     int (*statfs)(struct inode *inode, struct kstatfs *out);
-    int64_t (*getxattr)(struct inode *inode, const char *name, void *value, size_t size); // size 0: length only
+    int64_t (*getxattr)(struct inode *inode, const char *name, void *value,
+                        size_t size); // size 0: length only
     int (*setxattr)(struct inode *inode, const char *name, const void *value, size_t size, int flags);
     int64_t (*listxattr)(struct inode *inode, char *list, size_t size);
     int (*removexattr)(struct inode *inode, const char *name);
@@ -111,15 +114,15 @@ struct super_ops {
     size_t (*show_options)(struct super_block *sb, char *buf, size_t size);
 };
 #define SB_RDONLY 1u
-#define SB_ANON 2u    // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
+#define SB_ANON 2u     // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
 #define SB_NODCACHE 4u // negative answers are not cached (proc)
 struct super_block {
     unsigned refs;
     const char *fstype; // "tmpfs", "proc", "9p", "overlay"
     char source[64];    // first column of /proc/mounts
     const struct super_ops *ops;
-    uint64_t dev;       // st_dev of its inodes
-    uint32_t flags;     // SB_*
+    uint64_t dev;   // st_dev of its inodes
+    uint32_t flags; // SB_*
     void *priv;
 };
 
@@ -129,33 +132,34 @@ struct inode {
     const struct inode_ops *ops;
     const struct file_ops *fops; // of files opened on it
     struct kstat attr;           // dev and ino never change
-    struct vfs_mutex lock;       // of a directory: held around every change of its names, also while the kernel lock is dropped
-    uint32_t dir_seq;            // of a directory: changes with every change of its names
-    bool dead;                   // a removed directory: nothing is found or made in it
-    int write_count;             // open writers; -1 per running program that denies writes (ETXTBSY)
-    struct wait_queue *wait;     // for fifos and locks; owned by the code that set it
-    void *locks;                 // advisory locks (vfs/locks.c); NULL when none
-    void *watches;               // inotify marks; NULL when none
-    void *socket;                // a bound AF_UNIX socket; weak, cleared by it
-    void *pipe;                  // the pipe of a fifo while somebody has it open
-    void *priv;                  // the filesystem's own
+    struct vfs_mutex
+        lock; // of a directory: held around every change of its names, also while the kernel lock is dropped
+    uint32_t dir_seq;        // of a directory: changes with every change of its names
+    bool dead;               // a removed directory: nothing is found or made in it
+    int write_count;         // open writers; -1 per running program that denies writes (ETXTBSY)
+    struct wait_queue *wait; // for fifos and locks; owned by the code that set it
+    void *locks;             // advisory locks (vfs/locks.c); NULL when none
+    void *watches;           // inotify marks; NULL when none
+    void *socket;            // a bound AF_UNIX socket; weak, cleared by it
+    void *pipe;              // the pipe of a fifo while somebody has it open
+    void *priv;              // the filesystem's own
 };
 
 // A name. Negative when inode is NULL. Children hold their parent.
 struct dentry {
     unsigned refs;
-    struct dentry *parent;      // itself for a root
-    struct inode *inode;        // NULL: negative
-    struct list_head children;  // struct dentry.sibling
+    struct dentry *parent;     // itself for a root
+    struct inode *inode;       // NULL: negative
+    struct list_head children; // struct dentry.sibling
     struct list_head sibling;
     struct list_head hash_link; // in the dentry hash; empty when unhashed (deleted)
     struct list_head lru_link;  // when refs == 0
     uint64_t hash;
-    unsigned mounts;            // mounts whose mount point it is
-    bool unhashed;              // removed from its directory: shows as "(deleted)"
-    void *priv;                 // the filesystem's own (a fid)
+    unsigned mounts; // mounts whose mount point it is
+    bool unhashed;   // removed from its directory: shows as "(deleted)"
+    void *priv;      // the filesystem's own (a fid)
     uint16_t name_len;
-    char *name;                 // NUL-terminated
+    char *name; // NUL-terminated
 };
 
 // Mount flags, Linux's MS_ values.
@@ -193,9 +197,11 @@ struct fs_type {
 void fs_type_register(struct fs_type *t);
 struct fs_type *fs_type_find(const char *name);
 extern struct list_head fs_types;
-struct super_block *sb_alloc(const char *fstype, const struct super_ops *ops, void *priv); // fresh anonymous dev
+struct super_block *sb_alloc(const char *fstype, const struct super_ops *ops,
+                             void *priv); // fresh anonymous dev
 void sb_put(struct super_block *sb);
-struct inode *inode_alloc(struct super_block *sb, const struct inode_ops *ops, const struct file_ops *fops); // refs 1
+struct inode *inode_alloc(struct super_block *sb, const struct inode_ops *ops,
+                          const struct file_ops *fops); // refs 1
 struct inode *inode_get(struct inode *i);
 void inode_put(struct inode *i);
 uint64_t inode_next_ino(void);
@@ -203,7 +209,8 @@ uint64_t inode_next_ino(void);
 void dentry_attach(struct dentry *d, struct inode *i);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-struct dentry *dentry_alloc_root(struct inode *root); // takes the inode reference; NULL: no memory (reference dropped)
+struct dentry *
+dentry_alloc_root(struct inode *root); // takes the inode reference; NULL: no memory (reference dropped)
 // A name outside the cache (refs 1): for a filesystem's own bookkeeping, and what lookup operations get. NULL: no memory.
 struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len);
 // Puts a name with its inode (NULL: negative) into the cache if it is not there. Takes over the inode reference. Returns the
@@ -224,9 +231,9 @@ void path_get(const struct path *p);
 void path_put(struct path *p);
 
 // --- for the rest of the kernel ---
-#define LOOKUP_FOLLOW 1u      // follow a symlink at the end
-#define LOOKUP_EMPTY 2u       // AT_EMPTY_PATH: "" is the start itself
-#define LOOKUP_DIRECTORY 4u   // must be a directory
+#define LOOKUP_FOLLOW 1u    // follow a symlink at the end
+#define LOOKUP_EMPTY 2u     // AT_EMPTY_PATH: "" is the start itself
+#define LOOKUP_DIRECTORY 4u // must be a directory
 #define LOOKUP_NO_MAGICLINKS 8u
 #define LOOKUP_NO_SYMLINKS 16u
 #define LOOKUP_BENEATH 32u
@@ -237,7 +244,8 @@ int path_lookup(int dirfd, const char *name, unsigned flags, struct path *out);
 // As path_lookup, but from an explicit start instead of a descriptor.
 int path_lookup_from(const struct path *start, const char *name, unsigned flags, struct path *out);
 // Opens as openat2(2) does, with current's credentials. 0 and a reference in *out, or -errno (or -LX_EBLOCKED: fifo).
-int vfs_open(int dirfd, const char *name, uint32_t o_flags, uint32_t mode, unsigned lookup, struct file **out);
+int vfs_open(int dirfd, const char *name, uint32_t o_flags, uint32_t mode, unsigned lookup,
+             struct file **out);
 // Opens a place without asking for permission: what a filesystem does with the one below it. O_RDONLY and the like only.
 int vfs_open_raw(const struct path *p, uint32_t o_flags, struct file **out);
 // Opens an already resolved place (exec, proc fd reopen).
@@ -247,8 +255,8 @@ int64_t kernel_read(struct file *f, void *buf, size_t n, int64_t offset);
 // Finds the parent directory of the last component of `name` and copies that component into `last` (VFS_NAME_MAX + 1
 // bytes). *type tells "." and ".." and "/" apart; *slash whether slashes follow it.
 enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
-int path_parent(int dirfd, const char *name, unsigned flags, struct path *parent, char *last, enum last_type *type,
-                bool *slash);
+int path_parent(int dirfd, const char *name, unsigned flags, struct path *parent, char *last,
+                enum last_type *type, bool *slash);
 
 // Changes of the tree as current may do them; `name` values are guest paths.
 int vfs_mkdirat(int dirfd, const char *name, uint32_t mode);
@@ -270,7 +278,8 @@ int inode_deny_write(struct inode *i);
 void inode_allow_write(struct inode *i);
 
 // --- mounts ---
-struct mount *mount_alloc(struct super_block *sb, struct dentry *root, uint32_t flags); // takes its own references
+struct mount *mount_alloc(struct super_block *sb, struct dentry *root,
+                          uint32_t flags); // takes its own references
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m);
 struct mount_ns *mount_ns_alloc(struct mount *root); // takes the reference of root
@@ -280,8 +289,8 @@ void mount_ns_put(struct mount_ns *ns);
 int mount_attach(struct mount *m, const struct path *at);
 int mount_detach(struct mount *m, bool lazy); // -LX_EBUSY when in use and not lazy
 // Mounts one filesystem at `dest`, making missing directories on the way; at boot, no permission is asked.
-int vfs_mount_at(const struct path *root, const char *fstype, const char *source, const char *options, uint32_t flags,
-                 const char *dest);
+int vfs_mount_at(const struct path *root, const char *fstype, const char *source, const char *options,
+                 uint32_t flags, const char *dest);
 int vfs_make_mountpoint(const struct path *root, const char *dest, bool directory, struct path *out);
 // Sets up caches, anonymous files, and the filesystems of this directory (tmpfs, overlay, devtmpfs). Once at start.
 int vfs_init(void);
@@ -290,7 +299,8 @@ int vfs_init(void);
 #define MAY_WRITE 2
 #define MAY_READ 4
 int inode_permission(struct inode *i, int mask); // current's fs ids; 0 or -LX_EACCES
-int path_permission(const struct path *p, int mask); // the same, and read-only mounts (EROFS), noexec (EACCES)
+int path_permission(const struct path *p,
+                    int mask); // the same, and read-only mounts (EROFS), noexec (EACCES)
 // Is current the owner of the inode, or may act as such (CAP_FOWNER)?
 bool inode_owner_or_capable(const struct inode *i);
 // As capable(), and true while the kernel itself starts (no current task).

@@ -196,8 +196,8 @@ static const unsigned always_native[] = {
     SYS_set_tid_address, SYS_set_robust_list, SYS_rseq,
 };
 static const unsigned checked_native[] = {
-    SYS_mmap, SYS_madvise, SYS_futex, SYS_membarrier, SYS_arch_prctl, SYS_clock_gettime, SYS_get_robust_list,
-    SYS_getrusage};
+    SYS_mmap,       SYS_madvise,       SYS_futex,           SYS_membarrier,
+    SYS_arch_prctl, SYS_clock_gettime, SYS_get_robust_list, SYS_getrusage};
 // What may be anything but notified for a call from the guest's own code.
 static const unsigned refused[] = {
     SYS_socket,        SYS_socketpair,        SYS_keyctl,          SYS_add_key,           SYS_request_key,

@@ -45,7 +45,8 @@ static void names_of_the_host(void)
     uname(&uts);
     // The same name again, so that a native run changes nothing.
     show_value("sethostname", getuid() == 0 ? sethostname(uts.nodename, strlen(uts.nodename)) : 0);
-    show_value("setdomainname", getuid() == 0 ? syscall(SYS_setdomainname, uts.domainname, strlen(uts.domainname)) : 0);
+    show_value("setdomainname",
+               getuid() == 0 ? syscall(SYS_setdomainname, uts.domainname, strlen(uts.domainname)) : 0);
 }
 
 static void accepting(void)

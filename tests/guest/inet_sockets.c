@@ -12,7 +12,9 @@
 
 static struct sockaddr_in loopback(int port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((unsigned short)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((unsigned short)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 static int port_of(int fd)
@@ -57,7 +59,8 @@ static void streams(void)
     SHOW(connect(client, (struct sockaddr *)&a, sizeof(a)));
     SHOW(send(client, "early", 5, 0));
     int server = accept(listener, (struct sockaddr *)&other, &n);
-    printf("family %d length %d same port %d\n", other.sin_family, n, ntohs(other.sin_port) == port_of(client));
+    printf("family %d length %d same port %d\n", other.sin_family, n,
+           ntohs(other.sin_port) == port_of(client));
     n = sizeof(other);
     SHOW(getpeername(client, (struct sockaddr *)&other, &n));
     printf("peer is the listener's port %d\n", other.sin_port == a.sin_port);
@@ -106,7 +109,8 @@ static void datagrams(void)
     SHOW(sendto(two, "hello", 5, 0, (struct sockaddr *)&a, sizeof(a)));
     SHOW(sendto(two, "", 0, 0, (struct sockaddr *)&a, sizeof(a)));
     SHOW(recvfrom(one, buffer, 3, MSG_TRUNC, (struct sockaddr *)&from, &n));
-    printf("from the other's port %d, address %s\n", ntohs(from.sin_port) == port_of(two), inet_ntoa(from.sin_addr));
+    printf("from the other's port %d, address %s\n", ntohs(from.sin_port) == port_of(two),
+           inet_ntoa(from.sin_addr));
     SHOW(recv(one, buffer, 10, 0));
     SHOW(recv(one, buffer, 10, MSG_DONTWAIT));
     SHOW(connect(two, (struct sockaddr *)&a, sizeof(a)));
@@ -165,7 +169,8 @@ static void options(void)
     SHOW(socket(AF_INET, SOCK_SEQPACKET, 0));
     int pair[2];
     SHOW(socketpair(AF_INET, SOCK_STREAM, 0, pair));
-    struct sockaddr_in elsewhere = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x01020304), .sin_port = htons(9)};
+    struct sockaddr_in elsewhere = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x01020304), .sin_port = htons(9)};
     SHOW(bind(fd, (struct sockaddr *)&elsewhere, sizeof(elsewhere)));
     SHOW(bind(fd, (struct sockaddr *)&elsewhere, 4));
     elsewhere.sin_family = AF_UNIX;

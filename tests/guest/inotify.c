@@ -16,7 +16,9 @@ static void show_events(const char *what)
         for (char *at = buffer; at < buffer + n;) {
             struct inotify_event *e = (struct inotify_event *)at;
             printf(" [%d %x %s%s]", e->wd, e->mask, e->len ? e->name : "-",
-                   !e->cookie ? "" : e->cookie == cookie ? " same" : " cookie");
+                   !e->cookie            ? ""
+                   : e->cookie == cookie ? " same"
+                                         : " cookie");
             cookie = e->cookie;
             at += sizeof(*e) + e->len;
         }

@@ -109,8 +109,9 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "become"))
         return 42;
-    static const char *const names[] = {"exit_group", "exec",           "exec by another thread", "exit by another thread",
-                                        "killed",     "killed headless"};
+    static const char *const names[] = {
+        "exit_group", "exec",           "exec by another thread", "exit by another thread",
+        "killed",     "killed headless"};
     int wrong = 0;
     for (int i = 0; i < ROUNDS; i++) {
         int kind = i % 6;

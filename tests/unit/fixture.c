@@ -28,15 +28,9 @@ WEAK bool kernel_locked(void)
 {
     return true;
 }
-WEAK void kernel_assert_locked(void)
-{
-}
-WEAK void kernel_blocking_begin(void)
-{
-}
-WEAK void kernel_blocking_end(void)
-{
-}
+WEAK void kernel_assert_locked(void) {}
+WEAK void kernel_blocking_begin(void) {}
+WEAK void kernel_blocking_end(void) {}
 WEAK void kernel_fatal(const char *fmt, ...)
 {
     va_list ap;

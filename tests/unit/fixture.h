@@ -9,8 +9,8 @@
 extern struct task fixture_task;
 extern struct thread_group fixture_group;
 extern unsigned char fixture_guest[FIXTURE_GUEST_SIZE]; // what guest address FIXTURE_GUEST_BASE and up shows
-extern unsigned fixture_runnable;                       // calls queued by call_make_runnable since fixture_setup()
-extern int fixture_last_signal;                         // of send_signal_task or send_signal_group; 0 when none
+extern unsigned fixture_runnable; // calls queued by call_make_runnable since fixture_setup()
+extern int fixture_last_signal;   // of send_signal_task or send_signal_group; 0 when none
 
 // Makes `fixture_task` current, with an empty call, an empty descriptor table and default limits.
 void fixture_setup(void);

@@ -21,7 +21,7 @@ struct entry {
     struct inode *inode; // a reference
 };
 
-static struct super_block *devpts_sb;  // never goes away
+static struct super_block *devpts_sb; // never goes away
 static struct dentry *devpts_root;
 static struct inode *ptmx_inode;
 static struct entry *entries; // DEVPTS_MAX of them would be 64 KiB: grown on demand
@@ -205,9 +205,7 @@ static struct mount *visible_mount(void)
     const struct task *t = current ? current : init_tg ? init_tg->leader : NULL;
     if (!t || !t->fs || !t->fs->mnt_ns)
         return NULL;
-    list_for_each(m, &t->fs->mnt_ns->mounts, struct mount, link)
-        if (m->sb == devpts_sb)
-            return m;
+    list_for_each(m, &t->fs->mnt_ns->mounts, struct mount, link) if (m->sb == devpts_sb) return m;
     return NULL;
 }
 
@@ -261,8 +259,8 @@ int devpts_open_peer(struct tty *t, uint32_t o_flags, struct file **out)
     return 0;
 }
 
-static int mount_devpts(const struct fs_type *type, const char *source, const char *options, struct super_block **sb,
-                        struct dentry **root)
+static int mount_devpts(const struct fs_type *type, const char *source, const char *options,
+                        struct super_block **sb, struct dentry **root)
 {
     devpts_sb->refs++;
     *sb = devpts_sb;

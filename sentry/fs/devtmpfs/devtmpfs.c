@@ -12,14 +12,16 @@ static const struct {
     const char *name;
     uint32_t mode, major, minor;
 } nodes[] = {
-    {"null", LX_S_IFCHR | 0666, 1, 3},   {"zero", LX_S_IFCHR | 0666, 1, 5}, {"full", LX_S_IFCHR | 0666, 1, 7},
-    {"random", LX_S_IFCHR | 0666, 1, 8}, {"urandom", LX_S_IFCHR | 0666, 1, 9}, {"tty", LX_S_IFCHR | 0666, 5, 0},
-    {"pts", LX_S_IFDIR | 0755, 0, 0},    {"shm", LX_S_IFDIR | 01777, 0, 0}, {"mqueue", LX_S_IFDIR | 01777, 0, 0},
+    {"null", LX_S_IFCHR | 0666, 1, 3},    {"zero", LX_S_IFCHR | 0666, 1, 5},
+    {"full", LX_S_IFCHR | 0666, 1, 7},    {"random", LX_S_IFCHR | 0666, 1, 8},
+    {"urandom", LX_S_IFCHR | 0666, 1, 9}, {"tty", LX_S_IFCHR | 0666, 5, 0},
+    {"pts", LX_S_IFDIR | 0755, 0, 0},     {"shm", LX_S_IFDIR | 01777, 0, 0},
+    {"mqueue", LX_S_IFDIR | 01777, 0, 0},
 };
 static const struct {
     const char *name, *target;
 } links[] = {
-    {"ptmx", "pts/ptmx"},           {"fd", "/proc/self/fd"},        {"stdin", "/proc/self/fd/0"},
+    {"ptmx", "pts/ptmx"},          {"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
     {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
 };
 
@@ -40,8 +42,8 @@ static int add_node(struct dentry *root, const char *name, uint32_t mode, uint64
     return err;
 }
 
-static int devtmpfs_mount(const struct fs_type *t, const char *source, const char *options, struct super_block **sb,
-                          struct dentry **root)
+static int devtmpfs_mount(const struct fs_type *t, const char *source, const char *options,
+                          struct super_block **sb, struct dentry **root)
 {
     int err = tmpfs_create(DEV_SIZE, 0755, 0, 0, sb, root);
     if (err)

@@ -62,7 +62,8 @@ static int64_t lseek_nowhere(struct file *f, int64_t offset, int whence)
     return f->pos = 0;
 }
 
-static int map_anonymous(struct file *f, uint64_t offset, uint64_t len, int prot, int flags, struct host_map *out)
+static int map_anonymous(struct file *f, uint64_t offset, uint64_t len, int prot, int flags,
+                         struct host_map *out)
 {
     *out = (struct host_map){.fd = -1, .shared_write_ok = true};
     return 0;

@@ -43,8 +43,9 @@ static size_t epoll_fdinfo(struct file *f, char *buf, size_t size)
     size_t at = 0;
     for (unsigned i = 0; i < ep->hash_size; i++) {
         for (struct epitem *item = ep->hash[i]; item; item = item->hash_next) {
-            int n = snprintf(buf + at, size - at, "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n",
-                             item->fd, item->events, (unsigned long long)item->data, (long long)item->file->pos,
+            int n = snprintf(buf + at, size - at,
+                             "tfd: %8d events: %8x data: %16llx  pos:%lli ino:%llx sdev:%llx\n", item->fd,
+                             item->events, (unsigned long long)item->data, (long long)item->file->pos,
                              (unsigned long long)item->file->inode->attr.ino,
                              (unsigned long long)item->file->inode->attr.dev);
             if (n < 0 || (size_t)n >= size - at)
@@ -69,7 +70,8 @@ struct file *epoll_create_file(void)
     wait_queue_init(&ep->wait);
     wait_queue_init(&ep->poll_wait);
     list_init(&ep->ready);
-    ep->file = anon_file(&epoll_fops, ep, FMODE_READ | FMODE_WRITE, LX_O_RDWR, "anon_inode:[eventpoll]", 0600);
+    ep->file =
+        anon_file(&epoll_fops, ep, FMODE_READ | FMODE_WRITE, LX_O_RDWR, "anon_inode:[eventpoll]", 0600);
     if (!ep->file) {
         free(ep);
         return NULL;

@@ -4,24 +4,24 @@
 #include "sentry/fs/epoll/epoll.h"
 #include "sentry/ipc/poll.h"
 
-#define EPOLL_MAX_NESTS 4        // epolls inside epolls
-#define EPOLL_MAX_ITEMS 262144u  // of the whole sandbox (fs.epoll.max_user_watches)
+#define EPOLL_MAX_NESTS 4       // epolls inside epolls
+#define EPOLL_MAX_ITEMS 262144u // of the whole sandbox (fs.epoll.max_user_watches)
 #define EPOLL_PRIVATE (LX_EPOLLWAKEUP | LX_EPOLLONESHOT | LX_EPOLLET | LX_EPOLLEXCLUSIVE)
 #define ITEM_WAITERS 2u
 
 // One registration: a file under the number it had.
 struct epitem {
     struct eventpoll *ep;
-    struct file *file;            // not counted: epoll_file_closed() ends the item
+    struct file *file; // not counted: epoll_file_closed() ends the item
     int fd;
-    uint32_t events;              // as asked, EV_ERR and EV_HUP always; only EPOLL_PRIVATE bits: disabled (one-shot)
+    uint32_t events; // as asked, EV_ERR and EV_HUP always; only EPOLL_PRIVATE bits: disabled (one-shot)
     uint64_t data;
     struct epitem *hash_next;
-    struct list_head ready_link;  // in ep->ready; empty when not there
-    struct list_head file_link;   // in file->epoll_links
+    struct list_head ready_link; // in ep->ready; empty when not there
+    struct list_head file_link;  // in file->epoll_links
     unsigned nr_waiters;
     struct waiter waiters[ITEM_WAITERS];
-    struct waiter *more_waiters;  // of files with more queues; nr_more of them
+    struct waiter *more_waiters; // of files with more queues; nr_more of them
     unsigned nr_more;
 };
 

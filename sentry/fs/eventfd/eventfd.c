@@ -86,8 +86,8 @@ struct file *eventfd_file(uint32_t count, uint32_t flags)
     e->semaphore = flags & LX_EFD_SEMAPHORE;
     e->id = next_id++ & INT32_MAX;
     wait_queue_init(&e->wait);
-    struct file *f = anon_file(&eventfd_fops, e, FMODE_READ | FMODE_WRITE, LX_O_RDWR | (flags & LX_O_NONBLOCK),
-                               "anon_inode:[eventfd]", 0600);
+    struct file *f = anon_file(&eventfd_fops, e, FMODE_READ | FMODE_WRITE,
+                               LX_O_RDWR | (flags & LX_O_NONBLOCK), "anon_inode:[eventfd]", 0600);
     if (!f)
         free(e);
     return f;

@@ -22,8 +22,8 @@
 
 struct host_node {
     int fd;
-    uint32_t access;           // O_ACCMODE of the descriptor
-    uint32_t uid, gid;         // owner to show where the host's is unknown here
+    uint32_t access;   // O_ACCMODE of the descriptor
+    uint32_t uid, gid; // owner to show where the host's is unknown here
     bool regular;
     struct wait_queue wait;
     struct host_stream stream; // when not regular
@@ -76,7 +76,8 @@ static int node_setattr(struct inode *i, const struct iattr *a)
     return node_getattr(i);
 }
 
-static ssize_t transfer(struct file *f, const struct host_node *n, void *buf, size_t size, int64_t *pos, bool write_it)
+static ssize_t transfer(struct file *f, const struct host_node *n, void *buf, size_t size, int64_t *pos,
+                        bool write_it)
 {
     bool shared = (f->mode & FMODE_HOST_POS) && pos == &f->pos;
     bool append = write_it && (f->flags & LX_O_APPEND);
@@ -184,9 +185,11 @@ static int64_t regular_fallocate(struct file *f, int mode, int64_t offset, int64
     return fallocate(node_of(f)->fd, mode, offset, len) ? -errno : 0;
 }
 
-static int regular_map(struct file *f, uint64_t offset, uint64_t len, int prot, int flags, struct host_map *out)
+static int regular_map(struct file *f, uint64_t offset, uint64_t len, int prot, int flags,
+                       struct host_map *out)
 {
-    *out = (struct host_map){.fd = node_of(f)->fd, .offset = offset, .shared_write_ok = f->mode & FMODE_WRITE};
+    *out =
+        (struct host_map){.fd = node_of(f)->fd, .offset = offset, .shared_write_ok = f->mode & FMODE_WRITE};
     return 0;
 }
 
@@ -283,7 +286,8 @@ struct inode *host_inode(int fd, const struct stat *st, uint32_t access, uint32_
     }
     bool regular = S_ISREG(st->st_mode) || S_ISBLK(st->st_mode);
     struct host_node *n = calloc(1, sizeof(*n));
-    struct inode *i = host_sb && n ? inode_alloc(host_sb, &host_inode_ops, regular ? &regular_fops : &stream_fops) : NULL;
+    struct inode *i =
+        host_sb && n ? inode_alloc(host_sb, &host_inode_ops, regular ? &regular_fops : &stream_fops) : NULL;
     if (!i) {
         free(n);
         close(fd);
@@ -298,7 +302,9 @@ struct inode *host_inode(int fd, const struct stat *st, uint32_t access, uint32_
     i->priv = n;
     fill_attributes(i, st);
     i->attr.ino = st->st_ino;
-    enum stream_kind kind = S_ISFIFO(st->st_mode) ? STREAM_PIPE : S_ISSOCK(st->st_mode) ? STREAM_SOCKET : STREAM_OTHER;
+    enum stream_kind kind = S_ISFIFO(st->st_mode)   ? STREAM_PIPE
+                            : S_ISSOCK(st->st_mode) ? STREAM_SOCKET
+                                                    : STREAM_OTHER;
     if (!regular && host_stream_init(&n->stream, fd, kind, &n->wait)) {
         inode_put(i);
         return NULL;

@@ -57,10 +57,11 @@ static int open_terminal(int fd, const struct stat *st, uint32_t access, uint32_
 // /dev/null, zero, full, random and urandom are our own devices, so the host's is not needed. False: not one of them.
 static bool open_own_device(const struct stat *st, uint32_t access, struct file **out)
 {
-    static const char *const names[] = {[3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random",
-                                        [9] = "/dev/urandom"};
+    static const char *const names[] = {
+        [3] = "/dev/null", [5] = "/dev/zero", [7] = "/dev/full", [8] = "/dev/random", [9] = "/dev/urandom"};
     unsigned number = minor(st->st_rdev);
-    if (!S_ISCHR(st->st_mode) || major(st->st_rdev) != 1 || number >= sizeof(names) / sizeof(names[0]) || !names[number])
+    if (!S_ISCHR(st->st_mode) || major(st->st_rdev) != 1 || number >= sizeof(names) / sizeof(names[0]) ||
+        !names[number])
         return false;
     struct file *f = anon_file(NULL, NULL, fmode_of(access), access, names[number], LX_S_IFCHR | 0666);
     if (!f)

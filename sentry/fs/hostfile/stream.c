@@ -45,8 +45,7 @@ static uint32_t guest_events(uint32_t host)
 static uint32_t wanted(const struct host_stream *s)
 {
     uint32_t want = 0;
-    list_for_each(w, &s->wait->waiters, struct waiter, link)
-        want |= w->events;
+    list_for_each(w, &s->wait->waiters, struct waiter, link) want |= w->events;
     return host_events(want);
 }
 
@@ -126,7 +125,8 @@ static ssize_t nowait(struct host_stream *s, void *buf, size_t n, bool write_it)
     ssize_t done;
     if (s->kind == STREAM_SOCKET) {
         struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-        done = write_it ? sendmsg(s->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) : recvmsg(s->fd, &message, MSG_DONTWAIT);
+        done = write_it ? sendmsg(s->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL)
+                        : recvmsg(s->fd, &message, MSG_DONTWAIT);
     } else {
         done = write_it ? pwritev2(s->fd, &iov, 1, -1, RWF_NOWAIT) : preadv2(s->fd, &iov, 1, -1, RWF_NOWAIT);
     }

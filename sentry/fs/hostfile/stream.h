@@ -13,11 +13,11 @@ struct iov_iter;
 enum stream_kind { STREAM_PIPE, STREAM_SOCKET, STREAM_OTHER };
 
 struct host_stream {
-    int fd;                  // owned by the holder
-    enum stream_kind kind;   // never changes
-    bool pollable;           // else always ready (/dev/null); never changes
-    bool no_nowait;          // RWF_NOWAIT is not supported here
-    bool reading, writing;   // a worker is inside read(2) or write(2) with the kernel lock dropped
+    int fd;                // owned by the holder
+    enum stream_kind kind; // never changes
+    bool pollable;         // else always ready (/dev/null); never changes
+    bool no_nowait;        // RWF_NOWAIT is not supported here
+    bool reading, writing; // a worker is inside read(2) or write(2) with the kernel lock dropped
     struct host_watch watch;
     struct wait_queue *wait; // who waits for it; shared by the two streams of a terminal
 };

@@ -18,11 +18,12 @@
 struct host_tty {
     struct tty tty; // first
     uint64_t host_rdev;
-    struct host_stream *in, *out; // into `streams`; the same where one descriptor does both, NULL: no such side
+    struct host_stream *in,
+        *out; // into `streams`; the same where one descriptor does both, NULL: no such side
     struct host_stream streams[2];
     unsigned nr_streams;
-    bool draining;              // a worker waits inside TCSETSW, TCSBRK or the like
-    uint64_t input_since_ns;    // when a read that waits for more (VMIN, VTIME) first saw `input_seen` bytes
+    bool draining;           // a worker waits inside TCSETSW, TCSBRK or the like
+    uint64_t input_since_ns; // when a read that waits for more (VMIN, VTIME) first saw `input_seen` bytes
     int64_t input_seen;
 };
 
@@ -73,8 +74,9 @@ static int64_t host_set_termios(struct tty *t, const struct lx_termios2 *in, enu
 {
     struct lx_termios wanted;
     memcpy(&wanted, in, sizeof(wanted));
-    int64_t err = when == TTY_NOW ? host_ioctl(host_of(t), LX_TCSETS, &wanted)
-                                  : host_ioctl_waiting(host_of(t), when == TTY_DRAIN ? LX_TCSETSW : LX_TCSETSF, &wanted);
+    int64_t err = when == TTY_NOW
+                      ? host_ioctl(host_of(t), LX_TCSETS, &wanted)
+                      : host_ioctl_waiting(host_of(t), when == TTY_DRAIN ? LX_TCSETSW : LX_TCSETSF, &wanted);
     // Readers and pollers look again: what is readable depends on the mode.
     wake_up(&t->wait, EV_IN | EV_RDNORM);
     return err;
@@ -143,7 +145,8 @@ static int64_t wait_until(struct host_tty *h, uint64_t deadline)
 }
 
 // Raw mode: VMIN and VTIME decide, and a read takes no more than is there, so that the host never waits for them.
-static int64_t read_raw(struct host_tty *h, struct file *f, struct iov_iter *it, const struct lx_termios2 *mode)
+static int64_t read_raw(struct host_tty *h, struct file *f, struct iov_iter *it,
+                        const struct lx_termios2 *mode)
 {
     size_t minimum = mode->c_cc[LX_VMIN];
     uint64_t time = mode->c_cc[LX_VTIME] * DECISECOND_NS;
@@ -156,7 +159,8 @@ static int64_t read_raw(struct host_tty *h, struct file *f, struct iov_iter *it,
     bool enough = available > 0 && (size_t)available >= minimum;
     bool over = current->call.timed_out || (f->flags & LX_O_NONBLOCK);
     if (hangup || enough || (available > 0 && over))
-        return read_now(h, f, it, available > 0 && (size_t)available < it->count ? (size_t)available : it->count);
+        return read_now(h, f, it,
+                        available > 0 && (size_t)available < it->count ? (size_t)available : it->count);
     if (minimum == 0 && (time == 0 || over))
         return 0;
     if (f->flags & LX_O_NONBLOCK)

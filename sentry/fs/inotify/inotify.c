@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INSTANCES_MAX 128u    // fs.inotify.max_user_instances
-#define WATCHES_MAX 65536u    // fs.inotify.max_user_watches
-#define EVENTS_MAX 16384u     // fs.inotify.max_queued_events
+#define INSTANCES_MAX 128u     // fs.inotify.max_user_instances
+#define WATCHES_MAX 65536u     // fs.inotify.max_user_watches
+#define EVENTS_MAX 16384u      // fs.inotify.max_queued_events
 #define EVENTS_MAX_ALL 262144u // of all instances together
 
 struct instance {
@@ -18,21 +18,21 @@ struct instance {
     struct event *last;       // newest event, NULL when none is queued
     unsigned nr_events;
     int last_wd;
-    bool wrapped;             // last_wd has begun again
+    bool wrapped; // last_wd has begun again
     struct wait_queue wait;
 };
 struct watch {
-    struct list_head mine;    // in instance.watches
-    struct watch *next;       // other watches of the inode (inode->watches)
+    struct list_head mine; // in instance.watches
+    struct watch *next;    // other watches of the inode (inode->watches)
     struct instance *owner;
-    struct inode *inode;      // a reference
+    struct inode *inode; // a reference
     uint32_t mask;
     int wd;
 };
 struct event {
     struct list_head link;
     struct lx_inotify_event head;
-    char name[];              // head.len bytes
+    char name[]; // head.len bytes
 };
 static unsigned nr_instances, nr_events_all;
 static const struct file_ops inotify_fops;
@@ -146,8 +146,7 @@ static int64_t inotify_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
     int32_t bytes = 0;
     if (cmd != LX_FIONREAD)
         return -LX_ENOTTY;
-    list_for_each(e, &in->events, struct event, link)
-        bytes += (int32_t)(sizeof(e->head) + e->head.len);
+    list_for_each(e, &in->events, struct event, link) bytes += (int32_t)(sizeof(e->head) + e->head.len);
     return put_user(bytes, arg);
 }
 
@@ -169,8 +168,9 @@ static size_t inotify_fdinfo(struct file *f, char *buf, size_t size)
     size_t used = 0;
     list_for_each(w, &in->watches, struct watch, mine)
     {
-        int n = snprintf(buf + used, size - used, "inotify wd:%x ino:%llx sdev:%llx mask:%x ignored_mask:0\n", w->wd,
-                         (unsigned long long)w->inode->attr.ino, (unsigned long long)w->inode->attr.dev, w->mask);
+        int n = snprintf(buf + used, size - used, "inotify wd:%x ino:%llx sdev:%llx mask:%x ignored_mask:0\n",
+                         w->wd, (unsigned long long)w->inode->attr.ino,
+                         (unsigned long long)w->inode->attr.dev, w->mask);
         if (n < 0 || (size_t)n >= size - used)
             break;
         used += (size_t)n;
@@ -196,7 +196,8 @@ int inotify_create(uint32_t flags, struct file **out)
     list_init(&in->watches);
     list_init(&in->events);
     wait_queue_init(&in->wait);
-    *out = anon_file(&inotify_fops, in, FMODE_READ, LX_O_RDONLY | (flags & LX_O_NONBLOCK), "anon_inode:inotify", 0600);
+    *out = anon_file(&inotify_fops, in, FMODE_READ, LX_O_RDONLY | (flags & LX_O_NONBLOCK),
+                     "anon_inode:inotify", 0600);
     if (!*out) {
         free(in);
         return -LX_ENOMEM;

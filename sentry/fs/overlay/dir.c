@@ -106,7 +106,8 @@ static int make(struct inode *dir, struct dentry *d, uint32_t mode, uint64_t rde
     return i ? attach_new(dir, d, i) : err;
 }
 
-static int op_create(struct inode *dir, struct dentry *d, uint32_t mode, uint32_t uid, uint32_t gid, bool excl)
+static int op_create(struct inode *dir, struct dentry *d, uint32_t mode, uint32_t uid, uint32_t gid,
+                     bool excl)
 {
     return make(dir, d, LX_S_IFREG | (mode & 07777), 0, uid, gid);
 }
@@ -114,7 +115,8 @@ static int op_mkdir(struct inode *dir, struct dentry *d, uint32_t mode, uint32_t
 {
     return make(dir, d, LX_S_IFDIR | (mode & 07777), 0, uid, gid);
 }
-static int op_mknod(struct inode *dir, struct dentry *d, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid)
+static int op_mknod(struct inode *dir, struct dentry *d, uint32_t mode, uint64_t rdev, uint32_t uid,
+                    uint32_t gid)
 {
     return make(dir, d, mode, rdev, uid, gid);
 }
@@ -413,8 +415,8 @@ static int op_open(struct inode *i, struct file *f)
     return err;
 }
 
-#define COMMON_OPS                                                                                           \
-    .getattr = op_getattr, .setattr = op_setattr, .statfs = op_statfs, .getxattr = op_getxattr,              \
+#define COMMON_OPS                                                                              \
+    .getattr = op_getattr, .setattr = op_setattr, .statfs = op_statfs, .getxattr = op_getxattr, \
     .setxattr = op_setxattr, .listxattr = op_listxattr, .removexattr = op_removexattr, .evict = ovl_evict
 
 const struct inode_ops ovl_dir_ops = {

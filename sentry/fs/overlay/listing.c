@@ -52,7 +52,8 @@ static void *grow(void *p, size_t *max, size_t need, size_t each)
     return q;
 }
 
-static bool collect(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino, unsigned type)
+static bool collect(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino,
+                    unsigned type)
 {
     struct collect *k = (struct collect *)(void *)ctx;
     struct ovl_listing *l = k->l;
@@ -137,7 +138,8 @@ static bool from_below(const struct ovl_node *node)
     return node->lower && !node->opaque;
 }
 
-static bool emit_at(struct dir_context *ctx, const char *name, size_t len, int64_t next, uint64_t ino, unsigned type)
+static bool emit_at(struct dir_context *ctx, const char *name, size_t len, int64_t next, uint64_t ino,
+                    unsigned type)
 {
     if (!ctx->emit(ctx, name, len, next, ino, type))
         return false;

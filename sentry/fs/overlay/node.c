@@ -90,7 +90,8 @@ struct inode *ovl_get(struct super_block *sb, struct dentry *lower, uint64_t par
     return i;
 }
 
-struct inode *ovl_new(struct super_block *sb, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid, int *err)
+struct inode *ovl_new(struct super_block *sb, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid,
+                      int *err)
 {
     struct ovl_super *s = sb->priv;
     if (s->account.inodes >= s->account.max_inodes) {
@@ -226,7 +227,8 @@ static int copy_up(struct inode *i, uint64_t keep)
     if (size)
         err = vfs_open_raw(&below, LX_O_RDONLY, &f);
     if (err == 0 && size > DATA_INLINE_MAX) {
-        mem_data_truncate(&data, size); // a sparse file at first: its pages go where the first write puts them
+        mem_data_truncate(&data,
+                          size); // a sparse file at first: its pages go where the first write puts them
     }
     while (err == 0 && pos < size) {
         int64_t n = kernel_read(f, buf, size - pos < CHUNK ? size - pos : CHUNK, (int64_t)pos);
@@ -288,7 +290,8 @@ int ovl_own_xattrs(struct inode *i)
         err = (int)n;
     for (int64_t at = 0; err == 0 && at < n;) {
         size_t len = strnlen(list + at, (size_t)(n - at));
-        int64_t size = at + (int64_t)len < n ? lower->ops->getxattr(lower, list + at, value, LX_XATTR_SIZE_MAX) : -1;
+        int64_t size =
+            at + (int64_t)len < n ? lower->ops->getxattr(lower, list + at, value, LX_XATTR_SIZE_MAX) : -1;
         if (size >= 0)
             err = mem_xattr_set(&all, list + at, value, (size_t)size, 0);
         at += (int64_t)len + 1;

@@ -41,8 +41,8 @@ static int mount_lower(const char *options, const char *source, struct mount **o
     return *out ? 0 : -LX_ENOMEM;
 }
 
-static int overlay_mount(const struct fs_type *t, const char *source, const char *options, struct super_block **out,
-                         struct dentry **root)
+static int overlay_mount(const struct fs_type *t, const char *source, const char *options,
+                         struct super_block **out, struct dentry **root)
 {
     struct mount *lower;
     int err = mount_lower(options, source, &lower);

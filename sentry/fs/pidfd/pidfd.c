@@ -40,8 +40,8 @@ struct thread_group *pidfd_group(struct file *f)
 
 struct file *pidfd_file(struct thread_group *tg, uint32_t flags)
 {
-    struct file *f = anon_file(&pidfd_fops, tg_get(tg), FMODE_READ | FMODE_WRITE, LX_O_RDWR | (flags & LX_O_NONBLOCK),
-                               "anon_inode:[pidfd]", 0600);
+    struct file *f = anon_file(&pidfd_fops, tg_get(tg), FMODE_READ | FMODE_WRITE,
+                               LX_O_RDWR | (flags & LX_O_NONBLOCK), "anon_inode:[pidfd]", 0600);
     if (!f)
         tg_put(tg);
     return f;

@@ -218,7 +218,8 @@ int64_t pipe_set_size(struct pipe *p, uint64_t bytes)
     while ((uint64_t)slots * PIPE_PAGE < bytes)
         slots *= 2;
     if (slots > p->max_slots && !capable(LX_CAP_SYS_RESOURCE) &&
-        ((uint64_t)slots * PIPE_PAGE > PIPE_MAX_SIZE || slots_in_use - p->max_slots + slots > PIPE_SLOTS_SOFT))
+        ((uint64_t)slots * PIPE_PAGE > PIPE_MAX_SIZE ||
+         slots_in_use - p->max_slots + slots > PIPE_SLOTS_SOFT))
         return -LX_EPERM;
     if (slots_in_use - p->max_slots + slots > PIPE_SLOTS_HARD)
         return -LX_ENOMEM;

@@ -6,11 +6,11 @@
 
 #define PIPE_PAGE 4096u
 #define PIPE_DEF_SLOTS 16u
-#define PIPE_MIN_SLOTS 2u                         // what a new pipe gets beyond PIPE_SLOTS_SOFT
-#define PIPE_MAX_SIZE 1048576u                    // fs.pipe-max-size: above it CAP_SYS_RESOURCE is needed
-#define PIPE_SLOTS_SOFT 16384u                    // fs.pipe-user-pages-soft, here for the whole sandbox
-#define PIPE_SLOTS_HARD (4u * PIPE_SLOTS_SOFT)    // no pipe of any kind above it
-#define PIPE_KEEP_BYTES 65536u                    // a larger ring is freed when the pipe runs empty
+#define PIPE_MIN_SLOTS 2u                      // what a new pipe gets beyond PIPE_SLOTS_SOFT
+#define PIPE_MAX_SIZE 1048576u                 // fs.pipe-max-size: above it CAP_SYS_RESOURCE is needed
+#define PIPE_SLOTS_SOFT 16384u                 // fs.pipe-user-pages-soft, here for the whole sandbox
+#define PIPE_SLOTS_HARD (4u * PIPE_SLOTS_SOFT) // no pipe of any kind above it
+#define PIPE_KEEP_BYTES 65536u                 // a larger ring is freed when the pipe runs empty
 
 // What Linux holds as one page of a pipe: it decides when a pipe is full and what merges, while the bytes of all
 // slots lie one behind the other in one ring, so that a large transfer is one copy of guest memory.
@@ -24,12 +24,12 @@ struct pipe {
     unsigned files, readers, writers; // open files; of these for reading, writing; and fifo opens that wait
     uint32_t r_counter, w_counter;    // opens for reading and for writing so far
     struct wait_queue rd_wait, wr_wait;
-    struct pipe_slot *slots;          // ring of max_slots
+    struct pipe_slot *slots; // ring of max_slots
     unsigned first, used, max_slots;
-    uint8_t *data;                    // ring of data_size bytes, grown on demand; NULL while never written
+    uint8_t *data; // ring of data_size bytes, grown on demand; NULL while never written
     uint32_t data_size, start, bytes;
-    struct inode *inode;              // counted; its `pipe` leads here
-    bool is_fifo;                     // has a name: opening it waits for a partner; never changes
+    struct inode *inode; // counted; its `pipe` leads here
+    bool is_fifo;        // has a name: opening it waits for a partner; never changes
 };
 
 static inline bool pipe_full(const struct pipe *p)
@@ -37,7 +37,7 @@ static inline bool pipe_full(const struct pipe *p)
     return p->used >= p->max_slots;
 }
 
-struct pipe *pipe_alloc(void); // nobody has it open yet; NULL: no memory or over the limit
+struct pipe *pipe_alloc(void);         // nobody has it open yet; NULL: no memory or over the limit
 void pipe_free_unused(struct pipe *p); // frees it if nobody has it open
 // Appends up to it->count bytes. Bytes taken, 0 when full, -LX_EFAULT, -LX_ENOMEM.
 int64_t pipe_push(struct pipe *p, struct iov_iter *it, bool packet);

@@ -150,7 +150,8 @@ int pipe_create(struct file *files[2], uint32_t flags)
     struct pipe *p = pipe_alloc();
     if (!p)
         return -LX_ENFILE;
-    files[0] = anon_file(&pipe_fops, p, FMODE_READ, LX_O_RDONLY | (flags & LX_O_NONBLOCK), "pipe:", LX_S_IFIFO | 0600);
+    files[0] = anon_file(&pipe_fops, p, FMODE_READ, LX_O_RDONLY | (flags & LX_O_NONBLOCK),
+                         "pipe:", LX_S_IFIFO | 0600);
     if (!files[0]) {
         pipe_free_unused(p);
         return -LX_ENFILE;

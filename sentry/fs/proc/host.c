@@ -22,7 +22,7 @@
 #define READ_CHUNK 65536u
 
 static pthread_mutex_t connection_lock = PTHREAD_MUTEX_INITIALIZER; // never taken with the kernel lock held
-static int connection = -1; // never changes once the kernel runs
+static int connection = -1;                                         // never changes once the kernel runs
 static struct host_watch hang_up;
 static uint32_t last_serial; // connection_lock
 
@@ -48,7 +48,8 @@ static int receive(uint32_t serial, int *fd)
         struct cmsghdr head;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
     struct pollfd ready = {.fd = connection, .events = POLLIN};
     int n;
     *fd = -1;
@@ -59,8 +60,8 @@ static int receive(uint32_t serial, int *fd)
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
             memcpy(fd, CMSG_DATA(c), sizeof(int));
-    bool wrong = reply.serial != serial || (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) || (reply.error == 0) != (*fd >= 0) ||
-                 reply.error < 0 || reply.error > 4095;
+    bool wrong = reply.serial != serial || (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) ||
+                 (reply.error == 0) != (*fd >= 0) || reply.error < 0 || reply.error > 4095;
     if (wrong && *fd >= 0)
         close(*fd);
     return wrong ? -LX_EPROTO : -reply.error;
@@ -122,8 +123,8 @@ bool proc_host_stat(const struct task *t, struct proc_host_stat *out)
                         ") %c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64 " %*u %" SCNu64 " %" SCNu64
                         " %*d %*d %*d %*d %*d %*d %*u %" SCNu64 " %" SCNu64
                         " %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %d",
-                        &out->state, &out->minflt, &out->majflt, &out->utime, &out->stime, &out->vsize, &out->rss,
-                        &out->processor) == 8;
+                        &out->state, &out->minflt, &out->majflt, &out->utime, &out->stime, &out->vsize,
+                        &out->rss, &out->processor) == 8;
     if (!ok)
         memset(out, 0, sizeof(*out));
     out_free(&in);

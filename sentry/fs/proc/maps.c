@@ -21,8 +21,8 @@ struct mapping {
 static bool parse_line(const char *line, struct mapping *m)
 {
     int used = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &m->start, &m->end, m->permissions,
-               &m->offset, &m->major, &m->minor, &m->ino, &used) != 7)
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &m->start, &m->end,
+               m->permissions, &m->offset, &m->major, &m->minor, &m->ino, &used) != 7)
         return false;
     m->name = line + used;
     while (*m->name == ' ')
@@ -36,12 +36,12 @@ static bool is_ours(const struct mapping *m)
 }
 
 // The kernel pads the columns up to a name to 73 characters.
-static void add_mapping(struct out_text *out, const struct mapping *m, unsigned major, unsigned minor, uint64_t ino,
-                        const char *name)
+static void add_mapping(struct out_text *out, const struct mapping *m, unsigned major, unsigned minor,
+                        uint64_t ino, const char *name)
 {
     size_t start = out->len;
-    out_printf(out, "%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %02x:%02x %" PRIu64 " ", m->start, m->end, m->permissions,
-               m->offset, major, minor, ino);
+    out_printf(out, "%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %02x:%02x %" PRIu64 " ", m->start, m->end,
+               m->permissions, m->offset, major, minor, ino);
     if (*name) {
         while (out->len - start < 73 && !out->failed)
             out_add(out, " ", 1);
@@ -64,7 +64,8 @@ static void translate(struct out_text *out, struct mm *mm, const struct mapping 
         return;
     }
     // Shared anonymous memory keeps its host name; any other host path stays hidden.
-    bool harmless = strncmp(name, "/dev/zero", 9) == 0 || strncmp(name, "/memfd:", 7) == 0 || strncmp(name, "/SYSV", 5) == 0;
+    bool harmless = strncmp(name, "/dev/zero", 9) == 0 || strncmp(name, "/memfd:", 7) == 0 ||
+                    strncmp(name, "/SYSV", 5) == 0;
     add_mapping(out, m, 0, harmless ? 1 : 0, harmless ? m->ino : 0, harmless ? name : "");
 }
 

@@ -10,8 +10,9 @@
 
 static void add_mount_flags(struct out_text *out, const struct mount *m)
 {
-    out_printf(out, "%s%s%s%s,relatime", m->flags & MNT_RDONLY ? "ro" : "rw", m->flags & MNT_NOSUID ? ",nosuid" : "",
-               m->flags & MNT_NODEV ? ",nodev" : "", m->flags & MNT_NOEXEC ? ",noexec" : "");
+    out_printf(out, "%s%s%s%s,relatime", m->flags & MNT_RDONLY ? "ro" : "rw",
+               m->flags & MNT_NOSUID ? ",nosuid" : "", m->flags & MNT_NODEV ? ",nodev" : "",
+               m->flags & MNT_NOEXEC ? ",noexec" : "");
 }
 
 static void add_super_options(struct out_text *out, struct super_block *sb)
@@ -56,9 +57,7 @@ static int each_mount(const struct pseudo *p, struct out_text *out, line_fn *lin
     char *place = malloc(VFS_PATH_MAX);
     if (!place)
         return -LX_ENOMEM;
-    list_for_each(m, &t->fs->mnt_ns->mounts, struct mount, link)
-        if (place_of(m, place))
-            line(out, m, place);
+    list_for_each(m, &t->fs->mnt_ns->mounts, struct mount, link) if (place_of(m, place)) line(out, m, place);
     free(place);
     return 0;
 }
@@ -77,7 +76,8 @@ static void mounts_line(struct out_text *out, struct mount *m, const char *place
 static void mountinfo_line(struct out_text *out, struct mount *m, const char *place)
 {
     uint64_t dev = m->sb->dev;
-    unsigned major = (unsigned)((dev >> 8) & 0xfff), minor = (unsigned)((dev & 0xff) | ((dev >> 12) & 0xfff00));
+    unsigned major = (unsigned)((dev >> 8) & 0xfff),
+             minor = (unsigned)((dev & 0xff) | ((dev >> 12) & 0xfff00));
     out_printf(out, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : 1, major, minor);
     add_root_in_super(out, m->root);
     out_printf(out, " ");

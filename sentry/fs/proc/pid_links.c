@@ -164,9 +164,11 @@ static int ns_link(const struct pseudo *p, struct path *out)
     return err;
 }
 
-#define NS(name_, kind_, ino_)                                                                               \
-    {.name = name_, .mode = LX_S_IFLNK | 0777, .flags = PSEUDO_PTRACE, .readlink = ns_text,                  \
-     .get_link = ns_link, .data = kind_, .arg = ino_}
+#define NS(name_, kind_, ino_)                                                                 \
+    {                                                                                          \
+        .name = name_, .mode = LX_S_IFLNK | 0777, .flags = PSEUDO_PTRACE, .readlink = ns_text, \
+        .get_link = ns_link, .data = kind_, .arg = ino_                                        \
+    }
 const struct pseudo_node proc_ns_rows[] = {
     NS("cgroup", "cgroup", 4026531835),
     NS("ipc", "ipc", 4026531839),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MEM_MOVE_MAX (1u << 20) // one read or write of mem
-#define AREA_MAX (8u << 20) // of arguments or environment that is shown
+#define AREA_MAX (8u << 20)     // of arguments or environment that is shown
 
 // Copies [start, end) of the process; what cannot be read ends it.
 static void add_area(struct out_text *out, struct task *t, gaddr_t start, gaddr_t end)
@@ -99,11 +99,11 @@ PROC_SHOW(limits)
     static const struct {
         const char *name, *unit;
     } rows[RLIM_NLIMITS_LX] = {
-        {"Max cpu time", "seconds"},      {"Max file size", "bytes"},       {"Max data size", "bytes"},
-        {"Max stack size", "bytes"},      {"Max core file size", "bytes"},  {"Max resident set", "bytes"},
-        {"Max processes", "processes"},   {"Max open files", "files"},      {"Max locked memory", "bytes"},
-        {"Max address space", "bytes"},   {"Max file locks", "locks"},      {"Max pending signals", "signals"},
-        {"Max msgqueue size", "bytes"},   {"Max nice priority", ""},        {"Max realtime priority", ""},
+        {"Max cpu time", "seconds"},    {"Max file size", "bytes"},      {"Max data size", "bytes"},
+        {"Max stack size", "bytes"},    {"Max core file size", "bytes"}, {"Max resident set", "bytes"},
+        {"Max processes", "processes"}, {"Max open files", "files"},     {"Max locked memory", "bytes"},
+        {"Max address space", "bytes"}, {"Max file locks", "locks"},     {"Max pending signals", "signals"},
+        {"Max msgqueue size", "bytes"}, {"Max nice priority", ""},       {"Max realtime priority", ""},
         {"Max realtime timeout", "us"},
     };
     const struct task *t = proc_task(p);
@@ -159,7 +159,9 @@ PROC_STORE(oom_score_adj)
 
 PROC_SHOW(io)
 {
-    out_printf(out, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
+    out_printf(
+        out,
+        "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n");
     return 0;
 }
 
@@ -200,7 +202,8 @@ PROC_SHOW(sched)
     const struct task *t = proc_task(p);
     if (!t)
         return -LX_ESRCH;
-    out_printf(out, "%.*s (%d, #threads: %u)\n", TASK_COMM_LEN - 1, t->comm, p->task ? t->tid : t->tg->pid, t->tg->nr_threads);
+    out_printf(out, "%.*s (%d, #threads: %u)\n", TASK_COMM_LEN - 1, t->comm, p->task ? t->tid : t->tg->pid,
+               t->tg->nr_threads);
     out_printf(out, "-------------------------------------------------------------------\n");
     out_printf(out, "%-45s:%21d\n%-45s:%21d\n", "policy", 0, "prio", 120 + t->nice);
     return 0;
@@ -211,8 +214,7 @@ PROC_SHOW(children)
     const struct task *t = proc_task(p);
     if (!t)
         return -LX_ESRCH;
-    list_for_each(child, &t->tg->children, struct thread_group, sibling)
-        out_printf(out, "%d ", child->pid);
+    list_for_each(child, &t->tg->children, struct thread_group, sibling) out_printf(out, "%d ", child->pid);
     return 0;
 }
 

@@ -80,13 +80,18 @@ static void add_memory(struct out_text *out, const struct task *t, const struct 
     const struct {
         const char *name;
         uint64_t kb;
-    } rows[] = {
-        {"VmPeak", size}, {"VmSize", size}, {"VmLck", 0}, {"VmPin", 0}, {"VmHWM", rss},  {"VmRSS", rss},
-        {"RssAnon", rss}, {"RssFile", 0},   {"RssShmem", 0}, {"VmData", size > exe ? size - exe : 0},
-        {"VmStk", 132},   {"VmExe", exe},   {"VmLib", 0}, {"VmPTE", 64}, {"VmSwap", 0}};
+    } rows[] = {{"VmPeak", size}, {"VmSize", size},
+                {"VmLck", 0},     {"VmPin", 0},
+                {"VmHWM", rss},   {"VmRSS", rss},
+                {"RssAnon", rss}, {"RssFile", 0},
+                {"RssShmem", 0},  {"VmData", size > exe ? size - exe : 0},
+                {"VmStk", 132},   {"VmExe", exe},
+                {"VmLib", 0},     {"VmPTE", 64},
+                {"VmSwap", 0}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         out_printf(out, "%s:\t%8" PRIu64 " kB\n", rows[i].name, rows[i].kb);
-    out_printf(out, "HugetlbPages:\t%8d kB\nCoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n", 0);
+    out_printf(
+        out, "HugetlbPages:\t%8d kB\nCoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n", 0);
 }
 
 // The host's own status file, terminated. False: not to be had.
@@ -165,26 +170,34 @@ PROC_SHOW(status)
     out_printf(out, "Name:\t");
     add_name(out, t->comm);
     out_printf(out, "\nUmask:\t%04o\n", t->fs ? t->fs->umask : 022);
-    out_printf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_name(state), tg->pid,
-               p->task ? t->tid : tg->pid, n.ppid);
-    out_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-               c->sgid, c->fsgid);
+    out_printf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+               state_name(state), tg->pid, p->task ? t->tid : tg->pid, n.ppid);
+    out_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid,
+               c->gid, c->egid, c->sgid, c->fsgid);
     unsigned fds = t->files ? t->files->size : 0;
     out_printf(out, "FDSize:\t%u\nGroups:\t", t->files && fds < 64 ? 64 : fds);
     for (uint32_t i = 0; i < c->nr_groups; i++)
         out_printf(out, "%s%u", i ? " " : "", c->groups[i]);
     int pid = p->task ? t->tid : tg->pid;
-    out_printf(out, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", tg->pid, pid, n.pgrp, n.sid);
+    out_printf(out, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", tg->pid, pid,
+               n.pgrp, n.sid);
     if (t->mm && state != 'Z' && !add_host_memory(out, t))
         add_memory(out, t, &n);
     out_printf(out, "Threads:\t%u\nSigQ:\t0/%" PRIu64 "\n", n.threads, tg->rlim[11].cur);
-    out_printf(out, "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64 "\nSigIgn:\t%016" PRIx64 "\n",
+    out_printf(out,
+               "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64
+               "\nSigIgn:\t%016" PRIx64 "\n",
                t->pending.set, tg->shared_pending.set, t->blocked, n.ignored);
-    out_printf(out, "SigCgt:\t%016" PRIx64 "\nCapInh:\t%016" PRIx64 "\nCapPrm:\t%016" PRIx64 "\nCapEff:\t%016" PRIx64 "\n",
+    out_printf(out,
+               "SigCgt:\t%016" PRIx64 "\nCapInh:\t%016" PRIx64 "\nCapPrm:\t%016" PRIx64
+               "\nCapEff:\t%016" PRIx64 "\n",
                n.caught, c->cap_inheritable, c->cap_permitted, c->cap_effective);
-    out_printf(out, "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64 "\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
+    out_printf(out,
+               "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64
+               "\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
                c->cap_bounding, c->cap_ambient, c->no_new_privs);
-    out_printf(out, "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\tconditional enabled\n");
+    out_printf(out,
+               "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\tconditional enabled\n");
     add_cpus(out, t);
     out_printf(out, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
     task_put(t);
@@ -212,23 +225,26 @@ PROC_SHOW(stat)
         group_cpu_times(tg, &user, &system);
     out_printf(out, "%d (", p->task ? t->tid : tg->pid);
     out_add(out, t->comm, strnlen(t->comm, TASK_COMM_LEN));
-    out_printf(out, ") %c %d %d %d %" PRIu64 " %d %u", proc_state(p, t, &n.host), n.ppid, n.pgrp, n.sid, n.tty, n.tpgid,
-               0x400000u | (tg->did_exec ? 0 : 0x40u));
+    out_printf(out, ") %c %d %d %d %" PRIu64 " %d %u", proc_state(p, t, &n.host), n.ppid, n.pgrp, n.sid,
+               n.tty, n.tpgid, 0x400000u | (tg->did_exec ? 0 : 0x40u));
     out_printf(out, " %" PRIu64 " 0 %" PRIu64 " 0", n.host.minflt, n.host.majflt);
-    out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, user / TICK_NS, system / TICK_NS, tg->cutime_ns / TICK_NS,
-               tg->cstime_ns / TICK_NS);
-    out_printf(out, " %d %d %u 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, 20 + nice_of(t), nice_of(t), n.threads,
-               (p->task ? t->start_ns : tg->start_ns) / TICK_NS, n.host.vsize, n.host.rss, tg->rlim[5].cur);
+    out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, user / TICK_NS, system / TICK_NS,
+               tg->cutime_ns / TICK_NS, tg->cstime_ns / TICK_NS);
+    out_printf(out, " %d %d %u 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, 20 + nice_of(t), nice_of(t),
+               n.threads, (p->task ? t->start_ns : tg->start_ns) / TICK_NS, n.host.vsize, n.host.rss,
+               tg->rlim[5].cur);
     if (m)
         out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64, m->start_code, m->end_code, m->start_stack);
     else
         out_printf(out, t->mm ? " 1 1 0" : " 0 0 0");
-    out_printf(out, " 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, (uint64_t)t->pending.set & 0x7fffffff, (uint64_t)t->blocked & 0x7fffffff,
+    out_printf(out, " 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+               (uint64_t)t->pending.set & 0x7fffffff, (uint64_t)t->blocked & 0x7fffffff,
                n.ignored & 0x7fffffff, n.caught & 0x7fffffff);
     out_printf(out, " 0 0 0 %d %d 0 0 0 0 0", tg->exit_signal ? tg->exit_signal : 17, n.host.processor);
     if (m)
-        out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, m->start_data,
-                   m->end_data, m->start_brk, m->arg_start, m->arg_end, m->env_start, m->env_end);
+        out_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+                   m->start_data, m->end_data, m->start_brk, m->arg_start, m->arg_end, m->env_start,
+                   m->env_end);
     else
         out_printf(out, " 0 0 0 0 0 0 0");
     out_printf(out, " %d\n", permitted && tg->zombie ? tg->exit_code : 0);
@@ -245,8 +261,9 @@ PROC_SHOW(statm)
     struct out_text in = {NULL, 0, 0, false};
     task_get(t);
     const char *s = host_status(t, &in) ? in.data : "";
-    out_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", pages_of(s, "\nVmSize:"),
-               pages_of(s, "\nVmRSS:"), pages_of(s, "\nRssFile:") + pages_of(s, "\nRssShmem:"), pages_of(s, "\nVmExe:"),
+    out_printf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n",
+               pages_of(s, "\nVmSize:"), pages_of(s, "\nVmRSS:"),
+               pages_of(s, "\nRssFile:") + pages_of(s, "\nRssShmem:"), pages_of(s, "\nVmExe:"),
                pages_of(s, "\nVmData:") + pages_of(s, "\nVmStk:"));
     out_free(&in);
     task_put(t);

@@ -34,7 +34,7 @@ int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in);
 // --- processes (process.c)
 struct task *proc_task(const struct pseudo *p); // borrowed; NULL when it is gone. A zombie's leader counts
 bool proc_alive(const struct pseudo *p);
-bool proc_may_access(const struct task *t);     // ptrace_may_access(PTRACE_MODE_READ_FSCREDS)
+bool proc_may_access(const struct task *t); // ptrace_may_access(PTRACE_MODE_READ_FSCREDS)
 char proc_state(const struct pseudo *p, const struct task *t, const struct proc_host_stat *host);
 // The host's stat file of a thread. False: not to be had; `out` is all zero. May drop the kernel lock.
 bool proc_host_stat(const struct task *t, struct proc_host_stat *out);

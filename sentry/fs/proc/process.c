@@ -91,7 +91,8 @@ static int parse_number(const char *name)
     return *end || value > INT32_MAX ? -1 : (int)value;
 }
 
-static int attach(struct dentry *d, const struct pseudo_node *node, struct thread_group *tg, struct task *task)
+static int attach(struct dentry *d, const struct pseudo_node *node, struct thread_group *tg,
+                  struct task *task)
 {
     struct super_block *sb = d->parent->inode->sb;
     const struct pseudo about = {.tg = tg, .task = task};
@@ -121,13 +122,13 @@ static int root_lookup(const struct pseudo *dir, struct dentry *d)
 static int next_pid(int64_t from)
 {
     int best = -1;
-    list_for_each(tg, &all_groups, struct thread_group, all_link)
-        if (tg->pid >= from && (best < 0 || tg->pid < best))
-            best = tg->pid;
+    list_for_each(tg, &all_groups, struct thread_group,
+                  all_link) if (tg->pid >= from && (best < 0 || tg->pid < best)) best = tg->pid;
     return best;
 }
 
-static bool root_iterate(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type, uint64_t *ino)
+static bool root_iterate(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type,
+                         uint64_t *ino)
 {
     int pid = next_pid(*index);
     if (pid < 0)
@@ -155,12 +156,12 @@ static int task_lookup(const struct pseudo *dir, struct dentry *d)
     return t && t->tg == dir->tg && t->state == TASK_RUNNING ? attach(d, &thread_dir, dir->tg, t) : 0;
 }
 
-static bool task_iterate(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type, uint64_t *ino)
+static bool task_iterate(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type,
+                         uint64_t *ino)
 {
     int best = -1;
-    list_for_each(t, &dir->tg->threads, struct task, thread_link)
-        if (t->tid >= *index && (best < 0 || t->tid < best))
-            best = t->tid;
+    list_for_each(t, &dir->tg->threads, struct task,
+                  thread_link) if (t->tid >= *index && (best < 0 || t->tid < best)) best = t->tid;
     if (best < 0)
         return false;
     *index = best;
@@ -194,39 +195,56 @@ static int64_t constant_link(const struct pseudo *p, char *buf, size_t size)
     return pseudo_link_text(p->node->data, buf, size);
 }
 
-#define LINK(name_, fn_) {.name = name_, .mode = LX_S_IFLNK | 0777, .readlink = fn_}
-#define MAGIC(name_, fn_) \
-    {.name = name_, .mode = LX_S_IFLNK | 0777, .flags = PSEUDO_PTRACE, .readlink = proc_readlink_magic, .get_link = fn_}
-#define FILE_W(name_, mode_, what_) \
-    {.name = name_, .mode = LX_S_IFREG | (mode_), .show = proc_show_##what_, .store = proc_store_##what_}
-#define PRIVATE(name_, mode_, show_) \
-    {.name = name_, .mode = LX_S_IFREG | (mode_), .flags = PSEUDO_PTRACE, .show = show_}
+#define LINK(name_, fn_)                                          \
+    {                                                             \
+        .name = name_, .mode = LX_S_IFLNK | 0777, .readlink = fn_ \
+    }
+#define MAGIC(name_, fn_)                                                                                  \
+    {                                                                                                      \
+        .name = name_, .mode = LX_S_IFLNK | 0777, .flags = PSEUDO_PTRACE, .readlink = proc_readlink_magic, \
+        .get_link = fn_                                                                                    \
+    }
+#define FILE_W(name_, mode_, what_)                                                                         \
+    {                                                                                                       \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .show = proc_show_##what_, .store = proc_store_##what_ \
+    }
+#define PRIVATE(name_, mode_, show_)                                                       \
+    {                                                                                      \
+        .name = name_, .mode = LX_S_IFREG | (mode_), .flags = PSEUDO_PTRACE, .show = show_ \
+    }
 
 // What processes and threads have alike.
-#define COMMON_ROWS                                                                                          \
-    {.name = "fd", .mode = LX_S_IFDIR | 0500, .lookup = proc_lookup_fd, .iterate = proc_iterate_fd,          \
-     .alive = proc_fd_alive, .data = &proc_fd_link},                                                         \
-    {.name = "fdinfo", .mode = LX_S_IFDIR | 0555, .lookup = proc_lookup_fd, .iterate = proc_iterate_fd,      \
-     .alive = proc_fd_alive, .data = &proc_fdinfo_file},                                                     \
-    {.name = "ns", .mode = LX_S_IFDIR | 0511, .children = proc_ns_rows, .alive = process_alive},             \
-    PSEUDO_DIR("net", proc_net_rows),                                                                        \
-    PRIVATE("environ", 0400, proc_show_environ), PRIVATE("auxv", 0400, proc_show_auxv),                      \
-    PSEUDO_FILE("status", 0444, proc_show_status), PSEUDO_FILE("personality", 0400, proc_show_personality),  \
-    PSEUDO_FILE("limits", 0444, proc_show_limits), PSEUDO_FILE("sched", 0644, proc_show_sched),              \
-    FILE_W("comm", 0644, comm), PRIVATE("syscall", 0400, proc_show_syscall),                                 \
-    PSEUDO_FILE("cmdline", 0444, proc_show_cmdline), PSEUDO_FILE("stat", 0444, proc_show_stat),              \
-    PSEUDO_FILE("statm", 0444, proc_show_statm), PRIVATE("maps", 0444, proc_show_maps),                      \
-    PRIVATE("smaps_rollup", 0444, proc_show_smaps_rollup),                                                   \
-    {.name = "mem", .mode = LX_S_IFREG | 0600, .flags = PSEUDO_PTRACE, .fops = &proc_mem_fops},              \
-    MAGIC("cwd", proc_link_cwd), MAGIC("root", proc_link_root), MAGIC("exe", proc_link_exe),                 \
-    PSEUDO_FILE("mounts", 0444, proc_show_mounts), PSEUDO_FILE("mountinfo", 0444, proc_show_mountinfo),      \
-    PSEUDO_FILE("wchan", 0444, proc_show_wchan), PSEUDO_TEXT("schedstat", "0 0 0\n"),                        \
-    PSEUDO_TEXT("cgroup", "0::/\n"), PSEUDO_FILE("oom_score", 0444, proc_show_oom_score),                    \
-    FILE_W("oom_score_adj", 0644, oom_score_adj), PSEUDO_TEXT("loginuid", "4294967295"),                     \
-    PSEUDO_TEXT("sessionid", "4294967295"), PRIVATE("io", 0400, proc_show_io),                               \
-    PSEUDO_TEXT("uid_map", "         0          0 4294967295\n"),                                            \
-    PSEUDO_TEXT("gid_map", "         0          0 4294967295\n"),                                            \
-    PSEUDO_TEXT("setgroups", "allow\n")
+#define COMMON_ROWS                                                                                         \
+    {.name = "fd",                                                                                          \
+     .mode = LX_S_IFDIR | 0500,                                                                             \
+     .lookup = proc_lookup_fd,                                                                              \
+     .iterate = proc_iterate_fd,                                                                            \
+     .alive = proc_fd_alive,                                                                                \
+     .data = &proc_fd_link},                                                                                \
+        {.name = "fdinfo",                                                                                  \
+         .mode = LX_S_IFDIR | 0555,                                                                         \
+         .lookup = proc_lookup_fd,                                                                          \
+         .iterate = proc_iterate_fd,                                                                        \
+         .alive = proc_fd_alive,                                                                            \
+         .data = &proc_fdinfo_file},                                                                        \
+        {.name = "ns", .mode = LX_S_IFDIR | 0511, .children = proc_ns_rows, .alive = process_alive},        \
+        PSEUDO_DIR("net", proc_net_rows), PRIVATE("environ", 0400, proc_show_environ),                      \
+        PRIVATE("auxv", 0400, proc_show_auxv), PSEUDO_FILE("status", 0444, proc_show_status),               \
+        PSEUDO_FILE("personality", 0400, proc_show_personality),                                            \
+        PSEUDO_FILE("limits", 0444, proc_show_limits), PSEUDO_FILE("sched", 0644, proc_show_sched),         \
+        FILE_W("comm", 0644, comm), PRIVATE("syscall", 0400, proc_show_syscall),                            \
+        PSEUDO_FILE("cmdline", 0444, proc_show_cmdline), PSEUDO_FILE("stat", 0444, proc_show_stat),         \
+        PSEUDO_FILE("statm", 0444, proc_show_statm), PRIVATE("maps", 0444, proc_show_maps),                 \
+        PRIVATE("smaps_rollup", 0444, proc_show_smaps_rollup),                                              \
+        {.name = "mem", .mode = LX_S_IFREG | 0600, .flags = PSEUDO_PTRACE, .fops = &proc_mem_fops},         \
+        MAGIC("cwd", proc_link_cwd), MAGIC("root", proc_link_root), MAGIC("exe", proc_link_exe),            \
+        PSEUDO_FILE("mounts", 0444, proc_show_mounts), PSEUDO_FILE("mountinfo", 0444, proc_show_mountinfo), \
+        PSEUDO_FILE("wchan", 0444, proc_show_wchan), PSEUDO_TEXT("schedstat", "0 0 0\n"),                   \
+        PSEUDO_TEXT("cgroup", "0::/\n"), PSEUDO_FILE("oom_score", 0444, proc_show_oom_score),               \
+        FILE_W("oom_score_adj", 0644, oom_score_adj), PSEUDO_TEXT("loginuid", "4294967295"),                \
+        PSEUDO_TEXT("sessionid", "4294967295"), PRIVATE("io", 0400, proc_show_io),                          \
+        PSEUDO_TEXT("uid_map", "         0          0 4294967295\n"),                                       \
+        PSEUDO_TEXT("gid_map", "         0          0 4294967295\n"), PSEUDO_TEXT("setgroups", "allow\n")
 
 const struct pseudo_node proc_thread_rows[] = {
     COMMON_ROWS,
@@ -235,7 +253,11 @@ const struct pseudo_node proc_thread_rows[] = {
 };
 
 const struct pseudo_node proc_process_rows[] = {
-    {.name = "task", .mode = LX_S_IFDIR | 0555, .lookup = task_lookup, .iterate = task_iterate, .alive = process_alive},
+    {.name = "task",
+     .mode = LX_S_IFDIR | 0555,
+     .lookup = task_lookup,
+     .iterate = task_iterate,
+     .alive = process_alive},
     COMMON_ROWS,
     PSEUDO_FILE("mountstats", 0400, proc_show_mountstats),
     PSEUDO_TEXT("coredump_filter", "00000033\n"),
@@ -244,10 +266,13 @@ const struct pseudo_node proc_process_rows[] = {
 };
 
 static const struct pseudo_node sysvipc_rows[] = {
-    PSEUDO_TEXT("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      "
+    PSEUDO_TEXT("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  "
+                       "cgid      stime      "
                        "rtime      ctime\n"),
-    PSEUDO_TEXT("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
-    PSEUDO_TEXT("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime "
+    PSEUDO_TEXT("sem",
+                "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
+    PSEUDO_TEXT("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  "
+                       "cuid  cgid      atime "
                        "     dtime      ctime                   rss                  swap\n"),
     {NULL},
 };
@@ -273,8 +298,10 @@ static const struct pseudo_node root_rows[] = {
     PSEUDO_FILE("version", 0444, proc_show_version),
     PSEUDO_FILE("filesystems", 0444, proc_show_filesystems),
     PSEUDO_FILE("cmdline", 0444, proc_show_boot_cmdline),
-    PSEUDO_TEXT("devices", "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n 10 misc\n136 pts\n\n"
-                           "Block devices:\n"),
+    PSEUDO_TEXT(
+        "devices",
+        "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n 10 misc\n136 pts\n\n"
+        "Block devices:\n"),
     PSEUDO_TEXT("partitions", "major minor  #blocks  name\n\n"),
     PSEUDO_TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
     PSEUDO_TEXT("diskstats", ""),
@@ -285,7 +312,8 @@ static const struct pseudo_node root_rows[] = {
     PSEUDO_TEXT("crypto", ""),
     PSEUDO_TEXT("locks", ""),
     PSEUDO_TEXT("buddyinfo", ""),
-    PSEUDO_TEXT("vmstat", "nr_free_pages 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n"),
+    PSEUDO_TEXT("vmstat",
+                "nr_free_pages 0\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n"),
     PSEUDO_TEXT("zoneinfo", ""),
     PSEUDO_TEXT("cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"),
     PSEUDO_TEXT("consoles", ""),

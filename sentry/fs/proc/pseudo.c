@@ -109,7 +109,8 @@ static int dir_iterate(struct file *f, struct dir_context *ctx)
         uint64_t ino = 0;
         if (!p->node->iterate(p, &index, name, &type, &ino))
             return 0;
-        if (!ctx->emit(ctx, name, strlen(name), DYNAMIC_START + index + 1, ino ? ino : name_ino(dir, name), type)) {
+        if (!ctx->emit(ctx, name, strlen(name), DYNAMIC_START + index + 1, ino ? ino : name_ino(dir, name),
+                       type)) {
             ctx->pos = DYNAMIC_START + index;
             return 0;
         }
@@ -263,8 +264,11 @@ static const struct inode_ops dir_ops = {.lookup = dir_lookup,
                                          .open = node_open,
                                          .statfs = node_statfs,
                                          .evict = node_evict};
-static const struct inode_ops file_inode_ops = {
-    .getattr = node_getattr, .setattr = node_setattr, .open = node_open, .statfs = node_statfs, .evict = node_evict};
+static const struct inode_ops file_inode_ops = {.getattr = node_getattr,
+                                                .setattr = node_setattr,
+                                                .open = node_open,
+                                                .statfs = node_statfs,
+                                                .evict = node_evict};
 static const struct inode_ops link_ops = {.readlink = node_readlink,
                                           .getattr = node_getattr,
                                           .setattr = node_setattr,
@@ -277,7 +281,8 @@ static const struct inode_ops magic_ops = {.readlink = node_readlink,
                                            .statfs = node_statfs,
                                            .evict = node_evict};
 
-struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_node *node, const struct pseudo *parent)
+struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_node *node,
+                           const struct pseudo *parent)
 {
     uint32_t type = node->mode & LX_S_IFMT;
     const struct inode_ops *ops = type == LX_S_IFDIR   ? &dir_ops
@@ -321,8 +326,8 @@ int64_t pseudo_link_text(const char *text, char *buf, size_t size)
     return (int64_t)n;
 }
 
-static int mount_pseudo(const struct fs_type *t, const char *source, const char *options, struct super_block **sb,
-                        struct dentry **root)
+static int mount_pseudo(const struct fs_type *t, const char *source, const char *options,
+                        struct super_block **sb, struct dentry **root)
 {
     const struct pseudo_fs *fs = (const void *)t; // its first member
     fs->sb->refs++;

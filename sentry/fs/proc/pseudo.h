@@ -13,7 +13,7 @@ struct task;
 struct thread_group;
 struct pseudo;
 
-#define PSEUDO_PTRACE 1u   // opening and following need ptrace access to the process
+#define PSEUDO_PTRACE 1u // opening and following need ptrace access to the process
 
 struct pseudo_node {
     const char *name;
@@ -35,7 +35,7 @@ struct pseudo_node {
     // False: no more.
     bool (*iterate)(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type, uint64_t *ino);
     bool (*alive)(const struct pseudo *dir, const struct pseudo *entry); // is a cached entry still there?
-    uint64_t arg;      // for functions shared by several rows
+    uint64_t arg; // for functions shared by several rows
     const void *data;
 };
 
@@ -50,7 +50,8 @@ struct pseudo {
 #define PSEUDO_WRITE_MAX 4096u
 
 // Makes an inode for a row, with the process of `parent` (NULL: none). NULL: no memory.
-struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_node *node, const struct pseudo *parent);
+struct inode *pseudo_inode(struct super_block *sb, const struct pseudo_node *node,
+                           const struct pseudo *parent);
 static inline struct pseudo *pseudo_of(const struct inode *i)
 {
     return i->priv;
@@ -68,12 +69,22 @@ struct pseudo_fs {
     struct super_block *sb;
     struct dentry *root_dentry;
 };
-int pseudo_fs_register(struct pseudo_fs *fs, const char *name, const struct pseudo_node *root, uint64_t magic);
+int pseudo_fs_register(struct pseudo_fs *fs, const char *name, const struct pseudo_node *root,
+                       uint64_t magic);
 
 // Shorthands for tables.
-#define PSEUDO_FILE(name_, mode_, show_) {.name = name_, .mode = 0100000 | (mode_), .show = show_}
-#define PSEUDO_DIR(name_, children_) {.name = name_, .mode = 0040555, .children = children_}
+#define PSEUDO_FILE(name_, mode_, show_)                        \
+    {                                                           \
+        .name = name_, .mode = 0100000 | (mode_), .show = show_ \
+    }
+#define PSEUDO_DIR(name_, children_)                          \
+    {                                                         \
+        .name = name_, .mode = 0040555, .children = children_ \
+    }
 // A file of constant text (data).
 int pseudo_show_constant(const struct pseudo *p, struct out_text *out);
-#define PSEUDO_TEXT(name_, text_) {.name = name_, .mode = 0100444, .show = pseudo_show_constant, .data = text_}
+#define PSEUDO_TEXT(name_, text_)                                                   \
+    {                                                                               \
+        .name = name_, .mode = 0100444, .show = pseudo_show_constant, .data = text_ \
+    }
 int64_t pseudo_link_text(const char *text, char *buf, size_t size);

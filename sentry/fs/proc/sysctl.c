@@ -38,9 +38,14 @@ static int64_t store_number(const struct pseudo *p, const char *text, size_t n)
 }
 
 // A row and the number behind it.
-#define NUMBER(name_, initial_, ...)                                                               \
-    {.name = name_, .mode = LX_S_IFREG | 0644, .show = show_number, .store = store_number,                   \
-     .data = &(struct number){initial_, __VA_ARGS__}}
+#define NUMBER(name_, initial_, ...)                                                          \
+    {                                                                                         \
+        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_number, .store = store_number, \
+        .data = &(struct number)                                                              \
+        {                                                                                     \
+            initial_, __VA_ARGS__                                                             \
+        }                                                                                     \
+    }
 #define ANY_INT INT32_MIN, INT32_MAX
 #define BOOLEAN 0, 1
 
@@ -63,8 +68,11 @@ static int64_t store_name(const struct pseudo *p, const char *text, size_t n)
     return (int64_t)n;
 }
 
-#define NAME(name_, buffer_) \
-    {.name = name_, .mode = LX_S_IFREG | 0644, .show = show_name, .store = store_name, .data = buffer_, .arg = sizeof(buffer_) - 1}
+#define NAME(name_, buffer_)                                                                               \
+    {                                                                                                      \
+        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_name, .store = store_name, .data = buffer_, \
+        .arg = sizeof(buffer_) - 1                                                                         \
+    }
 
 static char core_pattern[128] = "core";
 static char port_range[32] = "32768\t60999", ping_range[32] = "1\t0";
@@ -229,9 +237,12 @@ static const struct pseudo_node inotify_rows[] = {
     {NULL},
 };
 static const struct pseudo_node mqueue_rows[] = {
-    NUMBER("msg_default", 10, 1, 65536),     NUMBER("msg_max", 10, 1, 65536),
-    NUMBER("msgsize_default", 8192, 128, 16777216), NUMBER("msgsize_max", 8192, 128, 16777216),
-    NUMBER("queues_max", 256, 0, INT32_MAX), {NULL},
+    NUMBER("msg_default", 10, 1, 65536),
+    NUMBER("msg_max", 10, 1, 65536),
+    NUMBER("msgsize_default", 8192, 128, 16777216),
+    NUMBER("msgsize_max", 8192, 128, 16777216),
+    NUMBER("queues_max", 256, 0, INT32_MAX),
+    {NULL},
 };
 static const struct pseudo_node epoll_rows[] = {NUMBER("max_user_watches", 1048576, 0, INT32_MAX), {NULL}};
 static const struct pseudo_node empty_rows[] = {{NULL}};
@@ -266,10 +277,15 @@ static const struct pseudo_node fs_rows[] = {
 };
 
 static const struct pseudo_node core_rows[] = {
-    NUMBER("somaxconn", 4096, 0, INT32_MAX),      NUMBER("rmem_default", 212992, 0, INT32_MAX),
-    NUMBER("rmem_max", 212992, 0, INT32_MAX),     NUMBER("wmem_default", 212992, 0, INT32_MAX),
-    NUMBER("wmem_max", 212992, 0, INT32_MAX),     NUMBER("netdev_max_backlog", 1000, 0, INT32_MAX),
-    NUMBER("optmem_max", 20480, 0, INT32_MAX),    PSEUDO_TEXT("default_qdisc", "pfifo_fast\n"), {NULL},
+    NUMBER("somaxconn", 4096, 0, INT32_MAX),
+    NUMBER("rmem_default", 212992, 0, INT32_MAX),
+    NUMBER("rmem_max", 212992, 0, INT32_MAX),
+    NUMBER("wmem_default", 212992, 0, INT32_MAX),
+    NUMBER("wmem_max", 212992, 0, INT32_MAX),
+    NUMBER("netdev_max_backlog", 1000, 0, INT32_MAX),
+    NUMBER("optmem_max", 20480, 0, INT32_MAX),
+    PSEUDO_TEXT("default_qdisc", "pfifo_fast\n"),
+    {NULL},
 };
 static const struct pseudo_node unix_rows[] = {NUMBER("max_dgram_qlen", 512, 0, INT32_MAX), {NULL}};
 static const struct pseudo_node ipv4_rows[] = {
@@ -299,26 +315,37 @@ static const struct pseudo_node ipv4_rows[] = {
 };
 static const struct pseudo_node ipv6_all_rows[] = {
     NUMBER("disable_ipv6", 0, BOOLEAN), NUMBER("forwarding", 0, BOOLEAN), {NULL}};
-static const struct pseudo_node ipv6_conf_rows[] = {
-    PSEUDO_DIR("all", ipv6_all_rows), PSEUDO_DIR("default", ipv6_all_rows), PSEUDO_DIR("lo", ipv6_all_rows), {NULL}};
+static const struct pseudo_node ipv6_conf_rows[] = {PSEUDO_DIR("all", ipv6_all_rows),
+                                                    PSEUDO_DIR("default", ipv6_all_rows),
+                                                    PSEUDO_DIR("lo", ipv6_all_rows),
+                                                    {NULL}};
 static const struct pseudo_node ipv6_rows[] = {
     PSEUDO_DIR("conf", ipv6_conf_rows), NUMBER("bindv6only", 0, BOOLEAN), {NULL}};
 static const struct pseudo_node net_rows[] = {
-    PSEUDO_DIR("core", core_rows), PSEUDO_DIR("ipv4", ipv4_rows), PSEUDO_DIR("ipv6", ipv6_rows),
-    PSEUDO_DIR("unix", unix_rows), {NULL},
+    PSEUDO_DIR("core", core_rows),
+    PSEUDO_DIR("ipv4", ipv4_rows),
+    PSEUDO_DIR("ipv6", ipv6_rows),
+    PSEUDO_DIR("unix", unix_rows),
+    {NULL},
 };
 
 static const struct pseudo_node tty_rows[] = {
     NUMBER("legacy_tiocsti", 0, 0, 0), NUMBER("ldisc_autoload", 0, BOOLEAN), {NULL}};
 static const struct pseudo_node dev_rows[] = {PSEUDO_DIR("tty", tty_rows), {NULL}};
 static const struct pseudo_node user_rows[] = {
-    NUMBER("max_user_namespaces", 0, 0, 0), NUMBER("max_mnt_namespaces", 0, 0, 0), NUMBER("max_net_namespaces", 0, 0, 0),
-    NUMBER("max_pid_namespaces", 0, 0, 0), NUMBER("max_ipc_namespaces", 0, 0, 0), NUMBER("max_uts_namespaces", 0, 0, 0),
-    NUMBER("max_inotify_instances", 128, 0, INT32_MAX), NUMBER("max_inotify_watches", 65536, 0, INT32_MAX), {NULL},
+    NUMBER("max_user_namespaces", 0, 0, 0),
+    NUMBER("max_mnt_namespaces", 0, 0, 0),
+    NUMBER("max_net_namespaces", 0, 0, 0),
+    NUMBER("max_pid_namespaces", 0, 0, 0),
+    NUMBER("max_ipc_namespaces", 0, 0, 0),
+    NUMBER("max_uts_namespaces", 0, 0, 0),
+    NUMBER("max_inotify_instances", 128, 0, INT32_MAX),
+    NUMBER("max_inotify_watches", 65536, 0, INT32_MAX),
+    {NULL},
 };
 
 const struct pseudo_node proc_sys_rows[] = {
-    PSEUDO_DIR("kernel", kernel_rows), PSEUDO_DIR("vm", vm_rows),     PSEUDO_DIR("fs", fs_rows),
-    PSEUDO_DIR("net", net_rows),       PSEUDO_DIR("dev", dev_rows),   PSEUDO_DIR("user", user_rows),
+    PSEUDO_DIR("kernel", kernel_rows), PSEUDO_DIR("vm", vm_rows),       PSEUDO_DIR("fs", fs_rows),
+    PSEUDO_DIR("net", net_rows),       PSEUDO_DIR("dev", dev_rows),     PSEUDO_DIR("user", user_rows),
     PSEUDO_DIR("abi", empty_rows),     PSEUDO_DIR("debug", empty_rows), {NULL},
 };

@@ -59,24 +59,55 @@ PROC_SHOW(meminfo)
         const char *name;
         uint64_t bytes;
     } rows[] = {
-        {"MemTotal", m.total},  {"MemFree", m.free},   {"MemAvailable", m.available}, {"Buffers", 0},
-        {"Cached", m.cached},   {"SwapCached", 0},     {"Active", 0},                 {"Inactive", 0},
-        {"Active(anon)", 0},    {"Inactive(anon)", 0}, {"Active(file)", 0},           {"Inactive(file)", 0},
-        {"Unevictable", 0},     {"Mlocked", 0},        {"SwapTotal", m.swap_total},   {"SwapFree", m.swap_free},
-        {"Dirty", 0},           {"Writeback", 0},      {"AnonPages", m.total - m.available},
-        {"Mapped", 0},          {"Shmem", 0},          {"KReclaimable", 0},           {"Slab", 0},
-        {"SReclaimable", 0},    {"SUnreclaim", 0},     {"KernelStack", 0},            {"PageTables", 0},
-        {"NFS_Unstable", 0},    {"Bounce", 0},         {"WritebackTmp", 0},           {"CommitLimit", m.total / 2},
-        {"Committed_AS", m.total - m.available},       {"VmallocTotal", 34359738367ull << 10},
-        {"VmallocUsed", 0},     {"VmallocChunk", 0},   {"Percpu", 0},                 {"AnonHugePages", 0},
-        {"ShmemHugePages", 0},  {"ShmemPmdMapped", 0}, {"FileHugePages", 0},          {"FilePmdMapped", 0},
+        {"MemTotal", m.total},
+        {"MemFree", m.free},
+        {"MemAvailable", m.available},
+        {"Buffers", 0},
+        {"Cached", m.cached},
+        {"SwapCached", 0},
+        {"Active", 0},
+        {"Inactive", 0},
+        {"Active(anon)", 0},
+        {"Inactive(anon)", 0},
+        {"Active(file)", 0},
+        {"Inactive(file)", 0},
+        {"Unevictable", 0},
+        {"Mlocked", 0},
+        {"SwapTotal", m.swap_total},
+        {"SwapFree", m.swap_free},
+        {"Dirty", 0},
+        {"Writeback", 0},
+        {"AnonPages", m.total - m.available},
+        {"Mapped", 0},
+        {"Shmem", 0},
+        {"KReclaimable", 0},
+        {"Slab", 0},
+        {"SReclaimable", 0},
+        {"SUnreclaim", 0},
+        {"KernelStack", 0},
+        {"PageTables", 0},
+        {"NFS_Unstable", 0},
+        {"Bounce", 0},
+        {"WritebackTmp", 0},
+        {"CommitLimit", m.total / 2},
+        {"Committed_AS", m.total - m.available},
+        {"VmallocTotal", 34359738367ull << 10},
+        {"VmallocUsed", 0},
+        {"VmallocChunk", 0},
+        {"Percpu", 0},
+        {"AnonHugePages", 0},
+        {"ShmemHugePages", 0},
+        {"ShmemPmdMapped", 0},
+        {"FileHugePages", 0},
+        {"FilePmdMapped", 0},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char label[32];
         snprintf(label, sizeof(label), "%s:", rows[i].name);
         out_printf(out, "%-15s %8" PRIu64 " kB\n", label, rows[i].bytes >> 10);
     }
-    out_printf(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\nHugePages_Surp:        0\n"
+    out_printf(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        "
+                    "0\nHugePages_Surp:        0\n"
                     "Hugepagesize:       2048 kB\nHugetlb:               0 kB\n");
     return 0;
 }
@@ -124,14 +155,13 @@ PROC_SHOW(system_stat)
     unsigned cpus = proc_cpus();
     out_printf(out, "cpu  %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 0 0 0 0\n", c.user, c.system, c.idle);
     for (unsigned i = 0; i < cpus; i++)
-        out_printf(out, "cpu%u %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 0 0 0 0\n", i, c.user / cpus, c.system / cpus,
-                   c.idle / cpus);
+        out_printf(out, "cpu%u %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 0 0 0 0\n", i, c.user / cpus,
+                   c.system / cpus, c.idle / cpus);
     uint64_t boot = (clock_now_ns(CLOCK_REALTIME) - clock_now_ns(CLOCK_BOOTTIME)) / 1000000000u;
     int last = 0;
-    list_for_each(tg, &all_groups, struct thread_group, all_link)
-        last = tg->pid > last ? tg->pid : last;
-    out_printf(out, "intr 0\nctxt 0\nbtime %" PRIu64 "\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n", boot, last,
-               c.running);
+    list_for_each(tg, &all_groups, struct thread_group, all_link) last = tg->pid > last ? tg->pid : last;
+    out_printf(out, "intr 0\nctxt 0\nbtime %" PRIu64 "\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n",
+               boot, last, c.running);
     out_printf(out, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
     return 0;
 }
@@ -157,8 +187,7 @@ PROC_SHOW(loadavg)
     for (int i = 0; i < 3; i++)
         out_printf(out, "%lu.%02lu ", loads[i] >> 16, ((loads[i] & 0xffff) * 100) >> 16);
     int last = 0;
-    list_for_each(tg, &all_groups, struct thread_group, all_link)
-        last = tg->pid > last ? tg->pid : last;
+    list_for_each(tg, &all_groups, struct thread_group, all_link) last = tg->pid > last ? tg->pid : last;
     out_printf(out, "%u/%u %d\n", c.running, c.processes, last);
     return 0;
 }
@@ -171,8 +200,7 @@ PROC_SHOW(version)
 
 PROC_SHOW(filesystems)
 {
-    list_for_each(t, &fs_types, struct fs_type, link)
-        out_printf(out, "nodev\t%s\n", t->name);
+    list_for_each(t, &fs_types, struct fs_type, link) out_printf(out, "nodev\t%s\n", t->name);
     return 0;
 }
 

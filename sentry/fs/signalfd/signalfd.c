@@ -15,8 +15,9 @@ struct signalfd {
 static void describe(struct lx_signalfd_siginfo *out, const struct lx_siginfo *in)
 {
     *out = (struct lx_signalfd_siginfo){.signo = (uint32_t)in->signo, .err = in->err, .code = in->code};
-    bool fault = in->code > 0 && (in->signo == LX_SIGSEGV || in->signo == LX_SIGBUS || in->signo == LX_SIGILL ||
-                                  in->signo == LX_SIGFPE || in->signo == LX_SIGTRAP);
+    bool fault =
+        in->code > 0 && (in->signo == LX_SIGSEGV || in->signo == LX_SIGBUS || in->signo == LX_SIGILL ||
+                         in->signo == LX_SIGFPE || in->signo == LX_SIGTRAP);
     if (in->code == LX_SI_TIMER) {
         out->tid = (uint32_t)in->u.timer.tid;
         out->overrun = (uint32_t)in->u.timer.overrun;
@@ -107,8 +108,8 @@ struct file *signalfd_file(sigset64 mask, uint32_t flags)
     if (!s)
         return NULL;
     s->mask = mask & ~(SIGBIT(LX_SIGKILL) | SIGBIT(LX_SIGSTOP));
-    struct file *f = anon_file(&signalfd_fops, s, FMODE_READ | FMODE_WRITE, LX_O_RDWR | (flags & LX_O_NONBLOCK),
-                               "anon_inode:[signalfd]", 0600);
+    struct file *f = anon_file(&signalfd_fops, s, FMODE_READ | FMODE_WRITE,
+                               LX_O_RDWR | (flags & LX_O_NONBLOCK), "anon_inode:[signalfd]", 0600);
     if (!f)
         free(s);
     return f;

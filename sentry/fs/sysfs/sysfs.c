@@ -63,7 +63,8 @@ static const struct pseudo_node topology_rows[] = {
     PSEUDO_FILE("package_cpus_list", 0444, show_cpu_list),
     {NULL},
 };
-static const struct pseudo_node cpu_rows[] = {PSEUDO_DIR("topology", topology_rows), PSEUDO_TEXT("online", "1\n"), {NULL}};
+static const struct pseudo_node cpu_rows[] = {
+    PSEUDO_DIR("topology", topology_rows), PSEUDO_TEXT("online", "1\n"), {NULL}};
 static const struct pseudo_node cpu_dir = PSEUDO_DIR("cpuN", cpu_rows);
 
 static int lookup_cpu(const struct pseudo *dir, struct dentry *d)
@@ -82,7 +83,8 @@ static int lookup_cpu(const struct pseudo *dir, struct dentry *d)
     return 0;
 }
 
-static bool iterate_cpus(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type, uint64_t *ino)
+static bool iterate_cpus(const struct pseudo *dir, int64_t *index, char name[24], unsigned *type,
+                         uint64_t *ino)
 {
     if (*index >= (int64_t)proc_cpus())
         return false;
@@ -105,61 +107,81 @@ static int show_node_meminfo(const struct pseudo *p, struct out_text *out)
 {
     struct proc_memory m;
     proc_memory(&m);
-    out_printf(out, "Node 0 MemTotal:       %8" PRIu64 " kB\nNode 0 MemFree:        %8" PRIu64 " kB\n", m.total >> 10,
-               m.free >> 10);
+    out_printf(out, "Node 0 MemTotal:       %8" PRIu64 " kB\nNode 0 MemFree:        %8" PRIu64 " kB\n",
+               m.total >> 10, m.free >> 10);
     return 0;
 }
-static const struct pseudo_node node0_rows[] = {
-    PSEUDO_FILE("cpulist", 0444, show_cpu_list), PSEUDO_FILE("cpumap", 0444, show_cpu_mask),
-    PSEUDO_FILE("meminfo", 0444, show_node_meminfo), PSEUDO_TEXT("distance", "10\n"), {NULL}};
+static const struct pseudo_node node0_rows[] = {PSEUDO_FILE("cpulist", 0444, show_cpu_list),
+                                                PSEUDO_FILE("cpumap", 0444, show_cpu_mask),
+                                                PSEUDO_FILE("meminfo", 0444, show_node_meminfo),
+                                                PSEUDO_TEXT("distance", "10\n"),
+                                                {NULL}};
 static const struct pseudo_node nodes_rows[] = {
-    PSEUDO_TEXT("online", "0\n"), PSEUDO_TEXT("possible", "0\n"), PSEUDO_TEXT("has_cpu", "0\n"),
+    PSEUDO_TEXT("online", "0\n"),     PSEUDO_TEXT("possible", "0\n"),  PSEUDO_TEXT("has_cpu", "0\n"),
     PSEUDO_TEXT("has_memory", "0\n"), PSEUDO_DIR("node0", node0_rows), {NULL}};
 
 static const struct pseudo_node system_rows[] = {
-    {.name = "cpu", .mode = LX_S_IFDIR | 0555, .children = cpus_rows, .lookup = lookup_cpu, .iterate = iterate_cpus},
+    {.name = "cpu",
+     .mode = LX_S_IFDIR | 0555,
+     .children = cpus_rows,
+     .lookup = lookup_cpu,
+     .iterate = iterate_cpus},
     PSEUDO_DIR("node", nodes_rows),
     {NULL},
 };
 
 static const struct pseudo_node hugepage_rows[] = {
-    PSEUDO_TEXT("enabled", "always [madvise] never\n"), PSEUDO_TEXT("defrag", "always defer defer+madvise [madvise] never\n"),
-    PSEUDO_TEXT("hpage_pmd_size", "2097152\n"), PSEUDO_TEXT("shmem_enabled", "always within_size advise [never] deny force\n"),
-    PSEUDO_TEXT("use_zero_page", "1\n"), {NULL}};
+    PSEUDO_TEXT("enabled", "always [madvise] never\n"),
+    PSEUDO_TEXT("defrag", "always defer defer+madvise [madvise] never\n"),
+    PSEUDO_TEXT("hpage_pmd_size", "2097152\n"),
+    PSEUDO_TEXT("shmem_enabled", "always within_size advise [never] deny force\n"),
+    PSEUDO_TEXT("use_zero_page", "1\n"),
+    {NULL}};
 static const struct pseudo_node mm_rows[] = {
     PSEUDO_DIR("transparent_hugepage", hugepage_rows), PSEUDO_DIR("hugepages", empty_rows), {NULL}};
 static const struct pseudo_node kernel_rows[] = {
     PSEUDO_DIR("mm", mm_rows), PSEUDO_DIR("debug", empty_rows), PSEUDO_DIR("security", empty_rows), {NULL}};
 
 static const struct pseudo_node lo_rows[] = {
-    PSEUDO_TEXT("mtu", "65536\n"),      PSEUDO_TEXT("address", "00:00:00:00:00:00\n"), PSEUDO_TEXT("operstate", "unknown\n"),
-    PSEUDO_TEXT("type", "772\n"),       PSEUDO_TEXT("ifindex", "1\n"),                 PSEUDO_TEXT("flags", "0x9\n"),
-    PSEUDO_TEXT("carrier", "1\n"),      {NULL}};
+    PSEUDO_TEXT("mtu", "65536\n"),         PSEUDO_TEXT("address", "00:00:00:00:00:00\n"),
+    PSEUDO_TEXT("operstate", "unknown\n"), PSEUDO_TEXT("type", "772\n"),
+    PSEUDO_TEXT("ifindex", "1\n"),         PSEUDO_TEXT("flags", "0x9\n"),
+    PSEUDO_TEXT("carrier", "1\n"),         {NULL}};
 static const struct pseudo_node net_rows[] = {PSEUDO_DIR("lo", lo_rows), {NULL}};
-static const struct pseudo_node class_rows[] = {
-    PSEUDO_DIR("net", net_rows),     PSEUDO_DIR("block", empty_rows), PSEUDO_DIR("tty", empty_rows),
-    PSEUDO_DIR("mem", empty_rows),   PSEUDO_DIR("misc", empty_rows),  PSEUDO_DIR("power_supply", empty_rows),
-    PSEUDO_DIR("thermal", empty_rows), PSEUDO_DIR("input", empty_rows), {NULL}};
+static const struct pseudo_node class_rows[] = {PSEUDO_DIR("net", net_rows),
+                                                PSEUDO_DIR("block", empty_rows),
+                                                PSEUDO_DIR("tty", empty_rows),
+                                                PSEUDO_DIR("mem", empty_rows),
+                                                PSEUDO_DIR("misc", empty_rows),
+                                                PSEUDO_DIR("power_supply", empty_rows),
+                                                PSEUDO_DIR("thermal", empty_rows),
+                                                PSEUDO_DIR("input", empty_rows),
+                                                {NULL}};
 static const struct pseudo_node dev_rows[] = {
     PSEUDO_DIR("block", empty_rows), PSEUDO_DIR("char", empty_rows), {NULL}};
 static const struct pseudo_node devices_rows[] = {
     PSEUDO_DIR("system", system_rows), PSEUDO_DIR("virtual", empty_rows), {NULL}};
 static const struct pseudo_node cgroup_mount_rows[] = {PSEUDO_DIR("cgroup", empty_rows), {NULL}};
 
-static const struct pseudo_node root_rows[] = {
-    PSEUDO_DIR("block", empty_rows),  PSEUDO_DIR("bus", empty_rows),      PSEUDO_DIR("class", class_rows),
-    PSEUDO_DIR("dev", dev_rows),      PSEUDO_DIR("devices", devices_rows), PSEUDO_DIR("firmware", empty_rows),
-    PSEUDO_DIR("fs", cgroup_mount_rows), PSEUDO_DIR("kernel", kernel_rows), PSEUDO_DIR("module", empty_rows),
-    PSEUDO_DIR("power", empty_rows),  {NULL}};
+static const struct pseudo_node root_rows[] = {PSEUDO_DIR("block", empty_rows),
+                                               PSEUDO_DIR("bus", empty_rows),
+                                               PSEUDO_DIR("class", class_rows),
+                                               PSEUDO_DIR("dev", dev_rows),
+                                               PSEUDO_DIR("devices", devices_rows),
+                                               PSEUDO_DIR("firmware", empty_rows),
+                                               PSEUDO_DIR("fs", cgroup_mount_rows),
+                                               PSEUDO_DIR("kernel", kernel_rows),
+                                               PSEUDO_DIR("module", empty_rows),
+                                               PSEUDO_DIR("power", empty_rows),
+                                               {NULL}};
 const struct pseudo_node sysfs_root = PSEUDO_DIR("/", root_rows);
 
 // --- the cgroup view: one group that holds every process
 
 static int show_procs(const struct pseudo *p, struct out_text *out)
 {
-    list_for_each(tg, &all_groups, struct thread_group, all_link)
-        if (!tg->zombie)
-            out_printf(out, "%d\n", tg->pid);
+    list_for_each(tg, &all_groups, struct thread_group, all_link) if (!tg->zombie)
+        out_printf(out, "%d\n", tg->pid);
     return 0;
 }
 

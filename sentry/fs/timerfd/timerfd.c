@@ -14,12 +14,12 @@
 #include <stdlib.h>
 
 struct timerfd {
-    int clock;            // LX_CLOCK_*; never changes
-    int host_clock;       // the host's clock that runs alike; never changes
-    int settime_flags;    // of the last timerfd_settime
-    uint64_t expires;     // next expiry on `host_clock`; 0: disarmed
-    uint64_t interval;    // 0: once
-    uint64_t ticks;       // expiries not read yet
+    int clock;         // LX_CLOCK_*; never changes
+    int host_clock;    // the host's clock that runs alike; never changes
+    int settime_flags; // of the last timerfd_settime
+    uint64_t expires;  // next expiry on `host_clock`; 0: disarmed
+    uint64_t interval; // 0: once
+    uint64_t ticks;    // expiries not read yet
     struct ktimer timer;
     struct wait_queue wait;
 };
@@ -96,10 +96,11 @@ static size_t timerfd_fdinfo(struct file *f, char *buf, size_t size)
     struct timerfd *t = f->priv;
     struct lx_itimerspec v;
     timerfd_get(f, &v);
-    int n = snprintf(buf, size,
-                     "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%lld, %lld)\nit_interval: (%lld, %lld)\n",
-                     t->clock, (unsigned long long)t->ticks, (unsigned)t->settime_flags, (long long)v.value.sec,
-                     (long long)v.value.nsec, (long long)v.interval.sec, (long long)v.interval.nsec);
+    int n = snprintf(
+        buf, size,
+        "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%lld, %lld)\nit_interval: (%lld, %lld)\n",
+        t->clock, (unsigned long long)t->ticks, (unsigned)t->settime_flags, (long long)v.value.sec,
+        (long long)v.value.nsec, (long long)v.interval.sec, (long long)v.interval.nsec);
     return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
@@ -126,8 +127,8 @@ struct file *timerfd_file(int clock, uint32_t flags)
                                                        : clock;
     t->timer.fire = timerfd_fire;
     wait_queue_init(&t->wait);
-    struct file *f = anon_file(&timerfd_fops, t, FMODE_READ | FMODE_WRITE, LX_O_RDWR | (flags & LX_O_NONBLOCK),
-                               "anon_inode:[timerfd]", 0600);
+    struct file *f = anon_file(&timerfd_fops, t, FMODE_READ | FMODE_WRITE,
+                               LX_O_RDWR | (flags & LX_O_NONBLOCK), "anon_inode:[timerfd]", 0600);
     if (!f)
         free(t);
     return f;

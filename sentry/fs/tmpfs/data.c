@@ -405,8 +405,9 @@ int mem_data_truncate(struct mem_data *d, uint64_t size)
         return 0;
     }
     if (size < d->size) {
-        paged_zero(d, size, (uint64_t)d->nr_pages * MEM_PAGE < d->size ? (uint64_t)d->nr_pages * MEM_PAGE
-                                                                      : page_count(d->size) * MEM_PAGE);
+        paged_zero(d, size,
+                   (uint64_t)d->nr_pages * MEM_PAGE < d->size ? (uint64_t)d->nr_pages * MEM_PAGE
+                                                              : page_count(d->size) * MEM_PAGE);
         if (size == 0) {
             free(d->pages);
             d->pages = NULL;

@@ -13,12 +13,12 @@
 
 struct mem_data {
     struct mem_account *account;
-    uint64_t size;          // bytes
-    unsigned char **pages;  // NULL entries are holes; unused once fd >= 0
-    size_t nr_pages;        // entries of `pages`
-    uint64_t charged;       // pages taken from the account
-    int fd;                 // memfd, or -1
-    int ro_fd;              // the same open for reading only, for mappings that may not write; -1: there is none
+    uint64_t size;         // bytes
+    unsigned char **pages; // NULL entries are holes; unused once fd >= 0
+    size_t nr_pages;       // entries of `pages`
+    uint64_t charged;      // pages taken from the account
+    int fd;                // memfd, or -1
+    int ro_fd; // the same open for reading only, for mappings that may not write; -1: there is none
 };
 void mem_data_init(struct mem_data *d, struct mem_account *account);
 void mem_data_free(struct mem_data *d);

@@ -178,8 +178,8 @@ int mem_dir_iterate(const struct mem_dir *d, struct dir_context *ctx, uint64_t i
     }
     struct mem_entry *e;
     while ((e = mem_dir_from(d, ctx->pos)) != NULL) {
-        if (e->inode &&
-            !ctx->emit(ctx, e->name, e->len, e->cookie + 1, e->inode->attr.ino, LX_MODE_TO_DT(e->inode->attr.mode)))
+        if (e->inode && !ctx->emit(ctx, e->name, e->len, e->cookie + 1, e->inode->attr.ino,
+                                   LX_MODE_TO_DT(e->inode->attr.mode)))
             return 0;
         ctx->pos = e->cookie + 1;
     }

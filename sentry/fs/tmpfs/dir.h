@@ -9,10 +9,10 @@ struct mem_entry {
     struct mem_entry *hash_next;
     struct inode *inode; // a reference; NULL: a whiteout (overlay)
     uint64_t hash;
-    int64_t cookie;      // position for readdir: grows with every new name
-    size_t slot;         // index in mem_dir.order
+    int64_t cookie; // position for readdir: grows with every new name
+    size_t slot;    // index in mem_dir.order
     uint16_t len;
-    bool covers;         // hides a name of the lower directory (overlay)
+    bool covers; // hides a name of the lower directory (overlay)
     char name[];
 };
 struct mem_dir {
@@ -22,7 +22,7 @@ struct mem_dir {
     struct mem_slot {
         int64_t cookie;
         struct mem_entry *entry; // NULL: removed
-    } *order;          // sorted by cookie
+    } * order;                   // sorted by cookie
     size_t nr_order, max_order;
     int64_t next_cookie;
 };

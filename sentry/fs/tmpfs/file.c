@@ -83,7 +83,8 @@ static int64_t file_fallocate(struct file *f, int mode, int64_t offset, int64_t 
     struct kstat *a = &f->inode->attr;
     if ((mode & LX_FALLOC_FL_PUNCH_HOLE) && (node->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE)))
         return -LX_EPERM;
-    if ((node->seals & LX_F_SEAL_GROW) && !(mode & LX_FALLOC_FL_KEEP_SIZE) && (uint64_t)offset + (uint64_t)len > a->size)
+    if ((node->seals & LX_F_SEAL_GROW) && !(mode & LX_FALLOC_FL_KEEP_SIZE) &&
+        (uint64_t)offset + (uint64_t)len > a->size)
         return -LX_EPERM;
     int err = mem_data_fallocate(&node->data, mode, (uint64_t)offset, (uint64_t)len);
     a->size = node->data.size;

@@ -13,7 +13,8 @@ static void changed(struct inode *i)
     i->attr.mtime = i->attr.ctime = vfs_now();
 }
 
-struct inode *tmpfs_new_inode(struct super_block *sb, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid, int *err)
+struct inode *tmpfs_new_inode(struct super_block *sb, uint32_t mode, uint64_t rdev, uint32_t uid,
+                              uint32_t gid, int *err)
 {
     struct tmpfs_super *super = sb->priv;
     if (super->account.inodes >= super->account.max_inodes) {
@@ -65,8 +66,7 @@ static void evict(struct inode *i)
         if (node->target)
             mem_uncharge(&node->super->account, mem_target_pages(strlen(node->target)));
         free(node->target);
-    }
-    else if (LX_S_ISDIR(i->attr.mode))
+    } else if (LX_S_ISDIR(i->attr.mode))
         mem_dir_free(&node->dir);
     mem_xattr_free(&node->xattrs);
     node->super->account.inodes--;
@@ -100,14 +100,16 @@ static int op_lookup(struct inode *dir, struct dentry *dentry)
     return 0;
 }
 
-static int make(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid)
+static int make(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev, uint32_t uid,
+                uint32_t gid)
 {
     int err;
     struct inode *i = tmpfs_new_inode(dir->sb, mode, rdev, uid, gid, &err);
     return i ? attach_new(dir, dentry, i) : err;
 }
 
-static int op_create(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid, bool excl)
+static int op_create(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid,
+                     bool excl)
 {
     return make(dir, dentry, LX_S_IFREG | (mode & 07777), 0, uid, gid);
 }
@@ -115,12 +117,14 @@ static int op_mkdir(struct inode *dir, struct dentry *dentry, uint32_t mode, uin
 {
     return make(dir, dentry, LX_S_IFDIR | (mode & 07777), 0, uid, gid);
 }
-static int op_mknod(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid)
+static int op_mknod(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev, uint32_t uid,
+                    uint32_t gid)
 {
     return make(dir, dentry, mode, rdev, uid, gid);
 }
 
-static int op_symlink(struct inode *dir, struct dentry *dentry, const char *target, uint32_t uid, uint32_t gid)
+static int op_symlink(struct inode *dir, struct dentry *dentry, const char *target, uint32_t uid,
+                      uint32_t gid)
 {
     int err;
     char *copy = strdup(target);
@@ -315,7 +319,8 @@ static int op_setattr(struct inode *i, const struct iattr *a)
 static int op_statfs(struct inode *i, struct kstatfs *out)
 {
     const struct mem_account *a = &((struct tmpfs_super *)i->sb->priv)->account;
-    *out = (struct kstatfs){.type = LX_TMPFS_MAGIC, .bsize = MEM_PAGE, .blocks = a->max_pages, .namelen = VFS_NAME_MAX};
+    *out = (struct kstatfs){
+        .type = LX_TMPFS_MAGIC, .bsize = MEM_PAGE, .blocks = a->max_pages, .namelen = VFS_NAME_MAX};
     out->bfree = out->bavail = a->max_pages > a->pages ? a->max_pages - a->pages : 0;
     out->files = a->max_inodes;
     out->ffree = a->max_inodes - a->inodes;
@@ -346,8 +351,8 @@ static int op_removexattr(struct inode *i, const char *name)
     return err;
 }
 
-#define COMMON_OPS                                                                                           \
-    .getattr = op_getattr, .setattr = op_setattr, .statfs = op_statfs, .getxattr = op_getxattr,              \
+#define COMMON_OPS                                                                              \
+    .getattr = op_getattr, .setattr = op_setattr, .statfs = op_statfs, .getxattr = op_getxattr, \
     .setxattr = op_setxattr, .listxattr = op_listxattr, .removexattr = op_removexattr, .evict = evict
 
 const struct inode_ops tmpfs_dir_ops = {

@@ -27,4 +27,5 @@ static inline struct tmpfs_node *tmpfs_node(const struct inode *i)
 }
 extern const struct inode_ops tmpfs_dir_ops, tmpfs_file_inode_ops, tmpfs_link_ops;
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_file_ops;
-struct inode *tmpfs_new_inode(struct super_block *sb, uint32_t mode, uint64_t rdev, uint32_t uid, uint32_t gid, int *err);
+struct inode *tmpfs_new_inode(struct super_block *sb, uint32_t mode, uint64_t rdev, uint32_t uid,
+                              uint32_t gid, int *err);

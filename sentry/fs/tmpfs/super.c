@@ -54,8 +54,8 @@ static int create_super(uint64_t bytes, uint64_t inodes, uint32_t mode, struct s
     return 0;
 }
 
-static int create(uint64_t bytes, uint64_t inodes, uint32_t mode, uint32_t uid, uint32_t gid, struct super_block **sb,
-                  struct dentry **root)
+static int create(uint64_t bytes, uint64_t inodes, uint32_t mode, uint32_t uid, uint32_t gid,
+                  struct super_block **sb, struct dentry **root)
 {
     int err = create_super(bytes, inodes, mode, sb);
     if (err)
@@ -120,8 +120,8 @@ static bool parse_size(const char *text, uint64_t *out)
     return end[1] == 0 && v <= UINT64_MAX >> shift;
 }
 
-static int tmpfs_mount(const struct fs_type *t, const char *source, const char *options, struct super_block **sb,
-                       struct dentry **root)
+static int tmpfs_mount(const struct fs_type *t, const char *source, const char *options,
+                       struct super_block **sb, struct dentry **root)
 {
     uint64_t size = 0, inodes = 0;
     uint32_t mode = 01777;

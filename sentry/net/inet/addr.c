@@ -69,7 +69,8 @@ int inet_parse(const struct inet_sock *s, const uint8_t *addr, uint32_t len, str
         if (len < sizeof(in))
             return -LX_EINVAL;
         memcpy(&in, addr, sizeof(in));
-        if (family != LX_AF_INET && !(family == LX_AF_UNSPEC && *(const uint32_t *)(const void *)in.addr == 0))
+        if (family != LX_AF_INET &&
+            !(family == LX_AF_UNSPEC && *(const uint32_t *)(const void *)in.addr == 0))
             return -LX_EAFNOSUPPORT;
         memcpy(out->ip, mapped, sizeof(mapped));
         memcpy(out->ip + 12, in.addr, 4);
@@ -192,8 +193,8 @@ static int pick_port(struct inet_sock *s)
         s->local.port = (uint16_t)(INET_EPHEMERAL_FIRST + next++ % range);
         // Nobody shares a port that was not asked for.
         bool taken = false;
-        list_for_each(other, bucket(s->sk.type, s->local.port), struct inet_sock, port_link)
-            taken = taken || (other->local.port == s->local.port && overlap(s, other));
+        list_for_each(other, bucket(s->sk.type, s->local.port), struct inet_sock, port_link) taken =
+            taken || (other->local.port == s->local.port && overlap(s, other));
         if (!taken)
             return 0;
     }

@@ -5,7 +5,7 @@
 #include "sentry/net/socket.h"
 #include "sentry/net/unix/unix.h"
 
-#define INET_OPTIONS 80u          // per level, options with a smaller number are remembered
+#define INET_OPTIONS 80u // per level, options with a smaller number are remembered
 #define INET_EPHEMERAL_FIRST 32768u
 #define INET_EPHEMERAL_LAST 60999u
 #define UDP_PAYLOAD_MAX 65507u
@@ -30,15 +30,15 @@ struct inet_sock {
     enum inet_state state;
     bool bound, v6only;
     struct inet_addr local, remote;
-    struct list_head port_link;    // among the bound sockets of its type
+    struct list_head port_link; // among the bound sockets of its type
     // TCP
     struct unix_sock *data;        // carries the bytes; its peer is the other side's
     struct list_head accept_queue; // inet_sock.accept_link; owned
     struct list_head accept_link;
     unsigned queue_len, backlog;
-    bool connecting;               // a connect that did not wait has yet to be told how it ended
+    bool connecting; // a connect that did not wait has yet to be told how it ended
     // UDP
-    struct list_head queue;        // inet_datagram.link
+    struct list_head queue; // inet_datagram.link
     uint64_t queued_bytes;
     int32_t tcp_options[INET_OPTIONS], ip_options[INET_OPTIONS], ip6_options[INET_OPTIONS];
 };

@@ -40,13 +40,13 @@ struct inet_sock *inet_alloc(int family, int type, int protocol)
         s->local.ip[10] = s->local.ip[11] = 0xff;
         s->remote.ip[10] = s->remote.ip[11] = 0xff;
     }
-    s->ip_options[2] = 64;   // IP_TTL
-    s->ip_options[33] = 1;   // IP_MULTICAST_TTL
-    s->ip_options[34] = 1;   // IP_MULTICAST_LOOP
-    s->ip_options[10] = 1;   // IP_MTU_DISCOVER
-    s->ip6_options[16] = 64; // IPV6_UNICAST_HOPS
-    s->ip6_options[18] = 1;  // IPV6_MULTICAST_HOPS
-    s->ip6_options[19] = 1;  // IPV6_MULTICAST_LOOP
+    s->ip_options[2] = 64;     // IP_TTL
+    s->ip_options[33] = 1;     // IP_MULTICAST_TTL
+    s->ip_options[34] = 1;     // IP_MULTICAST_LOOP
+    s->ip_options[10] = 1;     // IP_MTU_DISCOVER
+    s->ip6_options[16] = 64;   // IPV6_UNICAST_HOPS
+    s->ip6_options[18] = 1;    // IPV6_MULTICAST_HOPS
+    s->ip6_options[19] = 1;    // IPV6_MULTICAST_LOOP
     s->tcp_options[2] = 65483; // TCP_MAXSEG of the loopback
     s->tcp_options[4] = 7200;  // TCP_KEEPIDLE, seconds
     s->tcp_options[5] = 75;    // TCP_KEEPINTVL, seconds
@@ -133,8 +133,9 @@ int inet_getsockopt(struct socket *sk, int level, int name, void *value, uint32_
     } else {
         int32_t *slot = remembered(s, level, name);
         if (!slot)
-            return level == LX_IPPROTO_IP || level == LX_IPPROTO_IPV6 || level == LX_IPPROTO_TCP ? -LX_ENOPROTOOPT
-                                                                                                : -LX_EOPNOTSUPP;
+            return level == LX_IPPROTO_IP || level == LX_IPPROTO_IPV6 || level == LX_IPPROTO_TCP
+                       ? -LX_ENOPROTOOPT
+                       : -LX_EOPNOTSUPP;
         v = *slot;
     }
     if (*len > sizeof(v))

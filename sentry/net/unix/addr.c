@@ -45,9 +45,9 @@ static struct list_head *bucket(const uint8_t *addr, uint32_t len)
 
 static struct unix_sock *find_abstract(const uint8_t *addr, uint32_t len, int type)
 {
-    list_for_each(u, bucket(addr, len), struct unix_sock, name_link)
-        if (u->addr->len == len && u->sk.type == type && memcmp(&u->addr->sun, addr, len) == 0)
-            return u;
+    list_for_each(u, bucket(addr, len), struct unix_sock,
+                  name_link) if (u->addr->len == len && u->sk.type == type &&
+                                 memcmp(&u->addr->sun, addr, len) == 0) return u;
     return NULL;
 }
 

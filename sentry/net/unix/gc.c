@@ -6,8 +6,8 @@
 #include "sentry/task/task.h"
 
 static struct list_head in_flight = LIST_INIT(in_flight); // sockets whose file is in a queue
-static struct list_head alive = LIST_INIT(alive);         // during a collection: found alive, children not looked at
-static unsigned files_in_flight;                          // files of every kind
+static struct list_head alive = LIST_INIT(alive); // during a collection: found alive, children not looked at
+static unsigned files_in_flight;                  // files of every kind
 static bool collecting;
 
 static struct unix_sock *unix_of(struct file *f)
@@ -18,8 +18,8 @@ static struct unix_sock *unix_of(struct file *f)
 
 bool unix_inflight_over(unsigned more)
 {
-    return files_in_flight + more > current->tg->rlim[LX_RLIMIT_NOFILE].cur && !capable(LX_CAP_SYS_RESOURCE) &&
-           !capable(LX_CAP_SYS_ADMIN);
+    return files_in_flight + more > current->tg->rlim[LX_RLIMIT_NOFILE].cur &&
+           !capable(LX_CAP_SYS_RESOURCE) && !capable(LX_CAP_SYS_ADMIN);
 }
 
 void unix_inflight(struct scm_files *files)
@@ -53,8 +53,7 @@ static void for_each_child(struct unix_sock *u, void (*visit)(struct unix_sock *
                 visit(child);
         }
     }
-    list_for_each(embryo, &u->accept_queue, struct unix_sock, accept_link)
-        for_each_child(embryo, visit);
+    list_for_each(embryo, &u->accept_queue, struct unix_sock, accept_link) for_each_child(embryo, visit);
 }
 
 static void count_down(struct unix_sock *child)
@@ -81,12 +80,10 @@ static void find_dead(struct list_head *dead)
         u->gc_candidate = u->sk.file && u->sk.file->refs == u->inflight;
         u->gc_count = u->inflight;
     }
-    list_for_each(u, &in_flight, struct unix_sock, inflight_link)
-        if (u->gc_candidate)
-            for_each_child(u, count_down);
-    list_for_each_safe(u, &in_flight, struct unix_sock, inflight_link)
-        if (u->gc_candidate && u->gc_count > 0)
-            mark_alive(u);
+    list_for_each(u, &in_flight, struct unix_sock, inflight_link) if (u->gc_candidate)
+        for_each_child(u, count_down);
+    list_for_each_safe(u, &in_flight, struct unix_sock, inflight_link) if (u->gc_candidate && u->gc_count > 0)
+        mark_alive(u);
     while (!list_empty(&alive)) {
         struct unix_sock *u = list_first(&alive, struct unix_sock, inflight_link);
         list_del(&u->inflight_link);
@@ -109,9 +106,8 @@ static void find_dead(struct list_head *dead)
 
 static struct unix_sock *embryo_with_messages(struct unix_sock *u)
 {
-    list_for_each(embryo, &u->accept_queue, struct unix_sock, accept_link)
-        if (!list_empty(&embryo->queue))
-            return embryo;
+    list_for_each(embryo, &u->accept_queue, struct unix_sock,
+                  accept_link) if (!list_empty(&embryo->queue)) return embryo;
     return NULL;
 }
 

@@ -282,7 +282,8 @@ static int unix_shutdown(struct socket *s, int how)
     s->shutdown |= mode;
     struct unix_sock *peer = is_dgram(u) ? NULL : u->peer;
     if (peer) {
-        uint32_t peer_mode = (mode & SOCK_SHUT_RECV ? SOCK_SHUT_SEND : 0) | (mode & SOCK_SHUT_SEND ? SOCK_SHUT_RECV : 0);
+        uint32_t peer_mode =
+            (mode & SOCK_SHUT_RECV ? SOCK_SHUT_SEND : 0) | (mode & SOCK_SHUT_SEND ? SOCK_SHUT_RECV : 0);
         peer->sk.shutdown |= peer_mode;
         wake_up(&peer->sk.wait, EV_ALL);
     }
@@ -306,7 +307,8 @@ static uint32_t unix_poll(struct socket *s, struct poll_table *pt)
     if (!is_dgram(u) && u->state == UNIX_CLOSED)
         events |= EV_HUP;
     bool writable = unix_writable(u);
-    if (writable && is_dgram(u) && u->peer && u->peer->peer != u && unix_queue_full(u->peer) && !u->peer->dead)
+    if (writable && is_dgram(u) && u->peer && u->peer->peer != u && unix_queue_full(u->peer) &&
+        !u->peer->dead)
         writable = false;
     return events | (writable ? EV_OUT | EV_WRNORM | EV_WRBAND : 0);
 }
@@ -332,12 +334,14 @@ static int64_t unix_ioctl(struct socket *s, uint32_t cmd, uint64_t arg)
     return put_user(value, arg);
 }
 
-#define COMMON_OPS                                                                                           \
-    .release = unix_release, .bind = unix_bind, .connect = unix_connect, .listen = unix_listen,              \
-    .accept = unix_accept, .getname = unix_getname, .shutdown = unix_shutdown, .poll = unix_poll,            \
+#define COMMON_OPS                                                                                \
+    .release = unix_release, .bind = unix_bind, .connect = unix_connect, .listen = unix_listen,   \
+    .accept = unix_accept, .getname = unix_getname, .shutdown = unix_shutdown, .poll = unix_poll, \
     .ioctl = unix_ioctl
-static const struct socket_ops stream_ops = {COMMON_OPS, .sendmsg = unix_stream_send, .recvmsg = unix_stream_recv};
-static const struct socket_ops dgram_ops = {COMMON_OPS, .sendmsg = unix_dgram_send, .recvmsg = unix_dgram_recv};
+static const struct socket_ops stream_ops = {COMMON_OPS, .sendmsg = unix_stream_send,
+                                             .recvmsg = unix_stream_recv};
+static const struct socket_ops dgram_ops = {COMMON_OPS, .sendmsg = unix_dgram_send,
+                                            .recvmsg = unix_dgram_recv};
 static const struct socket_ops seqpacket_ops = {COMMON_OPS, .sendmsg = unix_seqpacket_send,
                                                 .recvmsg = unix_seqpacket_recv};
 
@@ -347,7 +351,9 @@ static int check_type(int *type, int protocol)
         return -LX_EPROTONOSUPPORT;
     if (*type == LX_SOCK_RAW) // believe it or not, that is a datagram socket
         *type = LX_SOCK_DGRAM;
-    return *type == LX_SOCK_STREAM || *type == LX_SOCK_DGRAM || *type == LX_SOCK_SEQPACKET ? 0 : -LX_ESOCKTNOSUPPORT;
+    return *type == LX_SOCK_STREAM || *type == LX_SOCK_DGRAM || *type == LX_SOCK_SEQPACKET
+               ? 0
+               : -LX_ESOCKTNOSUPPORT;
 }
 
 int unix_socket(int type, int protocol, struct socket **out)

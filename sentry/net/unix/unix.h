@@ -3,25 +3,25 @@
 #include "sentry/net/socket.h"
 #include "sentry/vfs/vfs.h"
 
-#define UNIX_MAX_DGRAM_QLEN 10u          // net.unix.max_dgram_qlen
-#define UNIX_CHUNK_MAX 65536u            // bytes of a stream in one buffer
-#define UNIX_BUF_OVERHEAD 576u           // what one buffer counts for beside its bytes, about as in Linux
-#define UNIX_BYTES_MAX (256ull << 20)    // buffered by all sockets of the sandbox
+#define UNIX_MAX_DGRAM_QLEN 10u       // net.unix.max_dgram_qlen
+#define UNIX_CHUNK_MAX 65536u         // bytes of a stream in one buffer
+#define UNIX_BUF_OVERHEAD 576u        // what one buffer counts for beside its bytes, about as in Linux
+#define UNIX_BYTES_MAX (256ull << 20) // buffered by all sockets of the sandbox
 
 // A name, shared by a listener and the sockets it accepts.
 struct unix_addr {
     unsigned refs;
-    uint32_t len;          // of `sun`, as getsockname tells it
+    uint32_t len; // of `sun`, as getsockname tells it
     struct lx_sockaddr_un sun;
 };
 
 // One buffer in a receive queue: a datagram, or a piece of a stream.
 struct unix_buf {
     struct list_head link;
-    struct unix_sock *owner;   // who sent it and is charged, counted
-    uint32_t len, off;         // bytes; of a stream, already read
+    struct unix_sock *owner; // who sent it and is charged, counted
+    uint32_t len, off;       // bytes; of a stream, already read
     uint32_t charge;
-    struct scm_files *files;   // owned, counted in flight; NULL: none
+    struct scm_files *files; // owned, counted in flight; NULL: none
     struct lx_ucred cred;
     uint8_t data[];
 };
@@ -30,20 +30,20 @@ enum unix_state { UNIX_CLOSED, UNIX_LISTENING, UNIX_CONNECTED };
 
 struct unix_sock {
     struct socket sk;
-    unsigned refs;               // its file (or its place in an accept queue), peers, buffers it sent
+    unsigned refs; // its file (or its place in an accept queue), peers, buffers it sent
     enum unix_state state;
-    bool dead;                   // released
-    bool half_close;             // carries TCP: closing ends one direction only; never changes
-    struct unix_addr *addr;      // NULL: unbound
-    struct path path;            // of a name in the filesystem, counted
-    struct list_head name_link;  // abstract names
-    struct unix_sock *peer;      // counted
-    struct list_head peers_link; // datagram: in peer->senders
-    struct list_head senders;    // datagram: sockets connected to this one
-    struct list_head queue;      // unix_buf.link
+    bool dead;                     // released
+    bool half_close;               // carries TCP: closing ends one direction only; never changes
+    struct unix_addr *addr;        // NULL: unbound
+    struct path path;              // of a name in the filesystem, counted
+    struct list_head name_link;    // abstract names
+    struct unix_sock *peer;        // counted
+    struct list_head peers_link;   // datagram: in peer->senders
+    struct list_head senders;      // datagram: sockets connected to this one
+    struct list_head queue;        // unix_buf.link
     struct list_head accept_queue; // unix_sock.accept_link: connected, not accepted yet, one reference each
     struct list_head accept_link;
-    unsigned queue_len;          // entries of `queue` or `accept_queue`
+    unsigned queue_len; // entries of `queue` or `accept_queue`
     unsigned backlog;
     uint64_t queued_bytes;
     uint32_t charged;            // what it sent and nobody has read
@@ -61,7 +61,7 @@ static inline struct unix_sock *unix_sk(struct socket *s)
 }
 struct unix_sock *unix_get(struct unix_sock *u);
 void unix_put(struct unix_sock *u);
-struct unix_sock *unix_alloc(int type, int protocol); // refs 1; NULL: no memory
+struct unix_sock *unix_alloc(int type, int protocol);            // refs 1; NULL: no memory
 void unix_set_peer(struct unix_sock *u, struct unix_sock *peer); // takes its own reference; NULL: none
 // The socket goes: peers learn of it, its name and queue are freed. Drops the caller's reference.
 void unix_release_sock(struct unix_sock *u);

@@ -44,7 +44,8 @@ void stub_boot(uint64_t *sp, uint64_t vdso);
 void stub_restorer(void);
 _Noreturn void stub_on_stack(uint64_t top, uint64_t *sp, uint64_t vdso);
 _Noreturn void stub_sigreturn_to(struct stub_ucontext *uc);
-long stub_clone_vm(uint64_t flags, uint64_t stack, uint64_t ptid, uint64_t ctid, uint64_t tls, struct stub_ucontext *uc);
+long stub_clone_vm(uint64_t flags, uint64_t stack, uint64_t ptid, uint64_t ctid, uint64_t tls,
+                   struct stub_ucontext *uc);
 #pragma GCC visibility pop
 
 static inline long call6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
@@ -59,7 +60,7 @@ static inline long call6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64
                      : "rcx", "r11", "memory");
     return ret;
 }
-#define CALL(nr, a, b, c, d, e, f)                                                                           \
+#define CALL(nr, a, b, c, d, e, f) \
     call6((nr), (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), (uint64_t)(f))
 
 void *memcpy(void *dst, const void *src, size_t n)
@@ -204,8 +205,8 @@ void stub_child(struct stub_ucontext *uc)
 
 static void map_area(void)
 {
-    long r = CALL(NR_mmap, STUB_AREAS_START, STUB_AREA_SIZE, 3 /* RW */, 0x100022 /* FIXED_NOREPLACE|PRIVATE|ANON */,
-                  -1, 0);
+    long r = CALL(NR_mmap, STUB_AREAS_START, STUB_AREA_SIZE, 3 /* RW */,
+                  0x100022 /* FIXED_NOREPLACE|PRIVATE|ANON */, -1, 0);
     if (r != (long)STUB_AREAS_START)
         leave();
 }
@@ -223,8 +224,8 @@ static void install_handlers(void)
         .restorer = (void *)stub_restorer,
         .mask = ~0ul,
     };
-    static const uint8_t signals[] = {STUB_KICK_SIGNAL, 4 /* ILL */,  5 /* TRAP */, 7 /* BUS */,
-                                      8 /* FPE */,      11 /* SEGV */, 31 /* SYS */};
+    static const uint8_t signals[] = {STUB_KICK_SIGNAL, 4 /* ILL */, 5 /* TRAP */, 7 /* BUS */, 8 /* FPE */,
+                                      11 /* SEGV */,    31 /* SYS */};
     if (CALL(NR_sigaltstack, &ss, 0, 0, 0, 0, 0) != 0)
         leave();
     for (unsigned i = 0; i < sizeof(signals); i++)

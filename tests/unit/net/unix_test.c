@@ -38,7 +38,8 @@ static int64_t send_files(int fd, size_t n, const int *fds, size_t count)
 // Receives; the control message is at 1024 afterwards.
 static int64_t receive(int fd, size_t n, size_t control, uint32_t flags, struct lx_msghdr *out)
 {
-    struct lx_msghdr h = {.iov = fixture_addr(512), .iovlen = 1, .control = fixture_addr(1024), .controllen = control};
+    struct lx_msghdr h = {
+        .iov = fixture_addr(512), .iovlen = 1, .control = fixture_addr(1024), .controllen = control};
     uint64_t iov[2] = {fixture_addr(200000), n};
     memcpy(harness_memory(512), iov, sizeof(iov));
     memcpy(harness_memory(256), &h, sizeof(h));

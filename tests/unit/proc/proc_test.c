@@ -87,14 +87,17 @@ Test(proc, status_names_are_escaped_and_columns_are_tabs)
 
 Test(proc, limits_are_in_fixed_columns)
 {
-    cr_expect(has("/proc/self/limits", "Limit                     Soft Limit           Hard Limit           Units     \n"
-                                       "Max cpu time              unlimited            unlimited            seconds   \n"));
-    cr_expect(has("/proc/self/limits", "Max open files            1024                 4096                 files     \n"));
+    cr_expect(has("/proc/self/limits",
+                  "Limit                     Soft Limit           Hard Limit           Units     \n"
+                  "Max cpu time              unlimited            unlimited            seconds   \n"));
+    cr_expect(has("/proc/self/limits",
+                  "Max open files            1024                 4096                 files     \n"));
 }
 
 Test(proc, mounts_escape_blanks)
 {
-    cr_expect(has("/proc/mounts", "proc /proc proc rw,nosuid,noexec,relatime 0 0\n"), "%s", get_file("/proc/mounts"));
+    cr_expect(has("/proc/mounts", "proc /proc proc rw,nosuid,noexec,relatime 0 0\n"), "%s",
+              get_file("/proc/mounts"));
     cr_expect(has("/proc/mounts", "sysfs /sys\\040dir sysfs ro,relatime 0 0\n"));
     cr_expect(has("/proc/self/mountinfo", " / /sys\\040dir ro,relatime - sysfs sysfs rw\n"), "%s",
               get_file("/proc/self/mountinfo"));
@@ -111,7 +114,8 @@ Test(proc, descriptors_are_magic_links)
     cr_expect_str_eq(link_of(path), "/f (deleted)");
     cr_expect_str_eq(get_file(path), "text", "an open of the link reaches a file without a name");
     snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", (int)fd);
-    cr_expect(has(path, "pos:\t0\nflags:\t0100002\nmnt_id:\t") || has(path, "pos:\t0\nflags:\t02\nmnt_id:\t"));
+    cr_expect(has(path, "pos:\t0\nflags:\t0100002\nmnt_id:\t") ||
+              has(path, "pos:\t0\nflags:\t02\nmnt_id:\t"));
     SYS(close, fd);
     cr_expect_str_eq(get_file(path), "errno 2");
     cr_expect_str_eq(list_dir("/proc/self/fd", 1024), "0", "its own descriptor alone");
@@ -240,10 +244,12 @@ Test(proc, maps_hide_the_stub_and_rename_files)
     list_init(&mm.file_maps);
     proc_translate_maps(&mm, host, &out);
     out_add(&out, "", 1);
-    cr_expect_str_eq(out.data, "00400000-00401000 r-xp 00001000 00:00 0 \n"
-                               "00601000-00602000 rw-p 00000000 00:00 0 \n"
-                               "7fff0000-7fff1000 rw-p 00000000 00:00 0                                  [stack]\n"
-                               "00700000-00701000 rw-s 00000000 00:01 6                                  /memfd:shm (deleted)\n"
-                               "00800000-00801000 r--p 00000000 00:00 0 \n");
+    cr_expect_str_eq(
+        out.data,
+        "00400000-00401000 r-xp 00001000 00:00 0 \n"
+        "00601000-00602000 rw-p 00000000 00:00 0 \n"
+        "7fff0000-7fff1000 rw-p 00000000 00:00 0                                  [stack]\n"
+        "00700000-00701000 rw-s 00000000 00:01 6                                  /memfd:shm (deleted)\n"
+        "00800000-00801000 r--p 00000000 00:00 0 \n");
     out_free(&out);
 }

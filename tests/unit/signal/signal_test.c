@@ -149,7 +149,8 @@ Test(signal, kill_checks_who_may)
     cr_assert(user->tg->zombie);
     cr_assert(other->tg->zombie);
     cr_assert_not(init->tg->zombie);
-    cr_assert_eq(world_call(init, sys_kill, (uint32_t)other->tid, LX_SIGTERM), 0, "a zombie can be signalled");
+    cr_assert_eq(world_call(init, sys_kill, (uint32_t)other->tid, LX_SIGTERM), 0,
+                 "a zombie can be signalled");
     cr_assert_eq(world_call(init, sys_tgkill, 1, 4242, 0), -LX_ESRCH);
     cr_assert_eq(world_call(init, sys_tgkill, 0, 1, 0), -LX_EINVAL);
 }

@@ -95,8 +95,8 @@ Test(cred, exec_as_root_and_with_file_capabilities)
     cr_assert_not(secure);
     cred_put(c);
     cr_assert_eq(world_call(root, sys_setuid, 1000), 0);
-    file = (struct exec_cred_file){.mode = 0755, .has_caps = true, .cap_effective = true,
-                                   .cap_permitted = LX_CAP_BIT(LX_CAP_NET_RAW)};
+    file = (struct exec_cred_file){
+        .mode = 0755, .has_caps = true, .cap_effective = true, .cap_permitted = LX_CAP_BIT(LX_CAP_NET_RAW)};
     cr_assert_eq(cred_for_exec(root, &file, &c, &secure), 0);
     cr_assert_eq(c->cap_effective, LX_CAP_BIT(LX_CAP_NET_RAW));
     cr_assert(secure);
@@ -106,7 +106,8 @@ Test(cred, exec_as_root_and_with_file_capabilities)
 Test(cred, ambient_capabilities_survive_an_exec)
 {
     struct task *t = world_init(0);
-    cr_assert_eq(prctl(t, LX_PR_CAP_AMBIENT, LX_PR_CAP_AMBIENT_RAISE, LX_CAP_CHOWN), -LX_EPERM, "not inheritable");
+    cr_assert_eq(prctl(t, LX_PR_CAP_AMBIENT, LX_PR_CAP_AMBIENT_RAISE, LX_CAP_CHOWN), -LX_EPERM,
+                 "not inheritable");
     struct cred *c = cred_dup(t->cred);
     c->cap_inheritable = LX_CAP_BIT(LX_CAP_CHOWN);
     c->securebits = LX_SECBIT_KEEP_CAPS | LX_SECBIT_NO_SETUID_FIXUP;

@@ -26,9 +26,7 @@ void trap_kill_group(struct thread_group *tg)
 {
     world_killed++;
 }
-void trap_task_gone(struct task *t)
-{
-}
+void trap_task_gone(struct task *t) {}
 
 // The caller keeps a reference on every task made here, so that a test may look at dead ones.
 __attribute__((unused)) static struct task *world_init(uint32_t uid)
@@ -81,16 +79,16 @@ __attribute__((unused)) static int64_t world_run(struct task *t, syscall_handler
     task_exit_finish(t);
     return r;
 }
-#define world_call(t, handler, ...)                                                                          \
-    ({                                                                                                       \
-        struct task *t_ = (t);                                                                               \
-        uint64_t args_[6] = {__VA_ARGS__};                                                                   \
-        memcpy(t_->call.args, args_, sizeof(args_));                                                         \
-        memset(t_->call.state.bytes, 0, sizeof(t_->call.state.bytes));                                       \
-        t_->call.release = NULL;                                                                             \
-        t_->call.timed_out = false;                                                                          \
-        t_->call.interrupted = -LX_ERESTARTSYS;                                                              \
-        world_run(t_, handler, true);                                                                        \
+#define world_call(t, handler, ...)                                    \
+    ({                                                                 \
+        struct task *t_ = (t);                                         \
+        uint64_t args_[6] = {__VA_ARGS__};                             \
+        memcpy(t_->call.args, args_, sizeof(args_));                   \
+        memset(t_->call.state.bytes, 0, sizeof(t_->call.state.bytes)); \
+        t_->call.release = NULL;                                       \
+        t_->call.timed_out = false;                                    \
+        t_->call.interrupted = -LX_ERESTARTSYS;                        \
+        world_run(t_, handler, true);                                  \
     })
 // What the trap layer does when a thread is to act on signals. The signal whose handler runs, or 0.
 __attribute__((unused)) static int world_deliver(struct task *t)

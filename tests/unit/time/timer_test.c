@@ -96,7 +96,8 @@ Test(time, a_posix_timer_counts_overruns_while_its_signal_waits)
 Test(time, a_one_shot_timer_ends_and_an_absolute_one_in_the_past_fires_at_once)
 {
     struct task *t = start();
-    struct posix_timer *timer = posix_timer_find(t->tg, make_timer(t, LX_CLOCK_MONOTONIC, LX_SIGEV_SIGNAL, 40));
+    struct posix_timer *timer =
+        posix_timer_find(t->tg, make_timer(t, LX_CLOCK_MONOTONIC, LX_SIGEV_SIGNAL, 40));
     struct itimer_value v = {1, 0}, old;
     posix_timer_set(timer, &v, true, &old);
     pass(0);
@@ -111,7 +112,8 @@ Test(time, an_ignored_timer_signal_does_not_stop_the_timer)
 {
     struct task *t = start();
     world_handle(t, LX_SIGUSR1, LX_SIG_IGN, 0);
-    struct posix_timer *timer = posix_timer_find(t->tg, make_timer(t, LX_CLOCK_MONOTONIC, LX_SIGEV_SIGNAL, LX_SIGUSR1));
+    struct posix_timer *timer =
+        posix_timer_find(t->tg, make_timer(t, LX_CLOCK_MONOTONIC, LX_SIGEV_SIGNAL, LX_SIGUSR1));
     struct itimer_value v = {1 * MS, 1 * MS}, old;
     posix_timer_set(timer, &v, false, &old);
     pass(2);
@@ -140,10 +142,12 @@ Test(time, timer_create_checks_its_event)
     struct task *t = start();
     struct lx_sigevent e = {.notify = LX_SIGEV_SIGNAL, .signo = 65};
     put(0, &e, sizeof(e));
-    cr_assert_eq(world_call(t, sys_timer_create, LX_CLOCK_REALTIME, fixture_addr(0), fixture_addr(128)), -LX_EINVAL);
+    cr_assert_eq(world_call(t, sys_timer_create, LX_CLOCK_REALTIME, fixture_addr(0), fixture_addr(128)),
+                 -LX_EINVAL);
     e = (struct lx_sigevent){.notify = LX_SIGEV_THREAD_ID, .signo = 40, .tid = 4242};
     put(0, &e, sizeof(e));
-    cr_assert_eq(world_call(t, sys_timer_create, LX_CLOCK_REALTIME, fixture_addr(0), fixture_addr(128)), -LX_EINVAL);
+    cr_assert_eq(world_call(t, sys_timer_create, LX_CLOCK_REALTIME, fixture_addr(0), fixture_addr(128)),
+                 -LX_EINVAL);
     cr_assert_eq(world_call(t, sys_timer_create, 99, 0, fixture_addr(128)), -LX_EINVAL);
     cr_assert_eq(world_call(t, sys_timer_create, LX_CLOCK_MONOTONIC, 0, 8), -LX_EFAULT);
     cr_assert(list_empty(&t->tg->posix_timers), "a failed call leaves none");
@@ -182,8 +186,10 @@ Test(time, clocks_and_their_errors)
     put(0, &(struct lx_timespec){0, 0}, 16);
     cr_assert_eq(world_call(t, sys_clock_settime, LX_CLOCK_REALTIME, fixture_addr(0)), -LX_EPERM);
     cr_assert_eq(world_call(t, sys_clock_settime, LX_CLOCK_MONOTONIC, fixture_addr(0)), -LX_EINVAL);
-    cr_assert_eq(world_call(t, sys_clock_nanosleep, LX_CLOCK_MONOTONIC_RAW, 0, fixture_addr(0), 0), -LX_EOPNOTSUPP);
-    cr_assert_eq(world_call(t, sys_clock_nanosleep, LX_CLOCK_THREAD_CPUTIME_ID, 0, fixture_addr(0), 0), -LX_EOPNOTSUPP);
+    cr_assert_eq(world_call(t, sys_clock_nanosleep, LX_CLOCK_MONOTONIC_RAW, 0, fixture_addr(0), 0),
+                 -LX_EOPNOTSUPP);
+    cr_assert_eq(world_call(t, sys_clock_nanosleep, LX_CLOCK_THREAD_CPUTIME_ID, 0, fixture_addr(0), 0),
+                 -LX_EOPNOTSUPP);
     t->tg->host_pid = getpid();
     uint64_t before = group_cpu_clock(t->tg, LX_CPUCLOCK_SCHED);
     for (volatile int i = 0; i < 1000000; i++)

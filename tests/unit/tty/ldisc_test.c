@@ -29,10 +29,9 @@ static void test_signal(struct ldisc *l, int sig)
 {
     signals[nr_signals++] = sig;
 }
-static void test_nothing(struct ldisc *l)
-{
-}
-static const struct ldisc_ops test_ops = {test_room, test_output, test_flush, test_signal, test_nothing, test_nothing};
+static void test_nothing(struct ldisc *l) {}
+static const struct ldisc_ops test_ops = {test_room,   test_output,  test_flush,
+                                          test_signal, test_nothing, test_nothing};
 
 static void start(void)
 {
@@ -70,14 +69,20 @@ static const struct row rows[] = {
     {"one read gives one line", 0, 0, 0, 0, 0, 0, S("a\nb\n"), "a\r\nb\r\n", TEXT("a\n"), 0},
     {"erase", 0, 0, 0, 0, 0, 0, S("ab\177c\n"), "ab\b \bc\r\n", TEXT("ac\n"), 0},
     {"erase at the start does nothing", 0, 0, 0, 0, 0, 0, S("\177\177x\n"), "x\r\n", TEXT("x\n"), 0},
-    {"erase without ECHOE shows the character", 0, 0, 0, 0, 0, LX_ECHOE, S("ab\177\n"), "ab^?\r\n", TEXT("a\n"), 0},
-    {"erase of a control character takes two columns", 0, 0, 0, 0, 0, 0, S("a\001\177\n"), "a^A\b \b\b \b\r\n", TEXT("a\n"), 0},
-    {"erase of a tab goes back to its start", 0, 0, 0, 0, 0, 0, S("ab\t\177\n"), "ab\t\b\b\b\b\b\b\r\n", TEXT("ab\n"), 0},
-    {"erase in UTF-8 takes the whole character", LX_IUTF8, 0, 0, 0, 0, 0, S("a\303\251\177\n"), "a\303\251\b \b\r\n", TEXT("a\n"), 0},
+    {"erase without ECHOE shows the character", 0, 0, 0, 0, 0, LX_ECHOE, S("ab\177\n"), "ab^?\r\n",
+     TEXT("a\n"), 0},
+    {"erase of a control character takes two columns", 0, 0, 0, 0, 0, 0, S("a\001\177\n"),
+     "a^A\b \b\b \b\r\n", TEXT("a\n"), 0},
+    {"erase of a tab goes back to its start", 0, 0, 0, 0, 0, 0, S("ab\t\177\n"), "ab\t\b\b\b\b\b\b\r\n",
+     TEXT("ab\n"), 0},
+    {"erase in UTF-8 takes the whole character", LX_IUTF8, 0, 0, 0, 0, 0, S("a\303\251\177\n"),
+     "a\303\251\b \b\r\n", TEXT("a\n"), 0},
     {"kill", 0, 0, 0, 0, 0, 0, S("abc\025d\n"), "abc\b \b\b \b\b \bd\r\n", TEXT("d\n"), 0},
-    {"kill without ECHOKE starts a new line", 0, 0, 0, 0, 0, LX_ECHOKE, S("abc\025d\n"), "abc^U\r\nd\r\n", TEXT("d\n"), 0},
+    {"kill without ECHOKE starts a new line", 0, 0, 0, 0, 0, LX_ECHOKE, S("abc\025d\n"), "abc^U\r\nd\r\n",
+     TEXT("d\n"), 0},
     {"word erase", 0, 0, 0, 0, 0, 0, S("ab cd \027x\n"), "ab cd \b \b\b \b\b \bx\r\n", TEXT("ab x\n"), 0},
-    {"ECHOPRT shows what is erased", 0, 0, 0, 0, LX_ECHOPRT, 0, S("ab\177\177c\n"), "ab\\ba/c\r\n", TEXT("c\n"), 0},
+    {"ECHOPRT shows what is erased", 0, 0, 0, 0, LX_ECHOPRT, 0, S("ab\177\177c\n"), "ab\\ba/c\r\n",
+     TEXT("c\n"), 0},
     {"reprint", 0, 0, 0, 0, 0, 0, S("ab\022c\n"), "ab^R\r\nabc\r\n", TEXT("abc\n"), 0},
     {"literal next", 0, 0, 0, 0, 0, 0, S("a\026\003\n"), "a^\b^C\r\n", TEXT("a\003\n"), 0},
     {"EOF ends an unfinished line", 0, 0, 0, 0, 0, 0, S("ab\004"), "ab", TEXT("ab"), 0},
@@ -89,15 +94,18 @@ static const struct row rows[] = {
     {"NOFLSH keeps what was typed", 0, 0, 0, 0, LX_NOFLSH, 0, S("a\nb\003"), "a\r\nb^C", TEXT("a\n"), SIGINT},
     {"no echo", 0, 0, 0, 0, 0, LX_ECHO, S("abc\n"), "", TEXT("abc\n"), 0},
     {"ECHONL echoes the newline alone", 0, 0, 0, 0, LX_ECHONL, LX_ECHO, S("abc\n"), "\r\n", TEXT("abc\n"), 0},
-    {"raw mode gives bytes at once", 0, LX_ICRNL, 0, LX_OPOST, 0, LX_ICANON | LX_ECHO | LX_ISIG, S("a\r\003\004"), "",
-     TEXT("a\r\003\004"), 0},
-    {"raw mode echoes a newline as a control character", 0, 0, 0, LX_OPOST, 0, LX_ICANON, S("a\n"), "a^J", TEXT("a\n"), 0},
-    {"raw mode echoes a converted return as newline", 0, 0, 0, LX_OPOST, 0, LX_ICANON, S("a\r"), "a\n", TEXT("a\n"), 0},
+    {"raw mode gives bytes at once", 0, LX_ICRNL, 0, LX_OPOST, 0, LX_ICANON | LX_ECHO | LX_ISIG,
+     S("a\r\003\004"), "", TEXT("a\r\003\004"), 0},
+    {"raw mode echoes a newline as a control character", 0, 0, 0, LX_OPOST, 0, LX_ICANON, S("a\n"), "a^J",
+     TEXT("a\n"), 0},
+    {"raw mode echoes a converted return as newline", 0, 0, 0, LX_OPOST, 0, LX_ICANON, S("a\r"), "a\n",
+     TEXT("a\n"), 0},
     {"ISTRIP", LX_ISTRIP, 0, 0, 0, 0, 0, S("\341\n"), "a\r\n", TEXT("a\n"), 0},
     {"IUCLC", LX_IUCLC, 0, 0, 0, 0, 0, S("AB\n"), "ab\r\n", TEXT("ab\n"), 0},
     {"PARMRK doubles 0xff", LX_PARMRK, 0, 0, 0, 0, LX_ECHO, S("\377\n"), "", TEXT("\377\377\n"), 0},
     {"a zero byte is never special", 0, 0, 0, 0, 0, 0, S("a\0b\n"), "a^@b\r\n", TEXT("a\0b\n"), 0},
-    {"tabs become spaces with XTABS", 0, 0, LX_XTABS, 0, 0, 0, S("a\tb\n"), "a       b\r\n", TEXT("a\tb\n"), 0},
+    {"tabs become spaces with XTABS", 0, 0, LX_XTABS, 0, 0, 0, S("a\tb\n"), "a       b\r\n", TEXT("a\tb\n"),
+     0},
 };
 
 Test(ldisc, typed_bytes_table)
@@ -111,15 +119,17 @@ Test(ldisc, typed_bytes_table)
         t.c_lflag = (t.c_lflag | r->lflag_set) & ~r->lflag_clear;
         ldisc_set_termios(&ld, &t);
         type(r->typed, r->typed_len);
-        cr_expect(displayed == strlen(r->echo) && !memcmp(display, r->echo, displayed), "%s: echo is '%.*s'", r->what,
-                  (int)displayed, display);
+        cr_expect(displayed == strlen(r->echo) && !memcmp(display, r->echo, displayed), "%s: echo is '%.*s'",
+                  r->what, (int)displayed, display);
         cr_expect(ldisc_readable(&ld, 1) == (r->read != NULL), "%s: readable", r->what);
         if (r->read) {
             uint8_t got[64];
             size_t n = ldisc_read(&ld, got, sizeof(got));
-            cr_expect(n == r->read_len && !memcmp(got, r->read, n), "%s: read '%.*s'", r->what, (int)n, (char *)got);
+            cr_expect(n == r->read_len && !memcmp(got, r->read, n), "%s: read '%.*s'", r->what, (int)n,
+                      (char *)got);
         }
-        cr_expect(nr_signals == (r->signal != 0) && (!r->signal || signals[0] == r->signal), "%s: signal", r->what);
+        cr_expect(nr_signals == (r->signal != 0) && (!r->signal || signals[0] == r->signal), "%s: signal",
+                  r->what);
     }
 }
 
@@ -129,12 +139,8 @@ Test(ldisc, output_processing)
         uint32_t set, clear;
         const char *written, *shown;
     } table[] = {
-        {0, 0, "a\nb", "a\r\nb"},
-        {0, LX_ONLCR, "a\nb", "a\nb"},
-        {LX_OCRNL, 0, "a\rb", "a\nb"},
-        {LX_ONOCR, 0, "\rab\rc", "ab\rc"},
-        {LX_OLCUC, 0, "aZ1", "AZ1"},
-        {LX_XTABS, 0, "ab\tc", "ab      c"},
+        {0, 0, "a\nb", "a\r\nb"},          {0, LX_ONLCR, "a\nb", "a\nb"}, {LX_OCRNL, 0, "a\rb", "a\nb"},
+        {LX_ONOCR, 0, "\rab\rc", "ab\rc"}, {LX_OLCUC, 0, "aZ1", "AZ1"},   {LX_XTABS, 0, "ab\tc", "ab      c"},
         {0, LX_OPOST, "a\n\tb", "a\n\tb"},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -142,8 +148,8 @@ Test(ldisc, output_processing)
         ld.termios.c_oflag = (ld.termios.c_oflag | table[i].set) & ~table[i].clear;
         size_t n = strlen(table[i].written);
         cr_expect_eq(ldisc_write(&ld, (const uint8_t *)table[i].written, n), n);
-        cr_expect(displayed == strlen(table[i].shown) && !memcmp(display, table[i].shown, displayed), "row %zu: '%.*s'", i,
-                  (int)displayed, display);
+        cr_expect(displayed == strlen(table[i].shown) && !memcmp(display, table[i].shown, displayed),
+                  "row %zu: '%.*s'", i, (int)displayed, display);
     }
 }
 

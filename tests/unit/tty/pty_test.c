@@ -105,7 +105,8 @@ Test(pty, first_terminal_of_a_leader_controls_its_session)
     cr_expect_eq(SYS(ioctl, slave, LX_TIOCSCTTY, 0), 0);
     cr_expect_eq(put_int(slave, LX_TIOCSPGRP, 2), 0);
     cr_expect_eq(get_int(master, LX_TIOCGPGRP), 2);
-    cr_expect_eq(put_int(slave, LX_TIOCSPGRP, 1), -LX_ENOTTY, "an orphaned background group may not take it back");
+    cr_expect_eq(put_int(slave, LX_TIOCSPGRP, 1), -LX_ENOTTY,
+                 "an orphaned background group may not take it back");
     SYS(ioctl, slave, LX_TIOCNOTTY, 0);
     cr_expect_null(session.tty);
     cr_expect_eq(SYS(ioctl, slave, LX_TIOCGPGRP, DATA), -LX_ENOTTY);

@@ -16,8 +16,8 @@ static int count_lookup(struct inode *dir, struct dentry *d)
     return err;
 }
 
-static int mount_lower(const struct fs_type *t, const char *source, const char *options, struct super_block **sb,
-                       struct dentry **root)
+static int mount_lower(const struct fs_type *t, const char *source, const char *options,
+                       struct super_block **sb, struct dentry **root)
 {
     lower_sb->refs++;
     *sb = lower_sb;

@@ -140,7 +140,8 @@ Test(tmpfs, rename_replaces_and_refuses)
     do_mkdir("/d", 0755);
     do_mkdir("/e", 0755);
     put_file("/e/x", "X");
-    cr_assert_eq(SYS(renameat2, LX_AT_FDCWD, PATH1("/a"), LX_AT_FDCWD, PATH2("/b"), LX_RENAME_NOREPLACE), -LX_EEXIST);
+    cr_assert_eq(SYS(renameat2, LX_AT_FDCWD, PATH1("/a"), LX_AT_FDCWD, PATH2("/b"), LX_RENAME_NOREPLACE),
+                 -LX_EEXIST);
     cr_assert_eq(SYS(rename, PATH1("/a"), PATH2("/b")), 0);
     cr_assert_str_eq(get_file("/b"), "A");
     cr_assert_str_eq(get_file("/a"), "errno 2");

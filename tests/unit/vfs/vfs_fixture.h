@@ -62,7 +62,7 @@ static inline gaddr_t str_at(size_t offset, const char *s)
 #define DATA_BYTES (fixture_guest + DATA_AT)
 
 #define AS_ARG(x) ((uint64_t)(x))
-#define CALL6(name, a, b, c, d, e, f, ...)                                                                   \
+#define CALL6(name, a, b, c, d, e, f, ...) \
     sys_##name(fixture_call(AS_ARG(a), AS_ARG(b), AS_ARG(c), AS_ARG(d), AS_ARG(e), AS_ARG(f)))
 #define SYS(name, ...) CALL6(name, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
 
