@@ -41,7 +41,10 @@ struct clone_order {
 #define TOLD_NUMBER_OFFSET \
     8192u // in the parent's area: where clone(2) writes the child's number when nobody else tells
 
+static const struct stub_order_ops clone_ops;
 static struct clone_order *slot;    // the clone under way; kernel lock
+#define STRANGERS_AHEAD 4096
+static int last_host_tid;           // largest number that has registered; kernel lock
 static int doomed_tid;              // host thread that was told to end before it ran guest code; kernel lock
 static struct wait_queue slot_wait; // calls that wait for the slot
 
@@ -147,6 +150,12 @@ bool clone_pending(const struct task *t)
     return slot && slot->detached && slot->base.task == t;
 }
 
+bool clone_child_known(const struct task *t)
+{
+    struct stub_order *o = t->trap.order;
+    return o && o->ops == &clone_ops && container_of(o, struct clone_order, base)->hello;
+}
+
 int64_t clone_wait_child(struct call *call)
 {
     call->interrupted = -LX_ERESTARTNOINTR;
@@ -201,10 +210,20 @@ static void clone_drop(struct stub_order *o)
     free(c);
 }
 
+// Ends processes of the guests' namespace that no task stands for: a child whose stub was overwritten runs without having
+// said hello. Numbers of the namespace are given out in order, so it is not far above the last one that registered.
+static void kill_strangers(void)
+{
+    for (int tid = 2; tid < last_host_tid + STRANGERS_AHEAD; tid++)
+        if (!host_tid_find(tid) && guest_number(tid) > 0)
+            kill_unknown(tid);
+}
+
 static void clone_timeout(struct ktimer *timer)
 {
     struct clone_order *c = container_of(timer, struct clone_order, timeout);
     violation(c->base.task, "a child that never came");
+    kill_strangers();
 }
 
 static const struct stub_order_ops clone_ops = {
@@ -301,6 +320,8 @@ static int child_register(struct task *child, const struct trap_notif *n, bool t
     int r = thread ? 0 : watch_process(child->tg, n->tid);
     if (r)
         return r;
+    if (n->tid > last_host_tid)
+        last_host_tid = n->tid;
     host_tid_insert(child);
     r = task_publish(child, number, thread ? child->tg->pid : number);
     if (r) {

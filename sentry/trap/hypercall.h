@@ -64,6 +64,8 @@ bool zygote_call(const struct trap_notif *n);
 void clone_init(void); // at boot
 // Is t back in guest code with a child that has not said hello? Its next call waits: the guest could name the child.
 bool clone_pending(const struct task *t);
+// Is t in a clone whose child is registered (a vfork parent waits natively for as long as it takes)?
+bool clone_child_known(const struct task *t);
 int64_t clone_wait_child(struct call *call); // what its handler returns
 // The operations' report of a clone that the host refused. True when it was.
 bool clone_failed(struct task *t, const struct trap_notif *n);

@@ -1,4 +1,4 @@
-// One timer looks at all outstanding kicks, ten times a second while there are any. What counts is the thread's own time on a
+// One timer looks at all threads that owe us a call, ten times a second while there are any. What counts is the thread's own time on a
 // processor, not the clock: it may be paused, faulting, or on a busy host.
 #include "sentry/trap/watchdog.h"
 #include "sentry/fs/proc/proc.h"
@@ -7,6 +7,7 @@
 #define PERIOD_NS 100000000ull
 #define TICKS_PER_SECOND 100u // USER_HZ, the unit of /proc
 #define PATIENCE_TICKS (TICKS_PER_SECOND / 5)
+#define PATIENCE_OPS_TICKS (TICKS_PER_SECOND * 5) // operations that we ordered may fault in and map a lot
 #define SLEEPS_MAX 2 // readings in a row that find the thread asleep although the kick is pending
 
 static struct ktimer timer; // kernel lock
@@ -21,9 +22,12 @@ void watchdog_kick(struct task *t)
         (void)ktimer_arm(&timer, mono_now_ns() + PERIOD_NS); // without memory the next kick tries again
 }
 
+// Does t owe us a call: the hypercall of a kick, or the end of ordered operations?
 static bool outstanding(const struct task *t)
 {
-    return t->state == TASK_RUNNING && !t->exiting && t->trap.kick_sent;
+    const struct trap_state *trap = &t->trap;
+    return t->state == TASK_RUNNING && !t->exiting &&
+           (trap->kick_sent || (trap->stage == STAGE_STUB && !trap->hypercall_id && !clone_child_known(t)));
 }
 
 // Does t ignore its kick? Drops the kernel lock while it asks the host.
@@ -38,10 +42,11 @@ static void look(struct task *t)
         t->trap.kick_ticks = used;
         t->trap.kick_sleeps = 0;
     }
+    uint64_t patience = t->trap.kick_sent ? PATIENCE_TICKS : PATIENCE_OPS_TICKS;
     bool asleep = stat.state == 'S' && !t->call.id && !t->trap.hypercall_id;
     t->trap.kick_sleeps = asleep ? t->trap.kick_sleeps + 1 : 0;
-    if (used - t->trap.kick_ticks >= PATIENCE_TICKS || t->trap.kick_sleeps >= SLEEPS_MAX)
-        violation(t, "it masks the kick");
+    if (used - t->trap.kick_ticks >= patience || t->trap.kick_sleeps >= SLEEPS_MAX)
+        violation(t, "it does not come into the stub, or does not leave it");
 }
 
 // The next task after the ones already looked at this round; the lists may change while the lock is dropped.

@@ -1,6 +1,6 @@
 #pragma once
-// Kicks that never arrive: a guest can forge a return into a context that masks the kick's signal. Its threads would then take
-// no signal and no stop, so its process is killed. Kernel lock.
+// Threads that owe us a call and never make it: a guest can forge a return into a context that masks the kick's signal, or
+// overwrite the stub. It would take no signal and no stop, or hold up every clone, so its process is killed. Kernel lock.
 struct task;
 
 void watchdog_init(void);
