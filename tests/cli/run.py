@@ -187,12 +187,12 @@ def standard_streams():
 class Terminal:
     """A sandbox on a terminal of its own, as an interactive shell's child would be."""
 
-    def __init__(self, *words):
+    def __init__(self, *words, options=(), native=False):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.chdir(WORK)
-            os.execve(harness.SENTRY, [str(harness.SENTRY), "--", *words],
-                      {**harness.ENVIRONMENT, "PS1": "prompt> ", "TERM": "xterm"})
+            words = list(words) if native else [str(harness.SENTRY), *options, "--", *words]
+            os.execvpe(words[0], words, {**harness.ENVIRONMENT, "PS1": "prompt> ", "TERM": "xterm"})
         self.size(24, 80)
         self.text = b""
 
@@ -243,8 +243,8 @@ class Terminal:
         os.close(self.fd)
 
 
-def with_terminal(function, *words):
-    terminal = Terminal(*words)
+def with_terminal(function, *words, native=False):
+    terminal = Terminal(*words, native=native)
     try:
         function(terminal)
     finally:
@@ -350,6 +350,43 @@ def keys_do_not_stop_what_no_shell_can_continue():
         t.expect("done")
         want(os.WEXITSTATUS(t.wait()) == 0, "exit status")
     with_terminal(talk, "sh", "-c", "echo ready; sleep 0.5; echo done")
+
+
+@test
+def a_closed_stream_is_closed_outside():
+    started = time.monotonic()
+    with subprocess.Popen(["bash", "-c", "cat < <(%s -- sh -c 'exec >&- 2>&-; sleep 3')" % harness.SENTRY], cwd=WORK,
+                          stdin=subprocess.DEVNULL, env=harness.ENVIRONMENT) as child:
+        child.wait(10)
+    want(time.monotonic() - started < 2, "the reader waits for the sandbox's end")
+
+
+@test
+def a_terminal_that_nobody_reads_stops_no_timer():
+    shared = WORK / "ticks"
+    shared.mkdir(exist_ok=True)
+    t = Terminal("sh", "-c", "(while :; do date +%N > /ticks/t; sleep 0.1; done) & yes", options=["--bind", "%s:/ticks:rw" % shared])
+    try:
+        time.sleep(1.5)
+        before = (shared / "t").read_text()
+        time.sleep(1)
+        want((shared / "t").read_text() != before, "timers stand still")
+        os.kill(t.pid, signal.SIGTERM)
+        want(os.WEXITSTATUS(t.wait()) == 143, "SIGTERM does not get through")
+    finally:
+        t.close()
+
+
+@test
+def a_terminal_that_goes_away_hangs_up():
+    t = Terminal("sleep", "100")
+    time.sleep(0.5)
+    os.close(t.fd)
+    try:
+        want(os.WEXITSTATUS(t.wait()) == 129, "not SIGHUP's status")
+    finally:
+        t.fd = os.open("/dev/null", os.O_RDWR)
+        t.close()
 
 
 @test
