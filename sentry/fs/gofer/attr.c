@@ -32,8 +32,9 @@ int gofer_refresh(struct inode *inode)
 }
 
 // What fstat(2) of a donated descriptor tells without a message. Owners stay as the Gofer gave them: this
-// process may live in another user namespace.
-static bool refresh_by_handle(struct inode *inode)
+// process may live in another user namespace. With `unchanged` only if the change time is the known one, so
+// that the owner is too. False when it cannot tell.
+static bool refresh_by_handle(struct inode *inode, bool unchanged)
 {
     int fd = gofer_cached_handle(inode, LX_O_RDONLY, false);
     struct stat st;
@@ -43,6 +44,8 @@ static bool refresh_by_handle(struct inode *inode)
     if (fd < 0 || syscall(SYS_fstat, fd, &st) < 0)
         return false;
     struct kstat *to = &inode->attr;
+    if (unchanged && (st.st_ctim.tv_sec != to->ctime.sec || (uint32_t)st.st_ctim.tv_nsec != to->ctime.nsec))
+        return false;
     to->mode = (to->mode & LX_S_IFMT) | (st.st_mode & 07777);
     to->nlink = (uint32_t)st.st_nlink;
     to->size = (uint64_t)st.st_size;
@@ -63,12 +66,12 @@ int gofer_getattr(struct inode *inode)
     uint64_t call = gofer_current_call();
     if (shared && !node->stale && !node->mapped && call && node->validated == call)
         return 0;
-    // Owners change by message only: on a mount of our own they are known.
-    if ((!shared || node->orphan) && refresh_by_handle(inode))
+    // On a mount of our own owners change by message only, so they are known.
+    if (refresh_by_handle(inode, shared && !node->orphan))
         return 0;
     int err = gofer_refresh(inode);
     // Removed on the host, and still open here: what is known stands.
-    return err == -LX_ESTALE && (node->opens || refresh_by_handle(inode)) ? 0 : err;
+    return err == -LX_ESTALE && (refresh_by_handle(inode, false) || node->opens) ? 0 : err;
 }
 
 static int truncate_by_handle(struct inode *inode, uint64_t size)

@@ -119,5 +119,6 @@ int gofer_handle(struct inode *inode, uint32_t access, bool exact, int *fd)
         else if (err && err != -LX_ESTALE)
             return err;
     }
-    return err ? err : -LX_EIO;
+    // The limit of this process is no business of the guest's.
+    return err == -LX_EMFILE ? -LX_ENFILE : err ? err : -LX_EIO;
 }

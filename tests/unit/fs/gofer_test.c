@@ -475,6 +475,30 @@ Test(shared, changes_on_the_host_are_seen_with_one_message_per_path)
     cr_assert_eq(st.size, 7);
 }
 
+Test(shared, an_open_file_is_asked_of_its_descriptor)
+{
+    struct kstat st;
+    host_file("file", "old");
+    struct file *f = guest_open("/file", LX_O_RDONLY);
+    count_from_here();
+    for (int i = 0; i < 5; i++) {
+        fixture_task.call.id++;
+        cr_assert_eq(vfs_getattr(f->inode, &st), 0);
+    }
+    cr_assert_eq(messages(), 0);
+    cr_assert_eq(chmod(on_host("file"), 0600), 0);
+    host_file("file", "longer");
+    fixture_task.call.id++;
+    cr_assert_eq(vfs_getattr(f->inode, &st), 0);
+    cr_assert_eq(st.size, 6);
+    cr_assert_eq(st.mode & 07777, 0600);
+    cr_assert_eq(unlink(on_host("file")), 0);
+    fixture_task.call.id++;
+    cr_assert_eq(vfs_getattr(f->inode, &st), 0);
+    cr_assert_eq(st.nlink, 0);
+    file_put(f);
+}
+
 Test(shared, a_file_replaced_on_the_host_is_the_new_one)
 {
     char text[16];
