@@ -15,8 +15,8 @@
 #define WATCH_FD_MAX (1 << 20)
 #define TIMER_TOKEN UINT64_MAX
 
-// Watches by descriptor. A token of the host's epoll is (generation << 32 | fd): an event fetched before host_watch_del
-// meets another generation and is dropped. Kernel lock.
+// Watches by descriptor. A token of the host's epoll is (generation << 32 | fd): an event fetched before
+// host_watch_del meets another generation and is dropped. Kernel lock.
 static struct {
     struct host_watch *watch;
     uint32_t generation;

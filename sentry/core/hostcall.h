@@ -1,5 +1,6 @@
 #pragma once
-// Host calls that must be made by number, because the C library turns them into others that the Sentry's filter refuses.
+// Host calls that must be made by number, because the C library turns them into others that the Sentry's
+// filter refuses.
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 // The kernel lock and the worker pool.
 //
-// Leader and followers: few workers wait in NOTIF_RECV at a time, because every waiter is woken for every call. A worker
-// that is about to block on the host hands its place to a parked one.
+// Leader and followers: few workers wait in NOTIF_RECV at a time, because every waiter is woken for every
+// call. A worker that is about to block on the host hands its place to a parked one.
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/trap/listener.h"

@@ -1,9 +1,10 @@
 #pragma once
 // The kernel lock and the worker pool behind it.
 //
-// One lock protects every object of the Sentry's kernel, as lwIP's core lock does for its stack: a handler runs
-// from its start to its return under it. It is dropped only between kernel_blocking_begin() and
-// kernel_blocking_end(), around host work that may take long; what was read before must be checked again after.
+// One lock protects every object of the Sentry's kernel, as lwIP's core lock does for its stack: a handler
+// runs from its start to its return under it. It is dropped only between kernel_blocking_begin() and
+// kernel_blocking_end(), around host work that may take long; what was read before must be checked again
+// after.
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,8 +22,8 @@ void kernel_blocking_end(void);
 // Starts the first workers. 0 or -errno. Called once, when everything that a call may need exists.
 int kernel_workers_start(void);
 
-// The event thread has made calls runnable: lets a worker run them, because a call may wait on the host, and with the event
-// thread every timer and descriptor would wait too.
+// The event thread has made calls runnable: lets a worker run them, because a call may wait on the host, and
+// with the event thread every timer and descriptor would wait too.
 void kernel_run_woken(void);
 
 // Ends the sandbox: logs the reason, kills every guest and exits (invariant 7). Never returns.

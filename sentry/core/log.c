@@ -47,7 +47,8 @@ const char *log_escape(char *dst, size_t size, const char *src, size_t n)
     return dst;
 }
 
-// Counts a line against its site's budget. Returns false when it is to be left out; *dropped is what to report with it.
+// Counts a line against its site's budget. Returns false when it is to be left out; *dropped is what to
+// report with it.
 static bool within_rate(struct log_site *site, enum log_level level, uint32_t *dropped)
 {
     uint64_t now = mono_now_ns();

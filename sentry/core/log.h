@@ -1,6 +1,7 @@
 #pragma once
 // The Sentry's log. Every line names the running task; guest text must go through log_escape().
-// Rate limit: each call site at most LOG_BURST lines per LOG_INTERVAL seconds, with a count of what was left out.
+// Rate limit: each call site at most LOG_BURST lines per LOG_INTERVAL seconds, with a count of what was left
+// out.
 #include <stddef.h>
 #include <stdint.h>
 

@@ -27,8 +27,8 @@ void wait_del(struct waiter *w)
     list_del(&w->link);
 }
 
-// Moves the waiters to a list of its own and takes them from there one by one, because a wake-up may remove any other
-// waiter of the queue (a poll that registered twice).
+// Moves the waiters to a list of its own and takes them from there one by one, because a wake-up may remove
+// any other waiter of the queue (a poll that registered twice).
 static void signal_waiters(struct wait_queue *q, uint32_t events, bool one)
 {
     if (list_empty(&q->waiters))

@@ -9,8 +9,9 @@
 //         return block_on(&pipe->readers_wait, EV_IN);          // returns -LX_EBLOCKED: hand it up unchanged
 //     }
 //
-// After a wake-up, a timeout or a signal the handler runs again from the top with the same struct call. Progress that
-// must survive (a deadline, bytes already written) lives in call->state. See sentry/trap/call.h.
+// After a wake-up, a timeout or a signal the handler runs again from the top with the same struct call.
+// Progress that must survive (a deadline, bytes already written) lives in call->state. See
+// sentry/trap/call.h.
 #include "sentry/core/list.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,8 +40,8 @@ struct waiter {
     struct wait_queue *queue; // where it is registered, or NULL; kernel lock
     uint32_t events;          // events that concern it; kernel lock
     bool exclusive;           // wake_one() stops after it; kernel lock
-    // Called under the kernel lock with the events signalled. May remove itself (wait_del). Must not wake this queue.
-    // Returns true if it took the wake-up (counts for wake_one).
+    // Called under the kernel lock with the events signalled. May remove itself (wait_del). Must not wake
+    // this queue. Returns true if it took the wake-up (counts for wake_one).
     bool (*wake)(struct waiter *w, uint32_t events);
     void *owner; // for `wake`; never changes while registered
 };
@@ -61,8 +62,8 @@ void wake_up(struct wait_queue *q, uint32_t events);
 // Signals to all non-exclusive interested waiters and to the first exclusive one that takes it.
 void wake_one(struct wait_queue *q, uint32_t events);
 
-// Collects the queues of a poll. A file's poll operation calls poll_wait() once for each queue it depends on and
-// returns the events that hold now. `pt` may be NULL (only the current events are wanted).
+// Collects the queues of a poll. A file's poll operation calls poll_wait() once for each queue it depends on
+// and returns the events that hold now. `pt` may be NULL (only the current events are wanted).
 struct poll_table {
     void (*add)(struct poll_table *pt, struct wait_queue *q);
 };
@@ -72,11 +73,12 @@ static inline void poll_wait(struct poll_table *pt, struct wait_queue *q)
         pt->add(pt, q);
 }
 
-// Registers the running call on a queue (EV_ERR and EV_HUP always count, as in poll) and returns -LX_EBLOCKED, or another negative errno if it must not wait
-// (out of memory). If a signal is already pending the call will end at once as call->interrupted says.
+// Registers the running call on a queue (EV_ERR and EV_HUP always count, as in poll) and returns
+// -LX_EBLOCKED, or another negative errno if it must not wait (out of memory). If a signal is already pending
+// the call will end at once as call->interrupted says.
 int64_t block_on(struct wait_queue *q, uint32_t events);
-// The same with a deadline in nanoseconds of CLOCK_MONOTONIC (UINT64_MAX: none). On the run after the deadline
-// call->timed_out is true.
+// The same with a deadline in nanoseconds of CLOCK_MONOTONIC (UINT64_MAX: none). On the run after the
+// deadline call->timed_out is true.
 int64_t block_on_until(struct wait_queue *q, uint32_t events, uint64_t deadline_ns);
 // Adds the running call to one more queue without deciding to block (poll, select).
 int block_add(struct wait_queue *q, uint32_t events);

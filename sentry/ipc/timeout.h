@@ -15,8 +15,8 @@ struct timeout_state {
 
 // First run: reads the guest's timeout (0: none). 0, -LX_EFAULT or -LX_EINVAL.
 int must_check timeout_begin(struct timeout_state *t, enum timeout_form form, gaddr_t user);
-// The handler is about to return `ret`: writes what is left of the time unless the call waits; a wait that a signal ends
-// writes it too. Returns `ret`.
+// The handler is about to return `ret`: writes what is left of the time unless the call waits; a wait that a
+// signal ends writes it too. Returns `ret`.
 int64_t timeout_end(struct timeout_state *t, int64_t ret);
 // Sets the mask of a call from the guest's (0: leave it). 0, -LX_EINVAL or -LX_EFAULT.
 int must_check temporary_mask(gaddr_t set, uint64_t size);

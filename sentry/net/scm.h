@@ -4,8 +4,8 @@
 #include "sentry/mm/uaccess.h"
 #include "sentry/vfs/file.h"
 
-// Descriptors on their way: counted references. A file that is an AF_UNIX socket is counted in its `inflight` while the
-// list sits in a queue (sentry/net/unix/gc.c).
+// Descriptors on their way: counted references. A file that is an AF_UNIX socket is counted in its `inflight`
+// while the list sits in a queue (sentry/net/unix/gc.c).
 struct scm_files {
     unsigned count;
     struct file *files[LX_SCM_MAX_FD];
@@ -17,8 +17,8 @@ struct scm {
     bool has_cred;
 };
 
-// Reads the control messages of a send. 0, -LX_EINVAL, -LX_EFAULT, -LX_EBADF, -LX_EPERM, -LX_ENOMEM, -LX_ETOOMANYREFS.
-// The credentials are current's where the guest gives none. On failure nothing is held.
+// Reads the control messages of a send. 0, -LX_EINVAL, -LX_EFAULT, -LX_EBADF, -LX_EPERM, -LX_ENOMEM,
+// -LX_ETOOMANYREFS. The credentials are current's where the guest gives none. On failure nothing is held.
 int must_check scm_send(struct scm *scm, gaddr_t control, uint64_t len);
 // Drops what it holds.
 void scm_destroy(struct scm *scm);
@@ -34,5 +34,6 @@ struct scm_out {
 };
 // Writes one control message, cut if it does not fit. 0 or -LX_EFAULT.
 int must_check scm_put(struct scm_out *out, int level, int type, const void *data, size_t n);
-// Installs the files in current's table and writes SCM_RIGHTS; what does not fit is dropped (LX_MSG_CTRUNC). Takes them.
+// Installs the files in current's table and writes SCM_RIGHTS; what does not fit is dropped (LX_MSG_CTRUNC).
+// Takes them.
 void scm_put_files(struct scm_out *out, struct scm *scm, bool cloexec);

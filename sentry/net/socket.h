@@ -69,8 +69,8 @@ struct file *socket_file(struct socket *s, bool nonblock);
 // The socket behind a file; NULL when it is none.
 struct socket *file_socket(struct file *f);
 
-// Blocks a send or receive. `timeo` nanoseconds counted from the call's first block; `done` bytes moved so far are what
-// the call returns when time or a signal ends it.
+// Blocks a send or receive. `timeo` nanoseconds counted from the call's first block; `done` bytes moved so
+// far are what the call returns when time or a signal ends it.
 int64_t sock_block(struct wait_queue *q, uint32_t events, uint64_t timeo, uint64_t done);
 // Bytes moved by earlier runs of the call.
 uint64_t sock_progress(void);

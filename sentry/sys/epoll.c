@@ -75,7 +75,8 @@ int64_t sys_epoll_ctl(struct call *c)
     }
 }
 
-// What became of an item whose event was told: one-shot disables it, level-triggered ones stay ready, behind the others.
+// What became of an item whose event was told: one-shot disables it, level-triggered ones stay ready, behind
+// the others.
 static void told(struct epitem *item, struct list_head *again)
 {
     if (item->events & LX_EPOLLONESHOT)

@@ -60,7 +60,8 @@ static bool tell_waiters(struct eventpoll *ep)
     return anybody;
 }
 
-// A file signals: the item joins the ready list (ep_poll_callback). Whether the event really holds is asked when it is read.
+// A file signals: the item joins the ready list (ep_poll_callback). Whether the event really holds is asked
+// when it is read.
 static bool item_wake(struct waiter *w, uint32_t events)
 {
     struct epitem *item = w->owner;

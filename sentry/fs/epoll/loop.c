@@ -4,7 +4,8 @@
 
 static uint64_t walk; // number of the present walk
 
-// How deep epolls nest below `ep` (0: none), or -1 when `wanted` is among them or it is too deep. Each is visited once.
+// How deep epolls nest below `ep` (0: none), or -1 when `wanted` is among them or it is too deep. Each is
+// visited once.
 static int depth_below(struct eventpoll *ep, const struct eventpoll *wanted, int level)
 {
     if (ep == wanted || level > EPOLL_MAX_NESTS)

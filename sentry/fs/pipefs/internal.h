@@ -12,8 +12,8 @@
 #define PIPE_SLOTS_HARD (4u * PIPE_SLOTS_SOFT) // no pipe of any kind above it
 #define PIPE_KEEP_BYTES 65536u                 // a larger ring is freed when the pipe runs empty
 
-// What Linux holds as one page of a pipe: it decides when a pipe is full and what merges, while the bytes of all
-// slots lie one behind the other in one ring, so that a large transfer is one copy of guest memory.
+// What Linux holds as one page of a pipe: it decides when a pipe is full and what merges, while the bytes of
+// all slots lie one behind the other in one ring, so that a large transfer is one copy of guest memory.
 struct pipe_slot {
     uint16_t off; // bytes already read from it
     uint16_t len; // bytes left

@@ -181,8 +181,8 @@ int pipe_create(struct file *files[2], uint32_t flags)
 
 // --- fifos
 
-// An open that waits for its partner is already counted; this is what it left behind. At the end of the call's state,
-// out of the way of open itself.
+// An open that waits for its partner is already counted; this is what it left behind. At the end of the
+// call's state, out of the way of open itself.
 struct fifo_wait {
     struct pipe *pipe;
     uint32_t seen; // the partner's counter when the wait began

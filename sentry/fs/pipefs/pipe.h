@@ -4,7 +4,8 @@
 
 struct pipe;
 
-// Both ends; references in files[0] (read) and files[1] (write). `flags`: LX_O_NONBLOCK, LX_O_DIRECT. 0 or -errno.
+// Both ends; references in files[0] (read) and files[1] (write). `flags`: LX_O_NONBLOCK, LX_O_DIRECT. 0 or
+// -errno.
 int pipe_create(struct file *files[2], uint32_t flags);
 // Sets fifo_open_hook. Once at start.
 void pipe_init(void);

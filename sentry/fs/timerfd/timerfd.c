@@ -1,7 +1,7 @@
 // Timers in a file (fs/timerfd.c of Linux).
 //
-// Expiries are kept on the timer's own clock and turned to CLOCK_MONOTONIC when the kernel timer is armed. A periodic timer
-// that nobody reads is armed once only: what it missed is counted when it is looked at.
+// Expiries are kept on the timer's own clock and turned to CLOCK_MONOTONIC when the kernel timer is armed. A
+// periodic timer that nobody reads is armed once only: what it missed is counted when it is looked at.
 #include "sentry/fs/timerfd/timerfd.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/eventfd.h"

@@ -1,6 +1,6 @@
 #pragma once
-// AF_INET and AF_INET6 inside the sandbox: TCP and UDP between its own sockets on the loopback addresses. No packet exists:
-// a connection is two stream buffers, a datagram is queued where it goes. Kernel lock.
+// AF_INET and AF_INET6 inside the sandbox: TCP and UDP between its own sockets on the loopback addresses. No
+// packet exists: a connection is two stream buffers, a datagram is queued where it goes. Kernel lock.
 #include "abi/linux/inet.h"
 #include "sentry/net/socket.h"
 #include "sentry/net/unix/unix.h"
@@ -64,7 +64,8 @@ int inet_bind(struct socket *s, const uint8_t *addr, uint32_t len);
 int inet_autobind(struct inet_sock *s, const struct inet_addr *local);
 void inet_register(struct inet_sock *s); // its port is taken
 void inet_unregister(struct inet_sock *s);
-// The socket that gets what is sent to `to`; `from` prefers a UDP socket connected to it. NULL: nobody. `listening`: TCP.
+// The socket that gets what is sent to `to`; `from` prefers a UDP socket connected to it. NULL: nobody.
+// `listening`: TCP.
 struct inet_sock *inet_lookup(int type, const struct inet_addr *to, const struct inet_addr *from);
 int inet_getname(struct socket *s, uint8_t *addr, bool peer);
 

@@ -74,8 +74,8 @@ void unix_unqueue_buf(struct unix_sock *from, struct unix_buf *b)
         wake_up(&sender->sk.wait, EV_OUT | EV_WRNORM | EV_WRBAND);
 }
 
-// A message may hold the last reference of a socket with messages of its own, and so on: they are freed one after the
-// other from here, not one inside the other.
+// A message may hold the last reference of a socket with messages of its own, and so on: they are freed one
+// after the other from here, not one inside the other.
 void unix_flush(struct unix_sock *u)
 {
     static struct list_head graveyard = LIST_INIT(graveyard);

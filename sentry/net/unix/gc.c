@@ -1,5 +1,5 @@
-// Sockets in flight, and those that nothing but messages in each other's queues keeps alive (net/unix/garbage.c of Linux
-// before 6.10).
+// Sockets in flight, and those that nothing but messages in each other's queues keeps alive
+// (net/unix/garbage.c of Linux before 6.10).
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
 #include "sentry/net/unix/unix.h"
@@ -42,7 +42,8 @@ void unix_notinflight(struct scm_files *files)
     }
 }
 
-// Calls `visit` for each candidate whose file is in a queue of `u`, or of a socket that waits there to be accepted.
+// Calls `visit` for each candidate whose file is in a queue of `u`, or of a socket that waits there to be
+// accepted.
 static void for_each_child(struct unix_sock *u, void (*visit)(struct unix_sock *child))
 {
     list_for_each(b, &u->queue, struct unix_buf, link)
@@ -68,8 +69,8 @@ static void mark_alive(struct unix_sock *child)
     list_add_tail(&child->inflight_link, &alive);
 }
 
-// Candidates are sockets of which every reference is a message. Those that messages outside the candidates' queues refer to
-// are alive, and so is all they lead to. The others become the list `dead`.
+// Candidates are sockets of which every reference is a message. Those that messages outside the candidates'
+// queues refer to are alive, and so is all they lead to. The others become the list `dead`.
 static void find_dead(struct list_head *dead)
 {
     struct list_head checked;

@@ -72,7 +72,8 @@ struct unix_buf *unix_buf_alloc(struct unix_sock *sender, uint32_t n, int *err);
 void unix_buf_free(struct unix_buf *b); // uncharges, wakes the sender when it may write again
 void unix_queue_buf(struct unix_sock *to, struct unix_buf *b); // and wakes the reader
 void unix_unqueue_buf(struct unix_sock *from, struct unix_buf *b);
-// Drops all that is queued. What the messages hold may go later, when a flush further up the stack gets to it.
+// Drops all that is queued. What the messages hold may go later, when a flush further up the stack gets to
+// it.
 void unix_flush(struct unix_sock *u);
 static inline bool unix_writable(const struct unix_sock *u)
 {
