@@ -6,13 +6,16 @@
 
 #define FLAG_MASK (LX_MS_RDONLY | LX_MS_NOSUID | LX_MS_NODEV | LX_MS_NOEXEC)
 
-static int bind(const struct path *target, gaddr_t source, uint32_t flags)
+// Other flags take a remount, as on Linux.
+static int bind(const struct path *target, gaddr_t source)
 {
     struct path from;
     int err = lookup_user(LX_AT_FDCWD, source, 0, true, &from);
     if (err)
         return err;
-    struct mount *m = mount_alloc(from.mnt->sb, from.dentry, from.mnt->flags | (flags & FLAG_MASK));
+    struct mount *m = mount_alloc(from.mnt->sb, from.dentry, from.mnt->flags);
+    if (m)
+        m->locked_flags = from.mnt->locked_flags;
     err = m ? mount_attach(m, target) : -LX_ENOMEM;
     if (err)
         mount_put(m);
@@ -25,8 +28,9 @@ static int remount(const struct path *target, uint32_t flags)
     if (target->mnt->root != target->dentry)
         return -LX_EINVAL;
     // What the sandbox was started with stays locked, as in a user namespace.
-    uint32_t locked = target->mnt->flags & MNT_RDONLY;
-    target->mnt->flags = (flags & FLAG_MASK) | locked;
+    if (target->mnt->locked_flags & ~flags)
+        return -LX_EPERM;
+    target->mnt->flags = flags & FLAG_MASK;
     return 0;
 }
 
@@ -73,7 +77,7 @@ int64_t sys_mount(struct call *c)
     else if (flags & LX_MS_REMOUNT)
         err = remount(&target, flags);
     else if (flags & LX_MS_BIND)
-        err = bind(&target, c->args[0], flags);
+        err = bind(&target, c->args[0]);
     else if (flags & (LX_MS_SHARED | LX_MS_PRIVATE | LX_MS_SLAVE | LX_MS_UNBINDABLE))
         err = target.mnt->root == target.dentry ? 0 : -LX_EINVAL; // one namespace: nothing propagates anyway
     else if (flags & LX_MS_MOVE)
@@ -98,7 +102,7 @@ int64_t sys_umount2(struct call *c)
     struct mount *m = mount_get(p.mnt);
     bool is_root = p.dentry == m->root;
     path_put(&p);
-    if (!is_root)
+    if (!is_root || m->locked)
         err = -LX_EINVAL;
     else
         err = mount_detach(m, flags & LX_MNT_DETACH);

@@ -252,8 +252,11 @@ int vfs_mount_at(const struct path *root, const char *fstype, const char *source
     struct path at = {NULL, NULL};
     struct mount *m = mount_alloc(sb, top, flags);
     err = m ? vfs_make_mountpoint(root, dest, dentry_is_dir(top), &at) : -LX_ENOMEM;
-    if (err == 0)
+    if (err == 0) {
+        m->locked = true;
+        m->locked_flags = flags;
         err = mount_attach(m, &at);
+    }
     if (err)
         mount_put(m);
     path_put(&at);

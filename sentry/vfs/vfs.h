@@ -175,6 +175,8 @@ struct mount {
     struct mount *parent;      // NULL for the root mount
     struct dentry *mountpoint; // in parent; NULL for the root mount
     uint32_t flags;            // MNT_*
+    uint32_t locked_flags;     // MNT_* that a guest may not take away
+    bool locked;               // made at boot: a guest may not unmount it and see what lies below
     struct list_head link;     // in the namespace's list, in mount order
     struct mount_ns *ns;       // NULL: internal (pipes) or detached
 };

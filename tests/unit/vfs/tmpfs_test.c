@@ -355,7 +355,7 @@ Test(tmpfs, without_descriptors_files_stay_in_memory)
 {
     mem_data_limit_descriptors(16); // six for all: one pair may be for files that nobody maps
     int64_t fd[5];
-    char name[8];
+    char name[32];
     for (int i = 0; i < 5; i++) {
         snprintf(name, sizeof(name), "/f%d", i);
         fd[i] = do_open(name, LX_O_CREAT | LX_O_RDWR, 0644);

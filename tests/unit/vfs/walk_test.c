@@ -107,10 +107,41 @@ Test(walk, search_permission_is_asked_of_every_directory)
     cr_assert_eq(look("/a/b", 0), 0);
 }
 
+static int64_t guest_mount(const char *source, const char *target, uint32_t flags, const char *options)
+{
+    strcpy((char *)DATA_BYTES, options);
+    strcpy((char *)DATA_BYTES + 4096, "tmpfs");
+    return SYS(mount, PATH1(source), PATH2(target), fixture_addr(DATA_AT + 4096), flags, DATA);
+}
+
+Test(walk, mounts_of_the_sandbox_are_locked)
+{
+    cr_assert_eq(vfs_mount_at(&vfs_fs.root, "tmpfs", "t", "", MNT_NOSUID | MNT_NOEXEC, "/boot"), 0);
+    cr_assert_eq(SYS(umount2, PATH1("/boot"), 0), -LX_EINVAL);
+    cr_assert_eq(SYS(umount2, PATH1("/boot"), 2), -LX_EINVAL);
+    cr_assert_eq(guest_mount("t", "/boot", 32 | MNT_NOSUID, ""), -LX_EPERM);
+    cr_assert_eq(guest_mount("t", "/boot", 32 | MNT_NOSUID | MNT_NOEXEC | MNT_RDONLY, ""), 0);
+    cr_assert_eq(do_mkdir("/boot/d", 0755), -LX_EROFS);
+    cr_assert_eq(guest_mount("t", "/boot", 32 | MNT_NOSUID | MNT_NOEXEC, ""), 0);
+    cr_assert_eq(do_mkdir("/boot/d", 0755), 0);
+    do_mkdir("/again", 0755);
+    cr_assert_eq(guest_mount("/boot/d", "/again", 4096, ""), 0);
+    cr_assert_eq(guest_mount("t", "/again", 32 | 4096, ""), -LX_EPERM, "a bind mount keeps the locks");
+    put_file("/again/f", "x");
+    cr_assert_str_eq(get_file("/boot/d/f"), "x");
+    cr_assert_eq(SYS(umount2, PATH1("/again"), 0), 0);
+    cr_assert_str_eq(get_file("/again/f"), "errno 2");
+    become(1000, 1000);
+    cr_assert_eq(guest_mount("t", "/boot", 0, ""), -LX_EPERM);
+    cr_assert_eq(SYS(umount2, PATH1("/boot"), 0), -LX_EPERM);
+}
+
 Test(walk, mounts_are_entered_and_left)
 {
     tree();
-    cr_assert_eq(vfs_mount_at(&vfs_fs.root, "tmpfs", "t", "size=1m,mode=755", 0, "/mnt/deep"), 0);
+    do_mkdir("/mnt", 0755);
+    do_mkdir("/mnt/deep", 0755);
+    cr_assert_eq(guest_mount("tmpfs", "/mnt/deep", 0, "size=1m,mode=755"), 0);
     put_file("/mnt/deep/x", "inside");
     cr_assert_str_eq(get_file("/mnt/deep/x"), "inside");
     cr_assert_str_eq(get_file("/mnt/deep/../../a/rel"), "deep");
