@@ -42,7 +42,7 @@ struct clone_order {
     8192u // in the parent's area: where clone(2) writes the child's number when nobody else tells
 
 static const struct stub_order_ops clone_ops;
-static struct clone_order *slot;    // the clone under way; kernel lock
+static struct clone_order *slot; // the clone under way; kernel lock
 #define STRANGERS_AHEAD 4096
 static int last_host_tid;           // largest number that has registered; kernel lock
 static int doomed_tid;              // host thread that was told to end before it ran guest code; kernel lock

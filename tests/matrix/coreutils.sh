@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2010,SC2038,SC2116 # written as people write them
 # core
 # The core utilities on inputs made here.
 export LC_ALL=C HOME=$PWD

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2010,SC2038,SC2116 # written as people write them
 # core
 # timeout: 120
 # A walk over a real tree: every header counted.
