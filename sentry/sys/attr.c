@@ -208,8 +208,9 @@ int64_t sys_fallocate(struct call *c)
         return -LX_EFBIG;
     if (!f->ops->fallocate)
         return -LX_EOPNOTSUPP;
-    if (!(mode & LX_FALLOC_FL_KEEP_SIZE) && (uint64_t)end > current->tg->rlim[1].cur)
-        return -LX_EFBIG;
+    if (!(mode & LX_FALLOC_FL_KEEP_SIZE) && (uint64_t)end > f->inode->attr.size &&
+        (uint64_t)end > current->tg->rlim[1].cur)
+        return file_size_exceeded();
     file_get(f);
     int64_t r = f->ops->fallocate(f, mode, offset, len);
     file_put(f);

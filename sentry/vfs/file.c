@@ -1,4 +1,5 @@
 // Open files: life cycle, positions, and the checks that reading and writing share.
+#include "abi/linux/signal.h"
 #include "sentry/vfs/internal.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
@@ -68,6 +69,14 @@ int64_t file_read(struct file *f, struct iov_iter *it, int64_t *pos)
     return n;
 }
 
+int64_t file_size_exceeded(void)
+{
+    struct lx_siginfo info;
+    siginfo_from_current(&info, LX_SIGXFSZ, LX_SI_USER);
+    send_signal_task(current, LX_SIGXFSZ, &info);
+    return -LX_EFBIG;
+}
+
 // RLIMIT_FSIZE: a write that begins at the limit raises SIGXFSZ, one that crosses it is cut.
 static int64_t limit_size(struct file *f, struct iov_iter *it, int64_t pos)
 {
@@ -75,10 +84,8 @@ static int64_t limit_size(struct file *f, struct iov_iter *it, int64_t pos)
     if (limit == UINT64_MAX || !f->inode || !LX_S_ISREG(f->inode->attr.mode))
         return 0;
     uint64_t at = f->flags & LX_O_APPEND ? f->inode->attr.size : (uint64_t)pos;
-    if (at >= limit) {
-        send_signal_task(current, 25, NULL); // SIGXFSZ
-        return -LX_EFBIG;
-    }
+    if (at >= limit)
+        return file_size_exceeded();
     if (it->count > limit - at)
         it->count = limit - at;
     return 0;

@@ -110,6 +110,8 @@ static inline void file_set_pos(struct file *f, int64_t pos)
 // Reads or writes as the system calls do: mode, RLIMIT_FSIZE, O_APPEND is the operation's. Bytes, -errno or block.
 int64_t file_read(struct file *f, struct iov_iter *it, int64_t *pos);
 int64_t file_write(struct file *f, struct iov_iter *it, int64_t *pos);
+// A file would grow over RLIMIT_FSIZE: sends SIGXFSZ to current. Returns -LX_EFBIG.
+int64_t file_size_exceeded(void);
 // An open file of an inode that has no name (memfd_create): takes over the inode reference. NULL: no memory.
 struct file *inode_file(struct inode *i, uint32_t fmode, uint32_t flags, const char *name);
 

@@ -36,7 +36,7 @@ int vfs_truncate(const struct path *p, struct inode *i, uint64_t size)
     if (!LX_S_ISREG(i->attr.mode))
         return -LX_EINVAL;
     if (current && size > current->tg->rlim[1].cur && size > i->attr.size) // RLIMIT_FSIZE
-        return -LX_EFBIG;
+        return file_size_exceeded();
     struct iattr attr = {.valid = ATTR_SIZE | ATTR_MTIME | ATTR_CTIME, .size = size, .mtime = vfs_now()};
     attr.ctime = attr.mtime;
     if ((i->attr.mode & (LX_S_ISUID | LX_S_ISGID)) && !vfs_capable(LX_CAP_FSETID)) {
