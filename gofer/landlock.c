@@ -1,6 +1,7 @@
 #include "gofer/landlock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,7 +67,7 @@ static int allow(int ruleset, int fd, uint64_t rights)
     return syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
 }
 
-int landlock_restrict(const struct host *host, int readable)
+static int restrict_self(const struct host *host, int readable, bool ports)
 {
     // File rights by version 1, 2, ...: 13 rights at first, then REFER, TRUNCATE, and in version 5 IOCTL_DEV.
     static const unsigned int file_rights[] = {0, 13, 14, 15, 15, 16};
@@ -77,7 +78,7 @@ int landlock_restrict(const struct host *host, int readable)
     struct ruleset_attr attr = {.handled_access_fs = known};
     size_t size = sizeof(uint64_t);
     if (version >= 4) {
-        attr.handled_access_net = 3; // bind and connect
+        attr.handled_access_net = ports ? 0 : 3; // bind and connect
         size = 2 * sizeof(uint64_t);
     }
     if (version >= 6) {
@@ -96,4 +97,14 @@ int landlock_restrict(const struct host *host, int readable)
         error = -errno;
     close(ruleset);
     return error;
+}
+
+int landlock_restrict(const struct host *host, int readable)
+{
+    return restrict_self(host, readable, false);
+}
+
+int landlock_restrict_files(void)
+{
+    return restrict_self(NULL, -1, true);
 }

@@ -12,6 +12,7 @@ static const struct {
 } modes[] = {
     {"--files", gofer_files_main},
     {"--proc", gofer_proc_main},
+    {"--net", gofer_net_main},
 };
 
 int gofer_fd_argument(int argc, char **argv, const char *name)

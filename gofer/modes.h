@@ -5,6 +5,7 @@
 
 int gofer_files_main(int argc, char **argv);
 int gofer_proc_main(int argc, char **argv);
+int gofer_net_main(int argc, char **argv);
 
 // The value of "NAME N" among the arguments as a descriptor, or -1.
 int gofer_fd_argument(int argc, char **argv, const char *name);

@@ -76,6 +76,7 @@ struct sentry_config {
 struct boot_fds {
     int listener;   // of the guests' filter
     int gofer;      // connected to gofer --files
+    int gofer_net;  // connected to gofer --net, or -1 (--network=none)
     int gofer_proc; // connected to gofer --proc, or -1
     int zygote_pidfd;
     int guest_pidns; // namespace descriptor of the guests, or -1

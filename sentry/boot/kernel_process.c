@@ -228,7 +228,7 @@ static int close_jail(const struct sentry_config *config)
 // Closes what the kernel does not use, so that a taken-over Sentry finds only what boot_fds names.
 static void keep_only(const struct boot_fds *fds)
 {
-    const int keep[] = {fds->listener, fds->gofer,    fds->gofer_proc, fds->zygote_pidfd, fds->guest_pidns,
+    const int keep[] = {fds->gofer_net, fds->listener, fds->gofer,    fds->gofer_proc, fds->zygote_pidfd, fds->guest_pidns,
                         fds->control,  fds->stdio[0], fds->stdio[1],   fds->stdio[2],     fds->log,
                         fds->strace,   fds->stats,    fds->stub_image};
     int from = 0;
@@ -289,6 +289,7 @@ int kernel_process_main(int argc, char **argv)
         return EXIT_SANDBOX;
     fds = (struct boot_fds){.listener = zygote.listener,
                             .gofer = params.gofer,
+                            .gofer_net = params.gofer_net,
                             .gofer_proc = proc_connection,
                             .zygote_pidfd = zygote.pidfd,
                             .guest_pidns = zygote.guest_pidns,

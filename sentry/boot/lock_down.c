@@ -77,7 +77,7 @@ void lock_down(void)
 #ifdef SENTRY_SANITIZED
     const struct seccomp_program *program = &filter_sentry_sanitizer;
 #else
-    const struct seccomp_program *program = &filter_sentry_trap;
+    const struct seccomp_program *program = with_network ? &filter_sentry_net_trap : &filter_sentry_trap;
 #endif
     if (mutated("sentry-filter"))
         return;

@@ -7,6 +7,7 @@
 #include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
 #include "sentry/trap/stats.h"
+#include "sentry/net/host/broker.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,8 @@ int filesystems_init(const struct sentry_config *config, const struct boot_fds *
         err = devpts_init();
     if (!err)
         err = proc_init(config);
+    if (!err && fds->gofer_net >= 0)
+        err = net_broker_connect(fds->gofer_net);
     if (!err && fds->gofer_proc >= 0)
         err = proc_host_connect(fds->gofer_proc);
     pipe_init();

@@ -99,16 +99,53 @@ static int start_gofer(const struct sandbox_spec *spec, int program, int connect
     return 0;
 }
 
-static int start_kernel(const struct sandbox_spec *spec, int gofer_program, int gofer, int control,
+// In the caller's network namespace; everything else is its own.
+static int start_net_gofer(const struct sandbox_spec *spec, int program, int connection,
+                           struct sandbox *sandbox)
+{
+    char number[16];
+    snprintf(number, sizeof(number), "%d", connection);
+    bool landlock = !(spec->config.disabled_features & FEATURE_LANDLOCK);
+    const char *const argv[] = {
+        "gofer", "--net", "--connection-fd", number, landlock ? NULL : "--no-landlock", "1", NULL};
+    const int keep[] = {connection};
+    const struct id_map map = {geteuid(), geteuid(), getegid(), getegid()};
+    bool root = geteuid() == 0;
+    const struct spawn spawn = {
+        .name = "gofer --net",
+        .namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (root ? 0 : CLONE_NEWUSER),
+        .map = root ? NULL : &map,
+        .keep_capabilities = root ? 0 : 1ull << 21 /* SYS_ADMIN */ | 1ull << 8 /* SETPCAP */,
+        .program = program,
+        .argv = argv,
+        .keep = keep,
+        .nr_keep = 1,
+        .cgroup = spec->cgroup,
+    };
+    pid_t pid = spawn_program(&spawn, &sandbox->gofer_net_pidfd);
+    if (pid < 0)
+        return pid;
+    sandbox->gofer_net_pid = pid;
+    return 0;
+}
+
+// What the kernel process inherits.
+struct kernel_channels {
+    int gofer, gofer_net, control; // sockets
+    int gofer_program;
+};
+
+static int start_kernel(const struct sandbox_spec *spec, const struct kernel_channels *channels,
                         struct sandbox *sandbox)
 {
     int config = memfd_create("sentry-config", MFD_CLOEXEC);
     if (config < 0)
         return boot_fail("cannot make the memory file of the configuration", NULL, errno, NULL);
     const struct kernel_params params = {
-        .control = control,
-        .gofer = gofer,
-        .gofer_program = gofer_program,
+        .control = channels->control,
+        .gofer = channels->gofer,
+        .gofer_net = channels->gofer_net,
+        .gofer_program = channels->gofer_program,
         .log = spec->log,
         .strace = spec->strace,
         .stats = spec->stats,
@@ -124,7 +161,9 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer_program, int 
     char number[16];
     snprintf(number, sizeof(number), "%d", config);
     const char *const argv[] = {KERNEL_PROCESS_NAME, number, NULL};
-    const int keep[] = {config, control, gofer, gofer_program, spec->log, spec->strace, spec->stats};
+    const int keep[] = {
+        config,    channels->control, channels->gofer, channels->gofer_net, channels->gofer_program,
+        spec->log, spec->strace,      spec->stats};
     bool root = geteuid() == 0;
     const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid()};
     const struct spawn spawn = {
@@ -151,29 +190,35 @@ static int start_kernel(const struct sandbox_spec *spec, int gofer_program, int 
 
 int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
 {
-    *sandbox = (struct sandbox){
-        .control = -1, .kernel_pid = -1, .gofer_pid = -1, .kernel_pidfd = -1, .gofer_pidfd = -1};
-    int channel[2] = {-1, -1}, control[2] = {-1, -1};
+    *sandbox = (struct sandbox){.control = -1,
+                                .kernel_pid = -1,
+                                .gofer_pid = -1,
+                                .gofer_net_pid = -1,
+                                .kernel_pidfd = -1,
+                                .gofer_pidfd = -1,
+                                .gofer_net_pidfd = -1};
+    int channel[2] = {-1, -1}, control[2] = {-1, -1}, network[2] = {-1, -1};
     int error = 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
+        (spec->config.network_host && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, network) < 0))
         error = boot_fail("cannot make a socket pair", NULL, errno, NULL);
     int gofer_program = error ? -1 : open_gofer();
     if (!error && gofer_program < 0)
         error = gofer_program;
     if (!error)
         error = start_gofer(spec, gofer_program, channel[0], sandbox);
+    if (!error && spec->config.network_host)
+        error = start_net_gofer(spec, gofer_program, network[0], sandbox);
+    const struct kernel_channels ours = {
+        .gofer = channel[1], .gofer_net = network[1], .control = control[1], .gofer_program = gofer_program};
     if (!error)
-        error = start_kernel(spec, gofer_program, channel[1], control[1], sandbox);
-    if (gofer_program >= 0)
-        close(gofer_program);
+        error = start_kernel(spec, &ours, sandbox);
     sandbox->control = control[0];
-    if (channel[0] >= 0)
-        close(channel[0]);
-    if (channel[1] >= 0)
-        close(channel[1]);
-    if (control[1] >= 0)
-        close(control[1]);
+    const int done[] = {gofer_program, channel[0], channel[1], control[1], network[0], network[1]};
+    for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
+        if (done[i] >= 0)
+            close(done[i]);
     if (error)
         sandbox_kill(sandbox);
     return error;
@@ -195,6 +240,7 @@ void sandbox_kill(struct sandbox *sandbox)
 {
     kill_and_wait(&sandbox->kernel_pid, &sandbox->kernel_pidfd);
     kill_and_wait(&sandbox->gofer_pid, &sandbox->gofer_pidfd);
+    kill_and_wait(&sandbox->gofer_net_pid, &sandbox->gofer_net_pidfd);
     if (sandbox->control >= 0)
         close(sandbox->control);
     sandbox->control = -1;

@@ -22,8 +22,8 @@ struct sandbox_spec {
 
 struct sandbox {
     int control; // SOCK_SEQPACKET to the kernel process
-    pid_t kernel_pid, gofer_pid;
-    int kernel_pidfd, gofer_pidfd;
+    pid_t kernel_pid, gofer_pid, gofer_net_pid;
+    int kernel_pidfd, gofer_pidfd, gofer_net_pidfd; // of gofer --net: -1 without a network
 };
 
 // Starts the Gofer and the kernel process. 0, or -errno after a message; nothing is left running then.

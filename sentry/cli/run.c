@@ -128,13 +128,6 @@ static void plan_inherited(struct sentry_config *config)
     }
 }
 
-static int refuse_unavailable(const struct options *options)
-{
-    if (options->network == NETWORK_HOST)
-        return boot_fail("--network=host", NULL, EOPNOTSUPP, "only --network=none is available");
-    return 0;
-}
-
 // Whoever gives up a protection by name is told what it was. In the log, which may lead to a file.
 static void report_waived(const struct options *options, int log)
 {
@@ -152,9 +145,7 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
 {
     struct sentry_config *config = &spec->config;
     struct root_plan root;
-    int error = refuse_unavailable(options);
-    if (!error)
-        error = check_streams(spec);
+    int error = check_streams(spec);
     if (!error)
         error = open_outputs(options, spec);
     report_waived(options, spec->log);

@@ -1,6 +1,8 @@
 // socket(2), socketpair(2), bind(2), listen(2), accept(2), connect(2), names, options, shutdown(2).
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
+#include "sentry/net/host/broker.h"
+#include "sentry/net/host/inet.h"
 #include "sentry/net/socket.h"
 #include "sentry/sys/socket.h"
 #include "sentry/task/task.h"
@@ -33,7 +35,8 @@ static int make(int family, int type, int protocol, struct socket **out)
     if (family == LX_AF_UNIX)
         return unix_socket(type, protocol, out);
     if (family == LX_AF_INET || family == LX_AF_INET6)
-        return inet_socket(family, type, protocol, out);
+        return net_broker_present() ? host_inet_socket(family, type, protocol, out)
+                                    : inet_socket(family, type, protocol, out);
     return -LX_EAFNOSUPPORT;
 }
 

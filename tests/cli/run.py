@@ -11,10 +11,12 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -128,6 +130,62 @@ def another_root():
     want(not (root / "made").exists(), "a write to the root reached the host")
     want(status_of("sh", "-c", script, options=["--rootfs", root, "--overlay", "none"], text="new") == 0, "--overlay none")
     want((root / "made").read_text() == "new\n", "a write with --overlay none did not reach the host")
+
+
+NETWORK = """
+import socket, sys, threading
+port = int(sys.argv[1])
+outside = socket.create_connection(("127.0.0.1", port))
+outside.sendall(b"from inside")
+print(outside.recv(100).decode(), outside.getpeername() == ("127.0.0.1", port))
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+def count():
+    peer, _ = listener.accept()
+    total = 0
+    while data := peer.recv(65536):
+        total += len(data)
+    print("received", total)
+thread = threading.Thread(target=count)
+thread.start()
+with socket.create_connection(listener.getsockname()) as c:
+    c.sendall(b"x" * 3000000)
+thread.join()
+a, b = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+a.bind(("127.0.0.1", 0))
+b.sendto(b"datagram", a.getsockname())
+print(a.recvfrom(100)[0].decode())
+for family in (socket.AF_PACKET, socket.AF_VSOCK):
+    try:
+        socket.socket(family, socket.SOCK_DGRAM)
+        print("a socket of family", family)
+    except OSError as error:
+        print("refused")
+"""
+
+
+@test
+def the_network_of_the_host():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = str(listener.getsockname()[1])
+
+        def answer():
+            try:
+                peer, _ = listener.accept()
+                with peer:
+                    peer.sendall(b"answer to " + peer.recv(100))
+            except OSError:
+                pass
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        (WORK / "network.py").write_text(NETWORK)
+        result = sandbox("python3", "network.py", port, options=["--network", "host"])
+        want(result.output == b"answer to from inside True\nreceived 3000000\ndatagram\nrefused\nrefused\n", result.output)
+        result = sandbox("python3", "network.py", port)
+        want(b"ConnectionRefusedError" in result.output, "--network=none reached the host:", result.output)
 
 
 @test

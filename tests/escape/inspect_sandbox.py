@@ -57,7 +57,7 @@ def filters(parts, sandbox):
 @check
 def dumpable(parts, sandbox):
     """Files below /proc/PID of an undumpable process belong to root of the user namespace, or the host's."""
-    for name in ("monitor", "gofer", "kernel", "proc gofer"):
+    for name in ("monitor", "gofer", "net gofer", "kernel", "proc gofer"):
         if name in parts:
             uid = int(parts[name].status("Uid")[1])
             owner = os.stat(parts[name].path / "maps").st_uid
@@ -66,7 +66,7 @@ def dumpable(parts, sandbox):
 
 @check
 def empty_root(parts, sandbox):
-    for name in ("gofer", "kernel", "proc gofer", "zygote", "guest"):
+    for name in ("gofer", "net gofer", "kernel", "proc gofer", "zygote", "guest"):
         if name in parts:
             mounts = read(parts[name].path / "mountinfo").splitlines()
             want(len(mounts) == 1, name, "has", len(mounts), "mounts")

@@ -92,6 +92,9 @@ def test_inspect():
                  for word in ("--option=--disable-feature=%s" % name,)]
     verdicts("inspect as root:", python("inspect_sandbox.py", real, timeout=30))
     verdicts("inspect as a user:", python("inspect_sandbox.py", real, timeout=30, user=ORDINARY_USER))
+    verdicts("inspect with a network:", python("inspect_sandbox.py", real, "--option=--network=host", timeout=30))
+    verdicts("inspect with a network, as a user:",
+             python("inspect_sandbox.py", real, "--option=--network=host", timeout=30, user=ORDINARY_USER))
     verdicts("inspect with fallbacks:", python("inspect_sandbox.py", real, *fallbacks, timeout=30))
 
 

@@ -75,7 +75,7 @@ class Sandbox:
         self.child = subprocess.Popen(words, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, env=environment, cwd=cwd,
                                       pass_fds=() if extra_fd is None else (extra_fd,))
-        self.monitor = self.gofer = self.kernel = self.proc_gofer = self.zygote = None
+        self.monitor = self.gofer = self.net_gofer = self.kernel = self.proc_gofer = self.zygote = None
         self.guests = []
 
     def find(self, timeout=5):
@@ -93,12 +93,14 @@ class Sandbox:
     def _look(self):
         tree = processes()
         self.monitor = Process(self.child.pid)
-        self.gofer = self.kernel = self.proc_gofer = self.zygote = None
+        self.gofer = self.net_gofer = self.kernel = self.proc_gofer = self.zygote = None
         self.guests = []
         for pid, parent in sorted(tree.items()):
             process = Process(pid)
             if parent == self.child.pid and "--files" in process.command:
                 self.gofer = process
+            elif parent == self.child.pid and "--net" in process.command:
+                self.net_gofer = process
             elif parent == self.child.pid and process.command[0] == "sentry-kernel":
                 self.kernel = process
         for pid, parent in sorted(tree.items()):
@@ -117,6 +119,8 @@ class Sandbox:
                  "guest": self.guests[0]}
         if self.proc_gofer:
             parts["proc gofer"] = self.proc_gofer
+        if self.net_gofer:
+            parts["net gofer"] = self.net_gofer
         return parts
 
     def end(self, timeout=5):

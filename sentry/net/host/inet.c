@@ -1,0 +1,370 @@
+// Sockets of the host's network namespace. The descriptor is the Sentry's and nonblocking; gofer --net makes, binds and
+// connects it, everything else is done here.
+#include "sentry/net/host/inet.h"
+#include "abi/gofer_net.h"
+#include "abi/linux/errno.h"
+#include "abi/linux/fcntl.h"
+#include "abi/linux/inet.h"
+#include "sentry/fs/hostfile/stream.h"
+#include "sentry/net/host/broker.h"
+#include "sentry/task/task.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHUNK 65536u
+#define PASSED_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_MORE)
+
+struct host_inet {
+    struct socket sk;
+    struct host_stream stream; // its descriptor, and who waits for it
+    bool connecting;
+};
+
+static const struct socket_ops host_inet_ops;
+
+static struct host_inet *host_sk(struct socket *s)
+{
+    return container_of(s, struct host_inet, sk);
+}
+
+// Takes over the descriptor.
+static int wrap(int fd, int family, int type, int protocol, struct socket **out)
+{
+    struct host_inet *s = calloc(1, sizeof(*s));
+    if (!s) {
+        close(fd);
+        return -LX_ENOMEM;
+    }
+    socket_init(&s->sk, &host_inet_ops, family, type, protocol);
+    int err = host_stream_init(&s->stream, fd, STREAM_SOCKET, &s->sk.wait);
+    if (err) {
+        close(fd);
+        socket_done(&s->sk);
+        free(s);
+        return err == -EBADF ? -LX_EMFILE : err;
+    }
+    *out = &s->sk;
+    return 0;
+}
+
+int host_inet_socket(int family, int type, int protocol, struct socket **out)
+{
+    if (type == LX_SOCK_RAW)
+        return -LX_EPERM;
+    if (type != LX_SOCK_STREAM && type != LX_SOCK_DGRAM)
+        return -LX_ESOCKTNOSUPPORT;
+    int only = type == LX_SOCK_STREAM ? LX_IPPROTO_TCP : LX_IPPROTO_UDP;
+    if (type == LX_SOCK_DGRAM && protocol == LX_IPPROTO_ICMP)
+        return -LX_EACCES;
+    if (protocol && protocol != only)
+        return -LX_EPROTONOSUPPORT;
+    int fd = net_broker_socket(family, type);
+    return fd < 0 ? fd : wrap(fd, family, type, only, out);
+}
+
+static void release(struct socket *sk)
+{
+    struct host_inet *s = host_sk(sk);
+    host_stream_release(&s->stream);
+    close(s->stream.fd);
+    socket_done(sk);
+    free(s);
+}
+
+static int64_t wait_for(struct host_inet *s, uint32_t events, uint64_t timeo, uint64_t done)
+{
+    int64_t r = sock_block(&s->sk.wait, events, timeo, done);
+    host_stream_arm(&s->stream);
+    return r;
+}
+
+static void set_flag(const struct host_inet *s, int option, bool value)
+{
+    int on = value;
+    (void)setsockopt(s->stream.fd, SOL_SOCKET, option, &on, sizeof(on));
+}
+
+// What the generic layer remembers and the host must know.
+static void apply_options(const struct host_inet *s)
+{
+    set_flag(s, SO_REUSEADDR, s->sk.reuseaddr);
+    set_flag(s, SO_REUSEPORT, s->sk.reuseport);
+    set_flag(s, SO_KEEPALIVE, s->sk.keepalive);
+    set_flag(s, SO_BROADCAST, s->sk.broadcast);
+    set_flag(s, SO_OOBINLINE, s->sk.oobinline);
+    struct linger linger = {s->sk.linger.onoff, s->sk.linger.linger};
+    (void)setsockopt(s->stream.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+// The kernel lock is dropped meanwhile, so the file is held.
+static int ask(struct host_inet *s, int op, int value, const uint8_t *addr, uint32_t len)
+{
+    struct file *f = s->sk.file;
+    apply_options(s);
+    if (f)
+        file_get(f);
+    int err = net_broker_ask(op, s->stream.fd, value, addr,
+                             len < GOFER_NET_ADDRESS_MAX ? len : GOFER_NET_ADDRESS_MAX);
+    if (f)
+        file_put(f);
+    return err;
+}
+
+static int host_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
+{
+    return ask(host_sk(sk), GOFER_NET_BIND, 0, addr, len);
+}
+
+static int host_listen(struct socket *sk, int backlog)
+{
+    if (sk->type != LX_SOCK_STREAM)
+        return -LX_EOPNOTSUPP;
+    int err = ask(host_sk(sk), GOFER_NET_LISTEN, backlog, NULL, 0);
+    sk->listening = sk->listening || !err;
+    return err;
+}
+
+static int take_error(struct socket *sk)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(host_sk(sk)->stream.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    return -error;
+}
+
+static int64_t host_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
+{
+    struct host_inet *s = host_sk(sk);
+    if (!s->connecting || current->call.first) {
+        int err = ask(s, GOFER_NET_CONNECT, 0, addr, len);
+        if (err != -LX_EINPROGRESS && err != -LX_EALREADY)
+            return err;
+        s->connecting = true;
+        if (nonblock)
+            return err;
+    }
+    if (!host_stream_ready(&s->stream, EV_OUT))
+        return wait_for(s, EV_OUT, sk->sndtimeo, 0);
+    s->connecting = false;
+    return take_error(sk);
+}
+
+static int64_t host_accept(struct socket *sk, struct socket **out, bool nonblock)
+{
+    struct host_inet *s = host_sk(sk);
+    if (!sk->listening)
+        return sk->type == LX_SOCK_STREAM ? -LX_EINVAL : -LX_EOPNOTSUPP;
+    int fd = accept4(s->stream.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && errno != EAGAIN)
+        return -errno;
+    if (fd < 0)
+        return nonblock ? -LX_EAGAIN : wait_for(s, EV_IN, sk->rcvtimeo, 0);
+    return wrap(fd, sk->family, sk->type, sk->protocol, out);
+}
+
+static int host_getname(struct socket *sk, uint8_t *addr, bool peer)
+{
+    struct sockaddr_in6 name;
+    socklen_t size = sizeof(name);
+    int fd = host_sk(sk)->stream.fd;
+    if ((peer ? getpeername(fd, (struct sockaddr *)&name, &size)
+              : getsockname(fd, (struct sockaddr *)&name, &size)) < 0)
+        return -errno;
+    if (size > sizeof(name))
+        size = sizeof(name);
+    memcpy(addr, &name, size);
+    return (int)size;
+}
+
+// One host sendmsg of at most CHUNK bytes (a datagram whole). Bytes or -errno.
+static int64_t send_piece(struct host_inet *s, struct sock_msg *m, uint8_t *bytes, size_t room)
+{
+    size_t want = m->it.count < room ? m->it.count : room;
+    struct iov_iter before = m->it;
+    if (want && iter_copy_from(&m->it, bytes, want) != (ssize_t)want)
+        return -LX_EFAULT;
+    struct iovec part = {bytes, want};
+    struct msghdr message = {.msg_name = m->name_len ? m->name : NULL,
+                             .msg_namelen = m->name_len,
+                             .msg_iov = &part,
+                             .msg_iovlen = 1};
+    ssize_t n = sendmsg(s->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
+    int err = errno;
+    if (n < (ssize_t)want) { // what was not sent is sent again
+        m->it = before;
+        if (n > 0)
+            iter_advance(&m->it, (size_t)n);
+    }
+    return n < 0 ? -err : n;
+}
+
+static bool may_send_to(const struct host_inet *s, const struct sock_msg *m)
+{
+    uint16_t family;
+    if (!m->name_len)
+        return true;
+    // A connection is the broker's: MSG_FASTOPEN and the like do not exist here.
+    if (s->sk.type == LX_SOCK_STREAM || m->name_len < sizeof(family))
+        return false;
+    memcpy(&family, m->name, sizeof(family));
+    return family == LX_AF_INET || family == LX_AF_INET6;
+}
+
+static int64_t host_send(struct socket *sk, struct sock_msg *m)
+{
+    struct host_inet *s = host_sk(sk);
+    bool stream = sk->type == LX_SOCK_STREAM;
+    scm_destroy(&m->scm);
+    if (!may_send_to(s, m))
+        return stream ? -LX_EISCONN : -LX_EAFNOSUPPORT;
+    if (!stream && m->it.count > CHUNK)
+        return -LX_EMSGSIZE;
+    if (!stream)
+        apply_options(s);
+    uint64_t done = stream ? sock_progress() : 0;
+    iter_advance(&m->it, done);
+    size_t room = m->it.count < CHUNK ? m->it.count : CHUNK;
+    uint8_t *bytes = malloc(room ? room : 1);
+    if (!bytes)
+        return done ? (int64_t)done : -LX_ENOMEM;
+    int64_t n = 0;
+    do {
+        n = send_piece(s, m, bytes, room);
+        if (n > 0)
+            done += (uint64_t)n;
+    } while (stream && n > 0 && m->it.count);
+    free(bytes);
+    if (n == -EAGAIN && !(m->flags & LX_MSG_DONTWAIT))
+        return wait_for(s, EV_OUT, sk->sndtimeo, done);
+    if (n < 0 && !done)
+        return n == -EPIPE ? sock_epipe(m->flags) : n;
+    return (int64_t)done;
+}
+
+static int64_t host_recv(struct socket *sk, struct sock_msg *m)
+{
+    struct host_inet *s = host_sk(sk);
+    bool stream = sk->type == LX_SOCK_STREAM;
+    bool whole = stream && (m->flags & LX_MSG_WAITALL) && !(m->flags & LX_MSG_PEEK);
+    uint64_t done = whole ? sock_progress() : 0;
+    if (m->flags & LX_MSG_ERRQUEUE)
+        return -LX_EAGAIN;
+    iter_advance(&m->it, done);
+    for (;;) {
+        size_t room = m->it.count < CHUNK ? m->it.count : CHUNK;
+        uint8_t *bytes = malloc(room ? room : 1);
+        if (!bytes)
+            return done ? (int64_t)done : -LX_ENOMEM;
+        struct sockaddr_in6 from;
+        struct iovec part = {bytes, room};
+        struct msghdr message = {
+            .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1};
+        ssize_t n = recvmsg(s->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT);
+        int err = errno;
+        size_t got = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
+        bool fault =
+            got && !(stream && (m->flags & LX_MSG_TRUNC)) && iter_copy_to(&m->it, bytes, got) != (ssize_t)got;
+        free(bytes);
+        if (fault)
+            return done ? (int64_t)done : -LX_EFAULT;
+        if (n < 0 && err == EAGAIN) {
+            if (m->flags & LX_MSG_DONTWAIT)
+                return done ? (int64_t)done : -LX_EAGAIN;
+            return wait_for(s, EV_IN, sk->rcvtimeo, done);
+        }
+        if (n < 0)
+            return done ? (int64_t)done : -err;
+        if (!stream && message.msg_namelen && message.msg_namelen <= sizeof(from)) {
+            memcpy(m->name, &from, message.msg_namelen);
+            m->name_len = message.msg_namelen;
+        }
+        if (message.msg_flags & MSG_TRUNC)
+            m->out_flags |= LX_MSG_TRUNC;
+        done += (uint64_t)n;
+        if (!whole || n == 0 || !m->it.count)
+            return (int64_t)done;
+    }
+}
+
+static int host_shutdown(struct socket *sk, int how)
+{
+    if (shutdown(host_sk(sk)->stream.fd, how) < 0)
+        return -errno;
+    sk->shutdown |= (uint32_t)how + 1;
+    wake_up(&sk->wait, EV_ALL);
+    return 0;
+}
+
+static uint32_t host_poll(struct socket *sk, struct poll_table *pt)
+{
+    return host_stream_poll(&host_sk(sk)->stream, pt);
+}
+
+static int64_t host_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
+{
+    int value = 0;
+    if (cmd != LX_FIONREAD && cmd != LX_SIOCOUTQ)
+        return -LX_ENOTTY;
+    if (ioctl(host_sk(sk)->stream.fd, cmd, &value) < 0)
+        return -errno;
+    int32_t out = value;
+    return put_user(out, arg);
+}
+
+// Options that the filter lets through; the levels and numbers are the host's own.
+static bool is_passed(int level, int name, bool set)
+{
+    static const int tcp[] = {TCP_NODELAY, TCP_CORK,     TCP_KEEPIDLE,     TCP_KEEPINTVL,
+                              TCP_KEEPCNT, TCP_QUICKACK, TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT};
+    if (level == IPPROTO_IPV6)
+        return name == IPV6_V6ONLY;
+    if (!set)
+        return level == IPPROTO_TCP || level == IPPROTO_IP;
+    for (size_t i = 0; level == IPPROTO_TCP && i < sizeof(tcp) / sizeof(tcp[0]); i++)
+        if (tcp[i] == name)
+            return true;
+    return false;
+}
+
+static int host_setsockopt(struct socket *sk, int level, int name, const void *value, uint32_t len)
+{
+    if (!is_passed(level, name, true))
+        return -LX_ENOPROTOOPT;
+    return setsockopt(host_sk(sk)->stream.fd, level, name, value, len) < 0 ? -errno : 0;
+}
+
+static int host_getsockopt(struct socket *sk, int level, int name, void *value, uint32_t *len)
+{
+    if (!is_passed(level, name, false))
+        return -LX_ENOPROTOOPT;
+    socklen_t size = *len;
+    if (getsockopt(host_sk(sk)->stream.fd, level, name, value, &size) < 0)
+        return -errno;
+    *len = size;
+    return 0;
+}
+
+static const struct socket_ops host_inet_ops = {
+    .release = release,
+    .bind = host_bind,
+    .connect = host_connect,
+    .listen = host_listen,
+    .accept = host_accept,
+    .getname = host_getname,
+    .sendmsg = host_send,
+    .recvmsg = host_recv,
+    .shutdown = host_shutdown,
+    .poll = host_poll,
+    .ioctl = host_ioctl,
+    .take_error = take_error,
+    .setsockopt = host_setsockopt,
+    .getsockopt = host_getsockopt,
+};
