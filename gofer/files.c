@@ -53,6 +53,7 @@ int gofer_files_main(int argc, char **argv)
     host.owner = config.owner;
     host.self_uid = config.self_uid;
     host.self_gid = config.self_gid;
+    host.locks = listen_fd >= 0;
     bool mounts = !(config.waive & GOFER_WAIVE_MOUNTS);
     int error = jail_exports(&config, exports, &host);
     free(exports);

@@ -26,6 +26,7 @@ struct host {
     enum gofer_owner owner;
     uint32_t self_uid, self_gid; // GOFER_OWNER_SINGLE: what the Gofer's own user shows as
     uint32_t uid, gid;           // the Gofer's own, as it sees them
+    bool locks;       // Tlock is answered: for other clients than the Sentry, which has locks of its own
     int self_fds;     // directory /proc/self/fd, as a mount without parent; also the working directory
     uint64_t dev[64]; // devices seen, so that qids of different devices differ; index is in the qid
     unsigned int dev_count;

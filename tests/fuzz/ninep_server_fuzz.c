@@ -88,6 +88,7 @@ static void begin(void)
         (struct export){.name = "ro", .flags = GOFER_EXPORT_RO, .root_fd = open(path, O_PATH | O_CLOEXEC)};
     host.exports = exports;
     host.export_count = 2;
+    host.locks = true;
     if (host_open_self(&host, false) || server_init(&server, &host, 65536, FIDS - 4))
         exit(1);
 }

@@ -47,6 +47,7 @@ MUTATIONS = [
     ("nothing left of a failed change", [("server_attr.c", "if ((moded || owner) && !lost)", "if (0)")], SERVER),
     ("names of xattrs", [("server_xattr.c", "if (!(node->export->flags & GOFER_EXPORT_XATTRS))\n        return -EOPNOTSUPP;",
                           "return 0;")], SERVER),
+    ("no locks on the host", [("server_open.c", "server->host->locks ?", "1 ?")], SERVER),
     ("limit of fids", [("fid.c", "if (table->count >= table->limit)", "if (0)")], SERVER),
     ("a session's end closes all", [("server.c", "fid_remove_all(&server->fids);\n    server->versioned", "server->versioned")],
      SERVER),

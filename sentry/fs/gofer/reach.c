@@ -5,6 +5,8 @@
 #include "sentry/core/log.h"
 #include "sentry/fs/gofer/fs.h"
 
+#define CHAIN_MAX (1u << 20) // more directories below one another than any tree has
+
 static void pin(struct gofer_inode *node)
 {
     if (node->fid_pins++ == 0)
@@ -91,7 +93,8 @@ static int collect(struct inode *inode, unsigned most, struct gofer_reach *reach
     size_t size = 0;
     *deep = NULL;
     for (; node->fid == NP_NOFID; node = gofer_inode(node->parent)) {
-        if (node->orphan || !node->parent)
+        // The count: replies that make no sense could have closed the chain to a circle.
+        if (node->orphan || !node->parent || count > CHAIN_MAX)
             return -LX_ESTALE;
         size += strlen(node->name);
         count++;

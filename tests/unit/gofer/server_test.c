@@ -391,6 +391,8 @@ Test(server, files_are_read_and_written_by_message)
     request.twalk = (struct np_twalk){.fid = 1, .newfid = 1};
     cr_assert_eq(call(np_type_of_twalk), EBUSY, "an open fid is not moved");
     request.tlock = (struct np_tlock){.fid = 1, .type = NP_LOCK_WRLCK};
+    cr_assert_eq(call(np_type_of_tlock), EOPNOTSUPP, "no lock on the host for a Sentry");
+    host.locks = true;
     cr_assert_eq(call(np_type_of_tlock), 0);
     cr_assert_eq(reply.rlock.status, NP_LOCK_SUCCESS);
     request.tlock = (struct np_tlock){.fid = 1, .type = 9};
