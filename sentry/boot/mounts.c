@@ -63,6 +63,10 @@ static struct mount *mount_root(const struct mount_config *m, int *err)
     if (*err)
         return NULL;
     struct mount *mount = mount_alloc(sb, root, flags_of(m));
+    if (mount) {
+        mount->locked = true;
+        mount->locked_flags = flags_of(m);
+    }
     dentry_put(root);
     sb_put(sb);
     if (!mount)
