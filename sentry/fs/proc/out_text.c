@@ -4,23 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Atomic size_t total; // of out_text.size; texts grow with and without the kernel lock
+
+static bool grow(struct out_text *t, size_t wanted)
+{
+    size_t size = t->size ? t->size : 1024;
+    while (size < wanted)
+        size *= 2;
+    size_t more = size - t->size;
+    if ((total += more) > TEXT_TOTAL_MAX) {
+        total -= more;
+        return false;
+    }
+    char *bigger = realloc(t->data, size);
+    if (!bigger) {
+        total -= more;
+        return false;
+    }
+    t->data = bigger;
+    t->size = size;
+    return true;
+}
+
 char *out_room(struct out_text *t, size_t n)
 {
     if (t->failed || n > TEXT_MAX - t->len) {
         t->failed = true;
         return NULL;
     }
-    if (t->len + n > t->size) {
-        size_t size = t->size ? t->size : 1024;
-        while (size < t->len + n)
-            size *= 2;
-        char *bigger = realloc(t->data, size);
-        if (!bigger) {
-            t->failed = true;
-            return NULL;
-        }
-        t->data = bigger;
-        t->size = size;
+    if (t->len + n > t->size && !grow(t, t->len + n)) {
+        t->failed = true;
+        return NULL;
     }
     return t->data + t->len;
 }
@@ -64,8 +78,19 @@ void out_escape(struct out_text *t, const char *s, const char *set)
     }
 }
 
+void out_tighten(struct out_text *t)
+{
+    char *tight = t->len ? realloc(t->data, t->len) : NULL;
+    if (!tight)
+        return;
+    total -= t->size - t->len;
+    t->data = tight;
+    t->size = t->len;
+}
+
 void out_free(struct out_text *t)
 {
     free(t->data);
+    total -= t->size;
     *t = (struct out_text){NULL, 0, 0, false};
 }

@@ -134,6 +134,7 @@ static int fill(struct file *f, struct pseudo_file *pf)
         return err;
     }
     out_free(&pf->text);
+    out_tighten(&fresh);
     pf->text = fresh;
     pf->filled = true;
     return 0;
