@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -69,6 +70,12 @@ int listener_donate(uint64_t id, int host_fd, int at)
         .newfd_flags = O_CLOEXEC,
     };
     return ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+}
+
+bool listener_pending(void)
+{
+    struct pollfd p = {.fd = listener_fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
 }
 
 bool listener_id_valid(uint64_t id)

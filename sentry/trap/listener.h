@@ -24,3 +24,5 @@ int listener_continue(uint64_t id);
 // one wake-up of the caller for both. 0 or -errno; then the call is still open.
 int listener_donate(uint64_t id, int host_fd, int at);
 bool listener_id_valid(uint64_t id);
+// Is there a call that no worker has received?
+bool listener_pending(void);
