@@ -78,6 +78,7 @@ void group_reap(struct thread_group *tg)
     pgrp_leave(tg);
     struct task *leader = tg->leader;
     tg->leader = NULL;
+    tg->parent = NULL; // which may go before a descriptor of ours does
     task_put(leader);
     tg_put(tg);
 }

@@ -204,8 +204,9 @@ static struct thread_group *copy_group(struct task *parent, uint64_t flags, int 
     memcpy(tg->rlim, from->rlim, sizeof(tg->rlim));
     tg->oom_score_adj = from->oom_score_adj;
     tg->exit_signal = flags & LX_CLONE_PARENT ? from->exit_signal : exit_signal;
-    tg->parent = flags & LX_CLONE_PARENT ? from->parent : from;
-    tg->parent_tid = flags & LX_CLONE_PARENT ? from->parent_tid : parent->tid;
+    tg->parent = from; // stays until the child is published
+    tg->parent_tid = parent->tid;
+    tg->is_sibling = flags & LX_CLONE_PARENT;
     pgrp_join(tg, from->pgrp);
     if (flags & LX_CLONE_PIDFD) {
         tg->pidfd_to = task_get(parent);
@@ -291,6 +292,10 @@ static int publish_group(struct task *t, int pid)
     int err = give_identity(t, pid);
     if (err)
         return err;
+    if (tg->is_sibling) { // of whom that is now a child
+        tg->parent_tid = tg->parent->parent_tid;
+        tg->parent = tg->parent->parent;
+    }
     if (tg->parent && tg->parent->zombie) {
         tg->parent = init_tg;
         tg->parent_tid = 0;

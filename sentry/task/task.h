@@ -182,6 +182,7 @@ struct thread_group {
     bool dead;          // the host process is known to be gone
     bool linked;        // published: the tree and the hashes know it
     bool stop_notified; // the parent knows of the present stop
+    bool is_sibling;    // made with CLONE_PARENT; never changes
     int parent_tid;     // the thread that made it (PR_SET_PDEATHSIG, __WNOTHREAD); 0 when unknown
     int exit_signal;    // what the parent gets
     enum job_state job;

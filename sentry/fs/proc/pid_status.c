@@ -165,7 +165,7 @@ PROC_SHOW(status)
     task_get(t);
     gather(t, &n);
     const struct thread_group *tg = t->tg;
-    const struct cred *c = t->cred;
+    struct cred *c = cred_get(t->cred); // the task may change it while the lock is dropped
     char state = proc_state(p, t, &n.host);
     out_printf(out, "Name:\t");
     add_name(out, t->comm);
@@ -200,6 +200,7 @@ PROC_SHOW(status)
                "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\tconditional enabled\n");
     add_cpus(out, t);
     out_printf(out, "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+    cred_put(c);
     task_put(t);
     return 0;
 }
