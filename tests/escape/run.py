@@ -1,20 +1,23 @@
 #!/usr/bin/python3
 """Escape: invariants on the running system, a hostile Sentry, and sudden deaths.
 
-usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, kill, mutations
+usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, broker, kill, mutations
 
 Each mutation takes one protection out of a second pair of programs (tests/escape/CMakeLists.txt); the check that claims
 to see that protection must fail then, or the check itself is worth nothing.
 """
 import argparse
 import contextlib
+import errno
 import os
 import pathlib
 import pty
 import shutil
 import socket
+import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import harness  # noqa: E402
@@ -152,6 +155,73 @@ def test_hostile():
                        "" if good else "status %d" % status, [] if good else reached[:20] or lines[-5:])
 
 
+class Broker:
+    """A `gofer --net` of our own, to be asked what no Sentry of ours would ask (abi/gofer_net.h)."""
+
+    SOCKET, BIND, CONNECT, LISTEN = 1, 2, 3, 4
+
+    def __init__(self):
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel.settimeout(5)
+        words = ["unshare", "-m", program("real", "gofer"), "--net", "--connection-fd", str(theirs.fileno())]
+        self.process = subprocess.Popen([str(word) for word in words], pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE)
+        theirs.close()
+
+    def ask(self, operation, family=0, value=0, address=b"", fd=None):
+        """The errno and the descriptors that came."""
+        packet = struct.pack("<IIiiI28s", 7, operation, family, value, len(address), address[:28])
+        socket.send_fds(self.channel, [packet], [] if fd is None else [fd])
+        data, descriptors, _, _ = socket.recv_fds(self.channel, 64, 4)
+        serial, error = struct.unpack("<Ii", data)
+        assert serial == 7
+        return error, descriptors
+
+    def end(self):
+        self.channel.close()
+        self.process.wait(timeout=5)
+        self.process.stderr.close()
+
+
+def inet_address(port):
+    return struct.pack("<H", socket.AF_INET) + struct.pack(">H", port) + bytes([127, 0, 0, 1]) + bytes(8)
+
+
+def test_broker():
+    checks = {}
+    broker = Broker()
+    with host_targets() as (port, name, _), socket.socket(socket.AF_UNIX) as other:
+        unix = struct.pack("<H", socket.AF_UNIX) + b"\0" + name.encode()
+        error, (inet,) = broker.ask(Broker.SOCKET, socket.AF_INET, socket.SOCK_STREAM)
+        checks["a TCP socket is made"] = error == 0
+        for family in (socket.AF_UNIX, socket.AF_PACKET, socket.AF_NETLINK, socket.AF_VSOCK, -1):
+            checks["no socket of family %d" % family] = \
+                broker.ask(Broker.SOCKET, family, socket.SOCK_STREAM) == (errno.EPROTONOSUPPORT, [])
+        checks["no raw socket"] = broker.ask(Broker.SOCKET, socket.AF_INET, socket.SOCK_RAW) == (errno.EPROTONOSUPPORT, [])
+        checks["no socket of another family is connected"] = broker.ask(Broker.CONNECT, address=unix, fd=other.fileno())[0] == \
+            errno.ENOTSOCK and broker.ask(Broker.CONNECT, address=inet_address(port), fd=other.fileno())[0] == errno.ENOTSOCK
+        checks["no address of another family"] = broker.ask(Broker.CONNECT, address=unix, fd=inet)[0] == errno.EAFNOSUPPORT and \
+            broker.ask(Broker.BIND, address=unix, fd=inet)[0] == errno.EAFNOSUPPORT
+        checks["no length beyond the packet"] = broker.ask(Broker.BIND, address=inet_address(0) + bytes(64), fd=inet)[0] == \
+            errno.EAFNOSUPPORT
+        checks["a file is no socket"] = broker.ask(Broker.BIND, address=inet_address(0), fd=broker.process.stderr.fileno())[0] == \
+            errno.ENOTSOCK
+        checks["nothing without a socket"] = broker.ask(Broker.LISTEN)[0] == errno.ENOTSOCK
+        checks["no unknown operation"] = broker.ask(99, fd=inet)[0] == errno.EINVAL
+        checks["a connection is made"] = broker.ask(Broker.CONNECT, address=inet_address(port), fd=inet)[0] in \
+            (0, errno.EINPROGRESS)
+        os.close(inet)
+        end = time.monotonic() + 2  # it closes after its answer
+        while len(os.listdir("/proc/%d/fd" % broker.process.pid)) > 4 and time.monotonic() < end:
+            time.sleep(0.01)
+        checks["nothing is kept"] = len(os.listdir("/proc/%d/fd" % broker.process.pid)) == 4
+        broker.channel.send(b"no request")
+        checks["another size ends it"] = broker.channel.recv(64) == b""
+    broker.end()
+    for name, good in checks.items():
+        harness.report("PASS" if good else "FAIL", "broker of the network: " + name)
+
+
 def test_mutations():
     for mutation, (name, as_user) in MUTATIONS.items():
         lines = python("inspect_sandbox.py", sentry("mutants"), name, "--mutation", mutation, timeout=20,
@@ -172,7 +242,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=200)
     arguments.add_argument("names", nargs="*")
     options = arguments.parse_args()
-    tests = {"inspect": test_inspect, "hostile": test_hostile, "kill": lambda: test_kill(options.rounds),
+    tests = {"inspect": test_inspect, "hostile": test_hostile, "broker": test_broker, "kill": lambda: test_kill(options.rounds),
              "mutations": test_mutations}
     if os.geteuid() != 0:
         for name in tests:
