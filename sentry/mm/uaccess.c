@@ -229,12 +229,12 @@ ssize_t iter_copy_from(struct iov_iter *it, void *dst, size_t n)
 
 ssize_t iter_zero(struct iov_iter *it, size_t n)
 {
-    static const char zeros[PAGE];
+    static char zeros[16 * PAGE]; // never written: costs no memory
     size_t done = 0;
     if (n > it->count)
         n = it->count;
     while (done < n) {
-        size_t part = n - done < PAGE ? n - done : PAGE;
+        size_t part = n - done < sizeof(zeros) ? n - done : sizeof(zeros);
         ssize_t r = iter_copy_to(it, zeros, part);
         if (r < 0)
             return done ? (ssize_t)done : r;
