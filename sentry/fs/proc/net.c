@@ -1,5 +1,13 @@
-// /proc/net: a loopback interface and empty socket tables.
+// /proc/net: a loopback interface and the socket tables.
 #include "sentry/fs/proc/proc.h"
+#include "abi/linux/socket.h"
+#include "abi/linux/stat.h"
+
+#define SOCKETS(name_, family_, type_, head_)                                            \
+    {                                                                                    \
+        .name = name_, .mode = LX_S_IFREG | 0444, .show = proc_show_inet, .data = head_, \
+        .arg = (family_) << 8 | (type_)                                                  \
+    }
 
 const struct pseudo_node proc_net_rows[] = {
     PSEUDO_TEXT(
@@ -16,22 +24,26 @@ const struct pseudo_node proc_net_rows[] = {
     PSEUDO_TEXT("arp", "IP address       HW type     Flags       HW address            Mask     Device\n"),
     PSEUDO_TEXT("if_inet6", "00000000000000000000000000000001 01 80 10 80       lo\n"),
     PSEUDO_TEXT("ipv6_route", ""),
-    PSEUDO_TEXT("tcp", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
-                       "timeout inode      "
-                       "                                               \n"),
-    PSEUDO_TEXT("tcp6", "  sl  local_address                         remote_address                        "
-                        "st tx_queue rx_queue "
-                        "tr tm->when retrnsmt   uid  timeout inode\n"),
-    PSEUDO_TEXT("udp", "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
-                       "timeout inode ref "
-                       "pointer drops             \n"),
-    PSEUDO_TEXT("udp6", "  sl  local_address                         remote_address                        "
-                        "st tx_queue rx_queue "
-                        "tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
+    SOCKETS("tcp", LX_AF_INET, LX_SOCK_STREAM,
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+            "timeout inode      "
+            "                                               \n"),
+    SOCKETS("tcp6", LX_AF_INET6, LX_SOCK_STREAM,
+            "  sl  local_address                         remote_address                        "
+            "st tx_queue rx_queue "
+            "tr tm->when retrnsmt   uid  timeout inode\n"),
+    SOCKETS("udp", LX_AF_INET, LX_SOCK_DGRAM,
+            "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+            "timeout inode ref "
+            "pointer drops             \n"),
+    SOCKETS("udp6", LX_AF_INET6, LX_SOCK_DGRAM,
+            "  sl  local_address                         remote_address                        "
+            "st tx_queue rx_queue "
+            "tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
     PSEUDO_TEXT("raw", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
                        "timeout inode ref "
                        "pointer drops\n"),
-    PSEUDO_TEXT("unix", "Num       RefCount Protocol Flags    Type St Inode Path\n"),
+    PSEUDO_FILE("unix", 0444, proc_show_net_unix),
     PSEUDO_TEXT("netlink",
                 "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
     PSEUDO_TEXT("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),

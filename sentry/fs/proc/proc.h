@@ -74,6 +74,8 @@ PROC_SHOW(mounts);
 PROC_SHOW(mountinfo);
 PROC_SHOW(mountstats);
 PROC_SHOW(fdinfo);
+PROC_SHOW(inet);
+PROC_SHOW(net_unix);
 PROC_SHOW(meminfo);
 PROC_SHOW(cpuinfo);
 PROC_SHOW(system_stat);

@@ -1,0 +1,124 @@
+// The socket tables of /proc/net (net/ipv4/tcp_ipv4.c, udp.c, net/unix/af_unix.c): sockets that some process has open.
+#include "sentry/fs/proc/proc.h"
+#include "abi/linux/errno.h"
+#include "abi/linux/socket.h"
+#include "sentry/net/inet/inet.h"
+#include "sentry/net/unix/unix.h"
+#include "sentry/task/task.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SOCKETS_MAX 65536u
+
+struct found {
+    struct socket *sockets[SOCKETS_MAX];
+    unsigned count;
+};
+
+static int by_inode(const void *a, const void *b)
+{
+    const struct socket *x = *(struct socket *const *)a, *y = *(struct socket *const *)b;
+    return x->file->inode->attr.ino < y->file->inode->attr.ino
+               ? -1
+               : x->file->inode->attr.ino > y->file->inode->attr.ino;
+}
+
+static void look_in(struct found *f, const struct fdtable *files, int family, int type)
+{
+    for (unsigned fd = 0; files && fd < files->size && f->count < SOCKETS_MAX; fd++) {
+        struct socket *s = files->slots[fd].file ? file_socket(files->slots[fd].file) : NULL;
+        if (s && s->file && s->family == family && (!type || s->type == type))
+            f->sockets[f->count++] = s;
+    }
+}
+
+// Each socket of a family once, in the order of their inodes. Under the kernel lock they stay what they are.
+static struct found *find_sockets(int family, int type)
+{
+    struct found *f = malloc(sizeof(*f));
+    if (!f)
+        return NULL;
+    f->count = 0;
+    list_for_each(tg, &all_groups, struct thread_group, all_link)
+        list_for_each(t, &tg->threads, struct task, thread_link) if (t == tg->leader || t->files->refs == 1)
+            look_in(f, t->files, family, type);
+    if (f->count)
+        qsort(f->sockets, f->count, sizeof(f->sockets[0]), by_inode);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < f->count; i++)
+        if (i == 0 || f->sockets[i] != f->sockets[kept - 1])
+            f->sockets[kept++] = f->sockets[i];
+    f->count = kept;
+    return f;
+}
+
+static void add_address(struct out_text *out, const struct inet_addr *a, bool six)
+{
+    uint32_t words[4];
+    memcpy(words, a->ip, sizeof(words));
+    if (six)
+        out_printf(out, "%08X%08X%08X", words[0], words[1], words[2]);
+    out_printf(out, "%08X:%04X", words[3], a->port);
+}
+
+static unsigned inet_state_number(const struct inet_sock *s)
+{
+    if (s->sk.type == LX_SOCK_DGRAM)
+        return s->state == INET_CONNECTED ? 1 : 7;
+    return s->state == INET_LISTENING ? 10 : s->state == INET_CONNECTED ? 1 : 7;
+}
+
+// node->arg: type in the low byte, family above.
+int proc_show_inet(const struct pseudo *p, struct out_text *out)
+{
+    int type = (int)(p->node->arg & 0xff), family = (int)(p->node->arg >> 8);
+    bool six = family == LX_AF_INET6, udp = type == LX_SOCK_DGRAM;
+    out_printf(out, "%s", (const char *)p->node->data);
+    struct found *f = find_sockets(family, type);
+    if (!f)
+        return -LX_ENOMEM;
+    for (unsigned i = 0, line = 0; i < f->count; i++) {
+        const struct inet_sock *s = inet_sk(f->sockets[i]);
+        if (!s->bound && s->state == INET_CLOSED)
+            continue;
+        const struct kstat *attr = &s->sk.file->inode->attr;
+        out_printf(out, udp ? "%5u: " : "%4u: ", line++);
+        add_address(out, &s->local, six);
+        out_printf(out, " ");
+        add_address(out, &s->remote, six);
+        out_printf(out,
+                   " %02X %08X:%08X 00:00000000 00000000 %5u        0 %" PRIu64 " 2 0000000000000000%s\n",
+                   inet_state_number(s), 0u, udp ? (uint32_t)s->queued_bytes : s->queue_len, attr->uid,
+                   attr->ino, udp ? " 0" : " 100 0 0 10 0");
+    }
+    free(f);
+    return 0;
+}
+
+PROC_SHOW(net_unix)
+{
+    out_printf(out, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+    struct found *f = find_sockets(LX_AF_UNIX, 0);
+    if (!f)
+        return -LX_ENOMEM;
+    for (unsigned i = 0; i < f->count; i++) {
+        const struct unix_sock *u = unix_sk(f->sockets[i]);
+        out_printf(out, "0000000000000000: %08X 00000000 %08X %04X %02X %5" PRIu64, u->refs + 1,
+                   u->state == UNIX_LISTENING ? 0x10000u : 0, u->sk.type, u->state == UNIX_CONNECTED ? 3 : 1,
+                   u->sk.file->inode->attr.ino);
+        size_t family = sizeof(u->addr->sun.family), len = u->addr ? u->addr->len : 0;
+        if (len > family) {
+            out_printf(out, " ");
+            for (size_t k = 0; k < len - family; k++) { // an abstract name begins with a NUL, shown as @
+                char c = u->addr->sun.path[k];
+                if (!c && k && u->addr->sun.path[0])
+                    break;
+                out_add(out, c ? &c : "@", 1);
+            }
+        }
+        out_printf(out, "\n");
+    }
+    free(f);
+    return 0;
+}
