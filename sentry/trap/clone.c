@@ -120,8 +120,8 @@ static void clone_start(struct stub_order *o)
         op->flags |= STUB_OP_CLONE;
     }
     // A number that is still in use in the guest can only come again after the host's numbers have wrapped. From then on the
-    // parent waits in the stub for its child; before, only its next call waits (clone_pending).
-    c->detached = !numbers_may_repeat() && !trap_tracing;
+    // parent waits in the stub for its child; before, only its next call waits (clone_pending). A pidfd has to be there first.
+    c->detached = !numbers_may_repeat() && !trap_tracing && !(c->req.flags & LX_CLONE_PIDFD);
     c->ordered = true;
     if (stub_do(t, ops, n, -1, c->detached ? THEN_CALL : THEN_REPORT))
         violation(t, "its stub area is gone");

@@ -118,7 +118,10 @@ static void call_run(struct call *c)
     uint64_t messages = stats_messages();
     c->phase = CALL_RUNNING;
     current = t;
-    if (clone_pending(t)) {
+    bool early = clone_pending(t);
+    if (c->first)
+        c->interrupted = -LX_ERESTARTSYS; // a wait for the child has its own
+    if (early) {
         r = clone_wait_child(c);
     } else if (hostile_call(c, &r)) {
         // only in the tests of escape
@@ -131,7 +134,7 @@ static void call_run(struct call *c)
         r = -LX_ENOSYS;
     }
     current = NULL;
-    c->first = false;
+    c->first = c->first && early; // the handler has not run yet
     if (r != -LX_EBLOCKED)
         stats_call(c->nr, r, stats_messages() - messages);
     if (t->exiting && r != CALL_CONTINUE) {
