@@ -35,10 +35,14 @@ static void reparent(struct thread_group *child, struct thread_group *father, st
     if (reaper)
         list_add_tail(&child->sibling, &reaper->children);
     child->exit_signal = LX_SIGCHLD;
+    tg_get(child); // the signal may be its end
+    bool waits = child->zombie;
     signal_parent_death(child, father);
-    pgrp_orphan_check(child, father);
-    if (child->zombie && (!reaper || notify_parent_exit(child)))
+    if (child->linked)
+        pgrp_orphan_check(child, father);
+    if (waits && (!reaper || notify_parent_exit(child)))
         group_reap(child);
+    tg_put(child);
 }
 
 static void reparent_children(struct thread_group *father)
@@ -61,6 +65,8 @@ static void thread_leaves_children(struct task *t)
     const struct task *heir = group_thread(t->tg);
     int heir_tid = heir ? heir->tid : 0;
     struct thread_group *child;
+    if (heir_tid == t->tid)
+        return; // a leader whose number, and children, went to the thread that did an exec
     while ((child = child_made_by(t))) {
         child->parent_tid = heir_tid;
         signal_parent_death(child, t->tg);
