@@ -60,6 +60,7 @@ wait $!
 echo "waited $?"
 exec 9>&2 2>/dev/null
 sleep 5 &
+sleep 0.1 # until it has become sleep: bash's own child would run the trap of EXIT
 kill $!
 wait $!
 echo "killed job $?"
