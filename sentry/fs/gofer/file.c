@@ -83,6 +83,8 @@ static int64_t file_read_op(struct file *f, struct iov_iter *it, int64_t *pos)
     void *buffer = it->kernel ? NULL : chunk_buffer();
     if (!it->kernel && !buffer)
         return -LX_ENOMEM;
+    // On a mount of our own the end is known, and need not be found by one more call.
+    bool knows_end = !gofer_fs_of(f->inode)->shared && !gofer_inode(f->inode)->mapped;
     while (it->count) {
         size_t size = it->count < CHUNK ? it->count : CHUNK;
         void *to = buffer;
@@ -91,8 +93,10 @@ static int64_t file_read_op(struct file *f, struct iov_iter *it, int64_t *pos)
             size = it->count;
         }
         ssize_t got = read_chunk(f->inode, to, size, *pos);
+        if (got < 0 && !total)
+            return got;
         if (got <= 0)
-            return total ? total : got;
+            break;
         if (it->kernel) {
             iter_advance(it, (size_t)got);
         } else {
@@ -105,6 +109,8 @@ static int64_t file_read_op(struct file *f, struct iov_iter *it, int64_t *pos)
         }
         total += got;
         *pos += got;
+        if (knows_end && (size_t)got < size && (uint64_t)*pos >= f->inode->attr.size)
+            break;
     }
     note_read(f->inode);
     return total;

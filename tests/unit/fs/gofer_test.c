@@ -212,6 +212,27 @@ Test(own, opening_again_and_reading_cost_no_message)
     cr_assert_eq(messages(), 2);
 }
 
+Test(own, reading_reaches_the_end_wherever_it_is)
+{
+    static char long_text[300001], got[400000];
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    host_file("long", long_text);
+    struct file *f = guest_open("/long", LX_O_RDWR);
+    cr_assert_eq(guest_read(f, got, sizeof(got)), 300000);
+    cr_assert_eq(guest_read(f, got, sizeof(got)), 0);
+    cr_assert_eq(guest_write(f, "more"), 4);
+    f->pos = 299999;
+    cr_assert_eq(guest_read(f, got, sizeof(got)), 5);
+    cr_assert_arr_eq(got, "xmore", 5);
+    // A buffer of the guest, in parts.
+    struct iov_iter it;
+    f->pos = 0;
+    iter_init_one(&it, fixture_addr(0), 350000);
+    cr_assert_eq(file_read(f, &it, &f->pos), 300004);
+    cr_assert_eq(fixture_guest[300003], 'e');
+    file_put(f);
+}
+
 Test(own, a_mapping_gets_no_more_access_than_it_may_use)
 {
     struct host_map map;
