@@ -138,5 +138,21 @@ int main(void)
     struct timespec never = {0, 0};
     SHOW(nanosleep(&never, NULL));
     SHOW(usleep(100));
+    // The first call after a fork waits as long as any other, though the child is only just there.
+    for (int i = 0; i < 5; i++) {
+        struct timespec start, end, wait = {0, 20000000};
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        pid_t child = fork();
+        if (child == 0) {
+            pause();
+            _exit(0);
+        }
+        syscall(SYS_nanosleep, &wait, NULL);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        show_value("slept its time",
+                   (end.tv_sec - start.tv_sec) * 1000000000LL + end.tv_nsec - start.tv_nsec >= wait.tv_nsec);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
     return 0;
 }
