@@ -9,7 +9,7 @@
 struct kernel_params {
     int32_t control;            // SOCK_SEQPACKET to the monitor
     int32_t gofer;              // connected to gofer --files
-    int32_t gofer_net;           // connected to gofer --net; -1: none
+    int32_t gofer_net;          // connected to gofer --net; -1: none
     int32_t gofer_program;      // the gofer binary, for gofer --proc; -1: none
     int32_t log, strace, stats; // -1: nowhere
     int32_t stdio[3];           // -1: closed in the caller too

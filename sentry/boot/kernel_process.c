@@ -228,9 +228,9 @@ static int close_jail(const struct sentry_config *config)
 // Closes what the kernel does not use, so that a taken-over Sentry finds only what boot_fds names.
 static void keep_only(const struct boot_fds *fds)
 {
-    const int keep[] = {fds->gofer_net, fds->listener, fds->gofer,    fds->gofer_proc, fds->zygote_pidfd, fds->guest_pidns,
-                        fds->control,  fds->stdio[0], fds->stdio[1],   fds->stdio[2],     fds->log,
-                        fds->strace,   fds->stats,    fds->stub_image};
+    const int keep[] = {fds->gofer_net,   fds->listener, fds->gofer,    fds->gofer_proc, fds->zygote_pidfd,
+                        fds->guest_pidns, fds->control,  fds->stdio[0], fds->stdio[1],   fds->stdio[2],
+                        fds->log,         fds->strace,   fds->stats,    fds->stub_image};
     int from = 0;
     for (;;) {
         int next = INT32_MAX;
