@@ -62,5 +62,5 @@ const struct pseudo_node proc_net_rows[] = {
                 " face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n"),
     PSEUDO_TEXT("fib_trie", ""),
     PSEUDO_TEXT("igmp", "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n"),
-    {NULL},
+    {.name = NULL},
 };

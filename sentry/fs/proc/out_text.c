@@ -1,10 +1,11 @@
 #include "sentry/fs/proc/out_text.h"
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static _Atomic size_t total; // of out_text.size; texts grow with and without the kernel lock
+static atomic_size_t total; // of out_text.size; texts grow with and without the kernel lock
 
 static bool grow(struct out_text *t, size_t wanted)
 {
@@ -12,13 +13,13 @@ static bool grow(struct out_text *t, size_t wanted)
     while (size < wanted)
         size *= 2;
     size_t more = size - t->size;
-    if ((total += more) > TEXT_TOTAL_MAX) {
-        total -= more;
+    if (atomic_fetch_add(&total, more) > TEXT_TOTAL_MAX - more) {
+        atomic_fetch_sub(&total, more);
         return false;
     }
     char *bigger = realloc(t->data, size);
     if (!bigger) {
-        total -= more;
+        atomic_fetch_sub(&total, more);
         return false;
     }
     t->data = bigger;
@@ -83,7 +84,7 @@ void out_tighten(struct out_text *t)
     char *tight = t->len ? realloc(t->data, t->len) : NULL;
     if (!tight)
         return;
-    total -= t->size - t->len;
+    atomic_fetch_sub(&total, t->size - t->len);
     t->data = tight;
     t->size = t->len;
 }
@@ -91,6 +92,6 @@ void out_tighten(struct out_text *t)
 void out_free(struct out_text *t)
 {
     free(t->data);
-    total -= t->size;
+    atomic_fetch_sub(&total, t->size);
     *t = (struct out_text){NULL, 0, 0, false};
 }

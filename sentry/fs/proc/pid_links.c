@@ -180,5 +180,5 @@ const struct pseudo_node proc_ns_rows[] = {
     NS("time_for_children", "time", 4026531834),
     NS("user", "user", 4026531837),
     NS("uts", "uts", 4026531838),
-    {NULL},
+    {.name = NULL},
 };

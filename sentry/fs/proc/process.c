@@ -249,7 +249,7 @@ static int64_t constant_link(const struct pseudo *p, char *buf, size_t size)
 const struct pseudo_node proc_thread_rows[] = {
     COMMON_ROWS,
     PSEUDO_FILE("children", 0444, proc_show_children),
-    {NULL},
+    {.name = NULL},
 };
 
 const struct pseudo_node proc_process_rows[] = {
@@ -262,7 +262,7 @@ const struct pseudo_node proc_process_rows[] = {
     PSEUDO_FILE("mountstats", 0400, proc_show_mountstats),
     PSEUDO_TEXT("coredump_filter", "00000033\n"),
     PSEUDO_FILE("timerslack_ns", 0666, proc_show_timerslack),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node sysvipc_rows[] = {
@@ -274,9 +274,9 @@ static const struct pseudo_node sysvipc_rows[] = {
     PSEUDO_TEXT("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  "
                        "cuid  cgid      atime "
                        "     dtime      ctime                   rss                  swap\n"),
-    {NULL},
+    {.name = NULL},
 };
-static const struct pseudo_node empty_rows[] = {{NULL}};
+static const struct pseudo_node empty_rows[] = {{.name = NULL}};
 
 static const struct pseudo_node root_rows[] = {
     LINK("self", self_link),
@@ -319,7 +319,7 @@ static const struct pseudo_node root_rows[] = {
     PSEUDO_TEXT("consoles", ""),
     PSEUDO_TEXT("key-users", ""),
     PSEUDO_TEXT("keys", ""),
-    {NULL},
+    {.name = NULL},
 };
 
 const struct pseudo_node proc_root = {.name = "/",

@@ -126,23 +126,23 @@ static const struct pseudo_node random_rows[] = {
     PSEUDO_TEXT("poolsize", "256\n"),
     NUMBER("urandom_min_reseed_secs", 60, 0, INT32_MAX),
     NUMBER("write_wakeup_threshold", 256, 0, INT32_MAX),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node pty_rows[] = {
     PSEUDO_TEXT("max", "4096\n"),
     PSEUDO_FILE("nr", 0444, show_pty_count),
     PSEUDO_TEXT("reserve", "1024\n"),
-    {NULL},
+    {.name = NULL},
 };
 
-static const struct pseudo_node yama_rows[] = {NUMBER("ptrace_scope", 1, 0, 3), {NULL}};
+static const struct pseudo_node yama_rows[] = {NUMBER("ptrace_scope", 1, 0, 3), {.name = NULL}};
 static const struct pseudo_node keys_rows[] = {
-    PSEUDO_TEXT("maxkeys", "200\n"), PSEUDO_TEXT("maxbytes", "20000\n"), {NULL}};
+    PSEUDO_TEXT("maxkeys", "200\n"), PSEUDO_TEXT("maxbytes", "20000\n"), {.name = NULL}};
 static const struct pseudo_node seccomp_rows[] = {
     PSEUDO_TEXT("actions_avail", "kill_process kill_thread trap errno user_notif trace log allow\n"),
     PSEUDO_TEXT("actions_logged", "kill_process kill_thread trap errno user_notif trace log\n"),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node kernel_rows[] = {
@@ -199,7 +199,7 @@ static const struct pseudo_node kernel_rows[] = {
     PSEUDO_DIR("yama", yama_rows),
     PSEUDO_DIR("keys", keys_rows),
     PSEUDO_DIR("seccomp", seccomp_rows),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node vm_rows[] = {
@@ -227,14 +227,14 @@ static const struct pseudo_node vm_rows[] = {
     NUMBER("memfd_noexec", 0, 0, 2),
     NUMBER("mmap_rnd_bits", 28, 28, 32),
     NUMBER("unprivileged_userfaultfd", 0, BOOLEAN),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node inotify_rows[] = {
     NUMBER("max_user_instances", 128, 0, INT32_MAX),
     NUMBER("max_user_watches", 65536, 0, INT32_MAX),
     NUMBER("max_queued_events", 16384, 0, INT32_MAX),
-    {NULL},
+    {.name = NULL},
 };
 static const struct pseudo_node mqueue_rows[] = {
     NUMBER("msg_default", 10, 1, 65536),
@@ -242,10 +242,11 @@ static const struct pseudo_node mqueue_rows[] = {
     NUMBER("msgsize_default", 8192, 128, 16777216),
     NUMBER("msgsize_max", 8192, 128, 16777216),
     NUMBER("queues_max", 256, 0, INT32_MAX),
-    {NULL},
+    {.name = NULL},
 };
-static const struct pseudo_node epoll_rows[] = {NUMBER("max_user_watches", 1048576, 0, INT32_MAX), {NULL}};
-static const struct pseudo_node empty_rows[] = {{NULL}};
+static const struct pseudo_node epoll_rows[] = {NUMBER("max_user_watches", 1048576, 0, INT32_MAX),
+                                                {.name = NULL}};
+static const struct pseudo_node empty_rows[] = {{.name = NULL}};
 
 static const struct pseudo_node fs_rows[] = {
     NUMBER("file-max", 9223372036854775807, 0, INT64_MAX),
@@ -273,7 +274,7 @@ static const struct pseudo_node fs_rows[] = {
     PSEUDO_DIR("mqueue", mqueue_rows),
     PSEUDO_DIR("epoll", epoll_rows),
     PSEUDO_DIR("binfmt_misc", empty_rows),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node core_rows[] = {
@@ -285,9 +286,9 @@ static const struct pseudo_node core_rows[] = {
     NUMBER("netdev_max_backlog", 1000, 0, INT32_MAX),
     NUMBER("optmem_max", 20480, 0, INT32_MAX),
     PSEUDO_TEXT("default_qdisc", "pfifo_fast\n"),
-    {NULL},
+    {.name = NULL},
 };
-static const struct pseudo_node unix_rows[] = {NUMBER("max_dgram_qlen", 512, 0, INT32_MAX), {NULL}};
+static const struct pseudo_node unix_rows[] = {NUMBER("max_dgram_qlen", 512, 0, INT32_MAX), {.name = NULL}};
 static const struct pseudo_node ipv4_rows[] = {
     NAME("ip_local_port_range", port_range),
     NAME("ping_group_range", ping_range),
@@ -311,27 +312,27 @@ static const struct pseudo_node ipv4_rows[] = {
     PSEUDO_TEXT("tcp_congestion_control", "cubic\n"),
     PSEUDO_TEXT("tcp_available_congestion_control", "reno cubic\n"),
     PSEUDO_TEXT("tcp_allowed_congestion_control", "reno cubic\n"),
-    {NULL},
+    {.name = NULL},
 };
 static const struct pseudo_node ipv6_all_rows[] = {
-    NUMBER("disable_ipv6", 0, BOOLEAN), NUMBER("forwarding", 0, BOOLEAN), {NULL}};
+    NUMBER("disable_ipv6", 0, BOOLEAN), NUMBER("forwarding", 0, BOOLEAN), {.name = NULL}};
 static const struct pseudo_node ipv6_conf_rows[] = {PSEUDO_DIR("all", ipv6_all_rows),
                                                     PSEUDO_DIR("default", ipv6_all_rows),
                                                     PSEUDO_DIR("lo", ipv6_all_rows),
-                                                    {NULL}};
+                                                    {.name = NULL}};
 static const struct pseudo_node ipv6_rows[] = {
-    PSEUDO_DIR("conf", ipv6_conf_rows), NUMBER("bindv6only", 0, BOOLEAN), {NULL}};
+    PSEUDO_DIR("conf", ipv6_conf_rows), NUMBER("bindv6only", 0, BOOLEAN), {.name = NULL}};
 static const struct pseudo_node net_rows[] = {
     PSEUDO_DIR("core", core_rows),
     PSEUDO_DIR("ipv4", ipv4_rows),
     PSEUDO_DIR("ipv6", ipv6_rows),
     PSEUDO_DIR("unix", unix_rows),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node tty_rows[] = {
-    NUMBER("legacy_tiocsti", 0, 0, 0), NUMBER("ldisc_autoload", 0, BOOLEAN), {NULL}};
-static const struct pseudo_node dev_rows[] = {PSEUDO_DIR("tty", tty_rows), {NULL}};
+    NUMBER("legacy_tiocsti", 0, 0, 0), NUMBER("ldisc_autoload", 0, BOOLEAN), {.name = NULL}};
+static const struct pseudo_node dev_rows[] = {PSEUDO_DIR("tty", tty_rows), {.name = NULL}};
 static const struct pseudo_node user_rows[] = {
     NUMBER("max_user_namespaces", 0, 0, 0),
     NUMBER("max_mnt_namespaces", 0, 0, 0),
@@ -341,11 +342,11 @@ static const struct pseudo_node user_rows[] = {
     NUMBER("max_uts_namespaces", 0, 0, 0),
     NUMBER("max_inotify_instances", 128, 0, INT32_MAX),
     NUMBER("max_inotify_watches", 65536, 0, INT32_MAX),
-    {NULL},
+    {.name = NULL},
 };
 
 const struct pseudo_node proc_sys_rows[] = {
     PSEUDO_DIR("kernel", kernel_rows), PSEUDO_DIR("vm", vm_rows),       PSEUDO_DIR("fs", fs_rows),
     PSEUDO_DIR("net", net_rows),       PSEUDO_DIR("dev", dev_rows),     PSEUDO_DIR("user", user_rows),
-    PSEUDO_DIR("abi", empty_rows),     PSEUDO_DIR("debug", empty_rows), {NULL},
+    PSEUDO_DIR("abi", empty_rows),     PSEUDO_DIR("debug", empty_rows), {.name = NULL},
 };

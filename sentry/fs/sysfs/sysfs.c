@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct pseudo_node empty_rows[] = {{NULL}};
+static const struct pseudo_node empty_rows[] = {{.name = NULL}};
 
 static int show_cpu_list(const struct pseudo *p, struct out_text *out)
 {
@@ -61,10 +61,10 @@ static const struct pseudo_node topology_rows[] = {
     PSEUDO_FILE("package_cpus", 0444, show_cpu_mask),
     PSEUDO_FILE("core_siblings_list", 0444, show_cpu_list),
     PSEUDO_FILE("package_cpus_list", 0444, show_cpu_list),
-    {NULL},
+    {.name = NULL},
 };
 static const struct pseudo_node cpu_rows[] = {
-    PSEUDO_DIR("topology", topology_rows), PSEUDO_TEXT("online", "1\n"), {NULL}};
+    PSEUDO_DIR("topology", topology_rows), PSEUDO_TEXT("online", "1\n"), {.name = NULL}};
 static const struct pseudo_node cpu_dir = PSEUDO_DIR("cpuN", cpu_rows);
 
 static int lookup_cpu(const struct pseudo *dir, struct dentry *d)
@@ -100,7 +100,7 @@ static const struct pseudo_node cpus_rows[] = {
     PSEUDO_TEXT("offline", "\n"),
     PSEUDO_TEXT("isolated", "\n"),
     PSEUDO_TEXT("kernel_max", "1023\n"),
-    {NULL},
+    {.name = NULL},
 };
 
 static int show_node_meminfo(const struct pseudo *p, struct out_text *out)
@@ -115,10 +115,10 @@ static const struct pseudo_node node0_rows[] = {PSEUDO_FILE("cpulist", 0444, sho
                                                 PSEUDO_FILE("cpumap", 0444, show_cpu_mask),
                                                 PSEUDO_FILE("meminfo", 0444, show_node_meminfo),
                                                 PSEUDO_TEXT("distance", "10\n"),
-                                                {NULL}};
+                                                {.name = NULL}};
 static const struct pseudo_node nodes_rows[] = {
     PSEUDO_TEXT("online", "0\n"),     PSEUDO_TEXT("possible", "0\n"),  PSEUDO_TEXT("has_cpu", "0\n"),
-    PSEUDO_TEXT("has_memory", "0\n"), PSEUDO_DIR("node0", node0_rows), {NULL}};
+    PSEUDO_TEXT("has_memory", "0\n"), PSEUDO_DIR("node0", node0_rows), {.name = NULL}};
 
 static const struct pseudo_node system_rows[] = {
     {.name = "cpu",
@@ -127,7 +127,7 @@ static const struct pseudo_node system_rows[] = {
      .lookup = lookup_cpu,
      .iterate = iterate_cpus},
     PSEUDO_DIR("node", nodes_rows),
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct pseudo_node hugepage_rows[] = {
@@ -136,18 +136,20 @@ static const struct pseudo_node hugepage_rows[] = {
     PSEUDO_TEXT("hpage_pmd_size", "2097152\n"),
     PSEUDO_TEXT("shmem_enabled", "always within_size advise [never] deny force\n"),
     PSEUDO_TEXT("use_zero_page", "1\n"),
-    {NULL}};
+    {.name = NULL}};
 static const struct pseudo_node mm_rows[] = {
-    PSEUDO_DIR("transparent_hugepage", hugepage_rows), PSEUDO_DIR("hugepages", empty_rows), {NULL}};
-static const struct pseudo_node kernel_rows[] = {
-    PSEUDO_DIR("mm", mm_rows), PSEUDO_DIR("debug", empty_rows), PSEUDO_DIR("security", empty_rows), {NULL}};
+    PSEUDO_DIR("transparent_hugepage", hugepage_rows), PSEUDO_DIR("hugepages", empty_rows), {.name = NULL}};
+static const struct pseudo_node kernel_rows[] = {PSEUDO_DIR("mm", mm_rows),
+                                                 PSEUDO_DIR("debug", empty_rows),
+                                                 PSEUDO_DIR("security", empty_rows),
+                                                 {.name = NULL}};
 
 static const struct pseudo_node lo_rows[] = {
     PSEUDO_TEXT("mtu", "65536\n"),         PSEUDO_TEXT("address", "00:00:00:00:00:00\n"),
     PSEUDO_TEXT("operstate", "unknown\n"), PSEUDO_TEXT("type", "772\n"),
     PSEUDO_TEXT("ifindex", "1\n"),         PSEUDO_TEXT("flags", "0x9\n"),
-    PSEUDO_TEXT("carrier", "1\n"),         {NULL}};
-static const struct pseudo_node net_rows[] = {PSEUDO_DIR("lo", lo_rows), {NULL}};
+    PSEUDO_TEXT("carrier", "1\n"),         {.name = NULL}};
+static const struct pseudo_node net_rows[] = {PSEUDO_DIR("lo", lo_rows), {.name = NULL}};
 static const struct pseudo_node class_rows[] = {PSEUDO_DIR("net", net_rows),
                                                 PSEUDO_DIR("block", empty_rows),
                                                 PSEUDO_DIR("tty", empty_rows),
@@ -156,12 +158,12 @@ static const struct pseudo_node class_rows[] = {PSEUDO_DIR("net", net_rows),
                                                 PSEUDO_DIR("power_supply", empty_rows),
                                                 PSEUDO_DIR("thermal", empty_rows),
                                                 PSEUDO_DIR("input", empty_rows),
-                                                {NULL}};
+                                                {.name = NULL}};
 static const struct pseudo_node dev_rows[] = {
-    PSEUDO_DIR("block", empty_rows), PSEUDO_DIR("char", empty_rows), {NULL}};
+    PSEUDO_DIR("block", empty_rows), PSEUDO_DIR("char", empty_rows), {.name = NULL}};
 static const struct pseudo_node devices_rows[] = {
-    PSEUDO_DIR("system", system_rows), PSEUDO_DIR("virtual", empty_rows), {NULL}};
-static const struct pseudo_node cgroup_mount_rows[] = {PSEUDO_DIR("cgroup", empty_rows), {NULL}};
+    PSEUDO_DIR("system", system_rows), PSEUDO_DIR("virtual", empty_rows), {.name = NULL}};
+static const struct pseudo_node cgroup_mount_rows[] = {PSEUDO_DIR("cgroup", empty_rows), {.name = NULL}};
 
 static const struct pseudo_node root_rows[] = {PSEUDO_DIR("block", empty_rows),
                                                PSEUDO_DIR("bus", empty_rows),
@@ -173,7 +175,7 @@ static const struct pseudo_node root_rows[] = {PSEUDO_DIR("block", empty_rows),
                                                PSEUDO_DIR("kernel", kernel_rows),
                                                PSEUDO_DIR("module", empty_rows),
                                                PSEUDO_DIR("power", empty_rows),
-                                               {NULL}};
+                                               {.name = NULL}};
 const struct pseudo_node sysfs_root = PSEUDO_DIR("/", root_rows);
 
 // --- the cgroup view: one group that holds every process
@@ -220,6 +222,6 @@ static const struct pseudo_node cgroup_rows[] = {
     {.name = "pids.max", .mode = LX_S_IFREG | 0444, .show = show_limit, .arg = 1},
     PSEUDO_FILE("pids.current", 0444, show_task_count),
     PSEUDO_FILE("cpu.max", 0444, show_cpu_max),
-    {NULL},
+    {.name = NULL},
 };
 const struct pseudo_node cgroup_root = PSEUDO_DIR("/", cgroup_rows);
