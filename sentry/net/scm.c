@@ -126,6 +126,11 @@ int scm_send(struct scm *scm, gaddr_t control, uint64_t len)
     free(buf);
     if (!err && scm->files && unix_inflight_over(scm->files->count))
         err = -LX_ETOOMANYREFS;
+    if (!err && scm->files) { // it may wait in a queue for long
+        struct scm_files *fitting = realloc(scm->files, scm_files_bytes(scm->files));
+        if (fitting)
+            scm->files = fitting;
+    }
     if (err)
         scm_destroy(scm);
     return err;

@@ -3,6 +3,7 @@
 #include "abi/linux/socket.h"
 #include "sentry/mm/uaccess.h"
 #include "sentry/vfs/file.h"
+#include <stddef.h>
 
 // Descriptors on their way: counted references. A file that is an AF_UNIX socket is counted in its `inflight`
 // while the list sits in a queue (sentry/net/unix/gc.c).
@@ -10,6 +11,11 @@ struct scm_files {
     unsigned count;
     struct file *files[LX_SCM_MAX_FD];
 };
+// What a list takes in memory once it is complete.
+static inline size_t scm_files_bytes(const struct scm_files *f)
+{
+    return offsetof(struct scm_files, files) + f->count * sizeof(f->files[0]);
+}
 
 struct scm {
     struct scm_files *files; // owned; NULL: none

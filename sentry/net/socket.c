@@ -8,8 +8,16 @@
 #include "sentry/ipc/poll.h"
 #include "sentry/task/task.h"
 
+static unsigned sockets; // initialised and not done
+
+bool socket_available(void)
+{
+    return sockets < SOCKETS_MAX;
+}
+
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol)
 {
+    sockets++;
     s->ops = ops;
     s->family = family;
     s->type = type;
@@ -25,6 +33,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 
 void socket_done(struct socket *s)
 {
+    sockets--;
     wait_queue_release(&s->wait);
     tg_put(s->peer_group);
     s->peer_group = NULL;

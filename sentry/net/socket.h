@@ -60,6 +60,9 @@ struct socket {
     struct thread_group *peer_group; // counted; for SO_PEERPIDFD; NULL: unknown
 };
 
+// Sockets of the sandbox, those in accept queues included: a family asks before it makes one.
+#define SOCKETS_MAX 131072u
+bool socket_available(void);
 // Fills what all families share.
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
 // Releases what socket_init() and the options hold; the family frees the memory.

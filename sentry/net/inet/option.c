@@ -20,7 +20,7 @@
 
 struct inet_sock *inet_alloc(int family, int type, int protocol)
 {
-    struct inet_sock *s = calloc(1, sizeof(*s));
+    struct inet_sock *s = socket_available() ? calloc(1, sizeof(*s)) : NULL;
     if (!s)
         return NULL;
     if (type == LX_SOCK_STREAM) {

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UDP_BYTES_MAX (64ull << 20) // queued by all sockets of the sandbox
+static uint64_t bytes_queued;
+
 static void udp_release(struct socket *sk)
 {
     struct inet_sock *s = inet_sk(sk);
@@ -13,6 +16,7 @@ static void udp_release(struct socket *sk)
     while (!list_empty(&s->queue)) {
         struct inet_datagram *d = list_first(&s->queue, struct inet_datagram, link);
         list_del(&d->link);
+        bytes_queued -= d->len + UNIX_BUF_OVERHEAD;
         free(d);
     }
     inet_free(s);
@@ -93,7 +97,8 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
     }
     struct inet_sock *other = inet_lookup(LX_SOCK_DGRAM, &to, &from);
     if (!other || (other->sk.shutdown & SOCK_SHUT_RECV) ||
-        other->queued_bytes + n + UNIX_BUF_OVERHEAD > (uint64_t)other->sk.rcvbuf) {
+        other->queued_bytes + n + UNIX_BUF_OVERHEAD > (uint64_t)other->sk.rcvbuf ||
+        bytes_queued + n + UNIX_BUF_OVERHEAD > UDP_BYTES_MAX) {
         // Lost. That nobody is there, only a connected socket learns, with its next call.
         if (!other && s->state == INET_CONNECTED) {
             sk->err = LX_ECONNREFUSED;
@@ -106,6 +111,7 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
     d->len = (uint32_t)n;
     list_add_tail(&d->link, &other->queue);
     other->queued_bytes += n + UNIX_BUF_OVERHEAD;
+    bytes_queued += n + UNIX_BUF_OVERHEAD;
     wake_up(&other->sk.wait, EV_IN | EV_RDNORM);
     return (int64_t)n;
 }
@@ -133,6 +139,7 @@ static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
     if (!(m->flags & LX_MSG_PEEK)) {
         list_del(&d->link);
         s->queued_bytes -= d->len + UNIX_BUF_OVERHEAD;
+        bytes_queued -= d->len + UNIX_BUF_OVERHEAD;
         free(d);
     }
     return ret;

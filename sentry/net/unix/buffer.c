@@ -40,8 +40,13 @@ void unix_attach_files(struct unix_buf *b, struct scm *scm)
 {
     b->files = scm->files;
     scm->files = NULL;
-    if (b->files)
-        unix_inflight(b->files);
+    if (!b->files)
+        return;
+    uint32_t more = (uint32_t)scm_files_bytes(b->files);
+    b->charge += more;
+    b->owner->charged += more;
+    bytes_buffered += more;
+    unix_inflight(b->files);
 }
 
 struct scm_files *unix_detach_files(struct unix_buf *b)

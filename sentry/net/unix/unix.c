@@ -26,7 +26,7 @@ void unix_put(struct unix_sock *u)
 
 struct unix_sock *unix_alloc(int type, int protocol)
 {
-    struct unix_sock *u = calloc(1, sizeof(*u));
+    struct unix_sock *u = socket_available() ? calloc(1, sizeof(*u)) : NULL;
     if (!u)
         return NULL;
     const struct socket_ops *ops = type == LX_SOCK_STREAM      ? &stream_ops
