@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOCKETS_MAX 65536u
+#define PROC_SOCKETS_MAX 65536u
 
 struct found {
-    struct socket *sockets[SOCKETS_MAX];
+    struct socket *sockets[PROC_SOCKETS_MAX];
     unsigned count;
 };
 
@@ -26,7 +26,7 @@ static int by_inode(const void *a, const void *b)
 
 static void look_in(struct found *f, const struct fdtable *files, int family, int type)
 {
-    for (unsigned fd = 0; files && fd < files->size && f->count < SOCKETS_MAX; fd++) {
+    for (unsigned fd = 0; files && fd < files->size && f->count < PROC_SOCKETS_MAX; fd++) {
         struct socket *s = files->slots[fd].file ? file_socket(files->slots[fd].file) : NULL;
         if (s && s->file && s->family == family && (!type || s->type == type))
             f->sockets[f->count++] = s;
