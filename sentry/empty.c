@@ -1,1 +1,0 @@
-typedef int sentry_empty_translation_unit;
