@@ -68,7 +68,6 @@ void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm)
     t->vfork_parent = NULL;
     snprintf(t->comm, sizeof(t->comm), "%s", comm);
     t->clear_child_tid = 0;
-    t->robust_list = NULL;
     t->restart_fn = NULL;
     tg->exit_signal = LX_SIGCHLD;
     tg->did_exec = true;

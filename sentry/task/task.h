@@ -124,7 +124,6 @@ struct task {
     int exit_code;     // wait status form
     uint64_t start_ns; // CLOCK_BOOTTIME of creation
     uint64_t personality;
-    uint64_t native_calls;     // statistics
     struct task *vfork_parent; // held while a vfork child has not exec'ed or exited
     // restart_syscall: what a nanosleep, poll or futex goes on with
     int64_t (*restart_fn)(struct call *call);
@@ -136,7 +135,6 @@ struct task {
     bool has_affinity; // sched_setaffinity was called; remembered, the host is not told
     uint8_t affinity[TASK_CPUS_MAX / 8];
     uint64_t timer_slack_ns;
-    void *robust_list; // unused on the Sentry's side: native
 };
 
 enum job_state { JOB_RUNNING, JOB_STOPPED };
