@@ -1,0 +1,40 @@
+#pragma once
+// The operator's hooks of config.json: programs of the host that are told of the container on standard input.
+//
+// A startContainer hook is the image's code and is not run here: it is a guest, started inside the sandbox
+// with the state on its standard input.
+#include "sentry/oci/config.h"
+#include "sentry/oci/error.h"
+#include <sys/types.h>
+
+// The state that hooks read, and `state` prints without `--guest` fields.
+struct oci_state {
+    const char *version; // of the specification; NULL: OCI_VERSION
+    const char *id;
+    const char *status; // "creating", "created", "running", "stopped"
+    pid_t pid;          // 0: left out
+    const char *bundle; // absolute
+    const struct oci_pair *annotations;
+    size_t nr_annotations;
+};
+
+// The state as the specification's JSON, on one line, NUL-terminated; the caller frees it. NULL: no memory.
+char *oci_state_json(const struct oci_state *state);
+
+struct oci_hook_run {
+    const struct oci_state *state;
+    // Called in the child before the hook is executed, for hooks of the container's namespaces; NULL: none. 0
+    // or -errno.
+    int (*enter)(void *context);
+    void *context;
+    // Called with a sentence for each hook whose failure is only a warning (poststart, poststop); may be
+    // NULL.
+    void (*warn)(void *context, const char *text);
+};
+
+// Runs the hooks of a kind in order, in the bundle's directory, each with a timeout of its own after which
+// its process group is killed. Output is kept for the message (bounded, escaped), status and signal are told.
+// The first hook that fails ends it with -ECHILD, -ETIMEDOUT or the errno of its start; poststart and
+// poststop hooks go on with the next instead, and 0 is returned. `kind` is not OCI_HOOK_START_CONTAINER.
+int oci_hooks_run(const struct oci_hooks *hooks, enum oci_hook_kind kind, const struct oci_hook_run *run,
+                  struct oci_error *error);
