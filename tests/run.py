@@ -20,6 +20,7 @@ PYTHON = "/usr/bin/python3"
 SUITES = [
     ("unit", [PYTHON, TESTS / "unit/run.py"]),
     ("guest", [PYTHON, TESTS / "guest/run.py"]),
+    ("filter", [PYTHON, TESTS / "filter/run.py"]),
     ("support", [PYTHON, TESTS / "support/run.py"]),
     ("matrix", [PYTHON, TESTS / "matrix/run.py"]),
     ("matrix-fallbacks", [PYTHON, TESTS / "matrix/run.py", "--core", "--fallbacks"]),
