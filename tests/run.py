@@ -21,6 +21,7 @@ SUITES = [
     ("unit", [PYTHON, TESTS / "unit/run.py"]),
     ("guest", [PYTHON, TESTS / "guest/run.py"]),
     ("filter", [PYTHON, TESTS / "filter/run.py"]),
+    ("guest-plain", [PYTHON, TESTS / "guest/run.py", "--plain"]),
     ("support", [PYTHON, TESTS / "support/run.py"]),
     ("matrix", [PYTHON, TESTS / "matrix/run.py"]),
     ("matrix-fallbacks", [PYTHON, TESTS / "matrix/run.py", "--core", "--fallbacks"]),

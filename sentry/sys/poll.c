@@ -23,19 +23,24 @@ static void poll_add(struct poll_table *pt, struct wait_queue *q)
         w->err = block_add(q, w->events);
 }
 
-// Asks every descriptor once. With `w` also registers the call. Returns how many have something to tell.
+// Asks every descriptor once, each time as the table is then, as Linux does. With `w` also registers the call, which holds the
+// files. Returns how many have something to tell.
 static int poll_all(struct lx_pollfd *fds, int16_t *revents, unsigned n, struct poll_waiter *w)
 {
     int ready = 0;
+    held_poll_drop(&current->call.held);
     for (unsigned i = 0; i < n; i++) {
         revents[i] = 0;
         if (fds[i].fd < 0)
             continue;
-        struct file *f = fd_lookup(current->files, fds[i].fd);
+        struct file *f = fd_lookup_now(current->files, fds[i].fd);
         uint32_t wanted = (uint16_t)fds[i].events | EV_ERR | EV_HUP, events = EV_NVAL;
-        if (f) {
-            if (w)
+        if (f && !(f->mode & FMODE_PATH)) {
+            if (w) {
                 w->events = wanted;
+                if (!w->err)
+                    w->err = held_poll(&current->call.held, f);
+            }
             events = file_poll(f, w ? &w->pt : NULL) & wanted;
         }
         revents[i] = (int16_t)events;

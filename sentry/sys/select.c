@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IN_SET (EV_RDNORM | EV_RDBAND | EV_IN | EV_HUP | EV_ERR)
-#define OUT_SET (EV_WRBAND | EV_WRNORM | EV_OUT | EV_ERR)
-#define EX_SET EV_PRI
+#define IN_SET (EV_RDNORM | EV_RDBAND | EV_IN | EV_HUP | EV_ERR | EV_NVAL)
+#define OUT_SET (EV_WRBAND | EV_WRNORM | EV_OUT | EV_ERR | EV_NVAL)
+#define EX_SET (EV_PRI | EV_NVAL)
 #define WORD_BITS 64u
 // Sets of up to this many descriptors need no allocation.
 #define SELECT_ON_STACK 1024u
@@ -33,25 +33,32 @@ static void select_add(struct poll_table *pt, struct wait_queue *q)
         w->err = block_add(q, w->events);
 }
 
+// Asks for the files as the table is then, as Linux does. With `w` registers the call, which holds them.
 // Returns how many bits are set in the results, or -LX_EBADF.
 static int select_all(struct select_sets *s, struct select_waiter *w)
 {
     static const uint32_t masks[3] = {IN_SET, OUT_SET, EX_SET};
     int ready = 0;
+    held_poll_drop(&current->call.held);
     for (unsigned word = 0; word < s->words; word++) {
         uint64_t any = s->in[0][word] | s->in[1][word] | s->in[2][word];
         for (; any; any &= any - 1) {
             unsigned bit = (unsigned)__builtin_ctzll(any);
-            struct file *f = fd_lookup(current->files, (int)(word * WORD_BITS + bit));
-            if (!f)
+            struct file *f = fd_lookup_now(current->files, (int)(word * WORD_BITS + bit));
+            bool closed = !f || (f->mode & FMODE_PATH);
+            if (closed && current->call.first)
                 return -LX_EBADF;
             uint32_t wanted = 0;
             for (int k = 0; k < 3; k++)
                 if (s->in[k][word] >> bit & 1)
                     wanted |= masks[k];
-            if (w)
+            if (w && !closed) {
                 w->events = wanted;
-            uint32_t events = file_poll(f, w ? &w->pt : NULL);
+                if (!w->err)
+                    w->err = held_poll(&current->call.held, f);
+            }
+            // Closed while the call waited: every set has it.
+            uint32_t events = closed ? EV_NVAL : file_poll(f, w ? &w->pt : NULL);
             for (int k = 0; k < 3; k++) {
                 if ((s->in[k][word] >> bit & 1) && (events & masks[k])) {
                     s->out[k][word] |= 1ull << bit;

@@ -163,6 +163,7 @@ static void finish(struct task *t)
     struct thread_group *tg = tg_get(t->tg);
     t->state = TASK_DEAD;
     call_unblock(&t->call);
+    held_drop(&t->call.held);
     list_del(&t->hash_link);
     list_del(&t->thread_link);
     // An epoll with a signalfd that this thread made may be waited for by another: Linux keeps the queue for the process.

@@ -54,6 +54,7 @@ void task_put(struct task *t)
     if (!t || --t->refs > 0)
         return;
     call_wait_free(&t->call);
+    held_free(&t->call.held);
     list_del(&t->host_link);
     list_del(&t->hash_link);
     list_del(&t->call.run_link);

@@ -4,6 +4,7 @@
 #include "sentry/core/timer.h"
 #include "sentry/core/wait.h"
 #include "sentry/mm/uaccess.h"
+#include "sentry/vfs/held.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include "abi/linux/errno.h"
@@ -33,6 +34,7 @@ struct call {
     struct waiter *waiters; // registrations of the present block
     unsigned nr_waiters, max_waiters;
     struct waiter inline_waiters[4];
+    struct held_files held; // what it keeps open while it waits
     // The handler's own memory between runs, zeroed before the first. `release` (if set) runs once when the call ends.
     union {
         uint8_t bytes[CALL_STATE_BYTES];

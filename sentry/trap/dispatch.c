@@ -33,14 +33,15 @@ static void call_release(struct call *c)
     call_unblock(c);
     if (c->run_link.next)
         list_del(&c->run_link);
+    // These may write to the guest, as the handler may.
+    struct task *before = current;
+    current = c->task;
     if (c->release) {
-        // It may write to the guest, as the handler may.
-        struct task *before = current;
-        current = c->task;
         c->release(c);
         c->release = NULL;
-        current = before;
     }
+    held_drop(&c->held);
+    current = before;
 }
 
 static void call_begin(struct call *c)
@@ -144,6 +145,7 @@ static void call_run(struct call *c)
     if (t->exiting && r != CALL_CONTINUE) {
         call_abandon(c);
     } else if (r == -LX_EBLOCKED && !t->stopped && !signal_pending(t)) {
+        held_wait(&c->held, t->files);
         c->phase = CALL_BLOCKED;
     } else {
         // The handler has looked once more and would wait: the signal ends the call.

@@ -138,9 +138,15 @@ int fd_install(struct fdtable *t, struct file *f, unsigned min, bool cloexec)
     return (int)fd;
 }
 
-struct file *fd_lookup_path(struct fdtable *t, int fd)
+struct file *fd_lookup_now(struct fdtable *t, int fd)
 {
     return (unsigned)fd < t->size ? t->slots[fd].file : NULL;
+}
+
+struct file *fd_lookup_path(struct fdtable *t, int fd)
+{
+    struct file *f = fd_lookup_now(t, fd);
+    return current && t == current->files ? held_look(&current->call.held, fd, f) : f;
 }
 
 struct file *fd_lookup(struct fdtable *t, int fd)
@@ -151,7 +157,7 @@ struct file *fd_lookup(struct fdtable *t, int fd)
 
 int fd_close(struct fdtable *t, int fd)
 {
-    struct file *f = fd_lookup_path(t, fd);
+    struct file *f = fd_lookup_now(t, fd);
     if (!f)
         return -LX_EBADF;
     t->slots[fd].file = NULL;

@@ -293,6 +293,7 @@ static void end_call(struct call *c)
     if (c->release)
         c->release(c);
     c->release = NULL;
+    held_drop(&c->held);
 }
 
 static bool waits(const struct call *c)
@@ -365,6 +366,7 @@ static void one_run(unsigned steps)
         current = &tasks[i];
         end_call(&tasks[i].call);
         call_wait_free(&tasks[i].call);
+        held_free(&tasks[i].call.held);
         sigpending_flush(&tasks[i].pending);
     }
     current = &tasks[0];

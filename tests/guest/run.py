@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Guest programs: each is run natively, then in the sandbox; output and exit status must be equal.
 
-usage: run.py [--native] [--user] [--fallbacks] [NAME...]
+usage: run.py [--native] [--plain] [--user] [--fallbacks] [NAME...]
   --native     run natively twice and compare: is the program deterministic?
+  --plain      without a trace: with the native rows of the filter, as users run it
   --user       run as an ordinary user (needs root)
   --fallbacks  with every feature that can be disabled disabled
 NAME is a program (files) or a program and variant (files.static).
 
-The trace of each sandbox run that passes is kept as build/tests/guest-traces/NAME.VARIANT.strace; the support suite
+Without an option, the trace of each sandbox run that passes is kept as build/tests/guest-traces/NAME.VARIANT.strace; the support suite
 reads them. A program runs in a directory of its own that holds nothing but itself, named `prog`.
 """
 import argparse
@@ -26,6 +27,7 @@ ORDINARY_USER = 12345
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--native", action="store_true")
+arguments.add_argument("--plain", action="store_true")
 arguments.add_argument("--user", action="store_true")
 arguments.add_argument("--fallbacks", action="store_true")
 arguments.add_argument("--timeout", type=int, default=30)
@@ -35,7 +37,7 @@ user = ORDINARY_USER if options.user else None
 base = pathlib.Path("/var/tmp/sentry-test-user") if options.user else harness.OUT / "work"
 sentry = harness.SENTRY
 extra = harness.disabled_features() if options.fallbacks else []
-tracing = not (options.native or options.user or options.fallbacks)
+tracing = not (options.native or options.plain or options.user or options.fallbacks)
 
 
 def prepare(name):

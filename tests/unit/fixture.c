@@ -24,6 +24,12 @@ WEAK void kernel_unlock(void)
 {
     pthread_mutex_unlock(&lock);
 }
+WEAK void held_drop(struct held_files *h)
+{
+}
+WEAK void held_free(struct held_files *h)
+{
+}
 WEAK bool kernel_locked(void)
 {
     return true;
@@ -100,6 +106,7 @@ void fixture_setup(void)
     static struct cred cred;
     static struct mm mm;
     call_wait_free(&fixture_task.call);
+    held_free(&fixture_task.call.held);
     memset(&fixture_task, 0, sizeof(fixture_task));
     memset(&fixture_group, 0, sizeof(fixture_group));
     memset(fixture_guest, 0, sizeof(fixture_guest));
@@ -142,6 +149,7 @@ struct call *fixture_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, ui
 {
     struct call *c = &fixture_task.call;
     call_unblock(c);
+    held_drop(&c->held);
     memset(c->state.bytes, 0, sizeof(c->state.bytes));
     uint64_t args[6] = {a0, a1, a2, a3, a4, a5};
     memcpy(c->args, args, sizeof(args));
