@@ -34,15 +34,11 @@
 #endif
 
 // Steps of the child that can fail, told apart by the number that comes instead of a listener.
-static const char *const child_steps[] = {"session",
-                                          "namespaces",
-                                          "limits",
-                                          "Landlock domain",
-                                          "capabilities",
-                                          "descriptors",
+static const char *const child_steps[] = {"process group",         "namespaces",   "limits",
+                                          "Landlock domain",       "capabilities", "descriptors",
                                           "exec of the stub image"};
 enum child_step {
-    STEP_SESSION,
+    STEP_GROUP,
     STEP_NAMESPACES,
     STEP_LIMITS,
     STEP_LANDLOCK,
@@ -112,17 +108,19 @@ static int arrange_descriptors(int filter, int socket, int image)
     return 0;
 }
 
-// What guests are placed in, but for the descriptor limit.
+// What guests are placed in, but for the descriptor limit. They stay in the Sentry's session, which has no terminal: a session of
+// their own would be a scheduling group of its own (sched(7), autogroup), and every switch between a guest and the Sentry would
+// cost a fifth more.
 static void enter_placement(int socket, bool landlock)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || (!mutated("session") && setsid() < 0))
-        child_fail(socket, STEP_SESSION, errno);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setpgid(0, 0) < 0)
+        child_fail(socket, STEP_GROUP, errno);
     int others = mutated("guest-namespaces") ? 0 : CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
     if (unshare(others | CLONE_NEWPID) < 0)
         child_fail(socket, STEP_NAMESPACES, errno);
     int error = default_signals();
     if (error)
-        child_fail(socket, STEP_SESSION, error);
+        child_fail(socket, STEP_GROUP, error);
     error = jail_forbid_core();
     if (error < 0)
         child_fail(socket, STEP_LIMITS, -error);
