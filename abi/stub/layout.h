@@ -28,8 +28,9 @@
 
 // Hypercalls are call numbers that Linux does not have, so the filter's default notifies them.
 #define STUB_HYPERCALL_BASE 0x53450000u
-#define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0)   // fresh image: (stack pointer, address of the vDSO)
-#define STUB_HC_SIGNAL (STUB_HYPERCALL_BASE + 1) // kick or fault: (ucontext, signo, rip, rax, rsp, siginfo)
+#define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0) // fresh image: (stack pointer, address of the vDSO)
+#define STUB_HC_SIGNAL \
+    (STUB_HYPERCALL_BASE + 1) // kick, fault or trapped call: (ucontext, signo, rip, rax, rsp, siginfo)
 #define STUB_HC_DONE \
     (STUB_HYPERCALL_BASE + 2) // operations done: (ucontext, index of the first failure or count, its result)
 #define STUB_HC_CHILD \
@@ -40,7 +41,7 @@
 
 // Reply values of a hypercall: what the stub does next.
 // STUB_DO_OPS is the donation number, because a reply that brings a descriptor has that number as its value.
-#define STUB_DO_OPS STUB_DONATION_FD // run the operations in the area, then as its `report` says
+#define STUB_DO_OPS STUB_DONATION_FD // run the operations in the area, then as its `report` says; see below
 #define STUB_DO_RETURN 1             // return through rt_sigreturn from the context (rewritten or not)
 #define STUB_DO_EXIT 2               // this thread ends: exit(0)
 
@@ -71,6 +72,9 @@ struct stub_op {
 #define STUB_ZYGOTE_FILTER_FD 3
 #define STUB_ZYGOTE_SOCKET_FD 4
 #define STUB_FILTER_MAX 4096 // instructions
+
+// The stub takes the operations out of the area when it runs them (op_count is 0 then). A STUB_DO_OPS that finds none answers a
+// trapped mmap: the stub makes that call from the registers of the context with the donated descriptor, closes it and returns.
 
 // Head of a thread's area; the alternate signal stack fills the rest of it.
 struct stub_area {

@@ -97,6 +97,20 @@ static int read_native(struct task *t, struct frame_regs *regs, struct native_fr
     return 0;
 }
 
+int frame_arguments(struct task *t, uint64_t args[6])
+{
+    uint64_t words[UC_RDX + 1 - UC_R8];
+    if (task_copy_in(t, words, t->trap.ucontext + UC_R8 * 8, sizeof(words)))
+        return -LX_EFAULT;
+    args[0] = words[UC_RDI - UC_R8];
+    args[1] = words[UC_RSI - UC_R8];
+    args[2] = words[UC_RDX - UC_R8];
+    args[3] = words[2]; // r10
+    args[4] = words[0]; // r8
+    args[5] = words[1]; // r9
+    return 0;
+}
+
 int frame_load(struct task *t, struct frame_regs *regs)
 {
     _Static_assert(FRAME_RSI == UC_RSI && FRAME_RAX_OFFSET == UC_RAX * 8, "struct ucontext");

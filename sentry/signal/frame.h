@@ -25,6 +25,8 @@ int frame_deliver(struct task *t, int sig, const struct lx_siginfo *info, const 
                   struct frame_regs *regs);
 // rt_sigreturn: takes registers, mask and alternate stack from the guest's frame at rsp - 8. 0 or -LX_EFAULT.
 int frame_restore(struct task *t, struct frame_regs *regs);
+// The six arguments of a system call in the context. 0 or -LX_EFAULT.
+int frame_arguments(struct task *t, uint64_t args[6]);
 // Reads all registers of the context. 0 or -LX_EFAULT.
 int frame_load(struct task *t, struct frame_regs *regs);
 #define FRAME_RSI 14 // word of struct ucontext

@@ -19,8 +19,9 @@ struct call {
     struct task *task;
     uint32_t nr;
     uint64_t args[6];
-    uint64_t ip; // guest address after the syscall instruction
-    uint64_t id; // transport's handle (notification id)
+    uint64_t ip;  // guest address after the syscall instruction
+    uint64_t id;  // transport's handle (notification id)
+    bool trapped; // came through the stub: answered by what the thread goes on with, not by a reply
     enum call_phase phase;
     bool first;          // first run of the handler for this call
     bool timed_out;      // the deadline of the last block passed

@@ -1,6 +1,7 @@
 // From a notification to a handler, and from a result to a reply.
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
+#include "sentry/signal/frame.h"
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/hostile.h"
 #include "sentry/trap/hypercall.h"
@@ -64,6 +65,27 @@ static void call_again(struct call *c, int64_t code)
     list_add_tail(&c->run_link, &run_queue);
 }
 
+// The thread sits in its stub, in an open hypercall: the result goes into its registers.
+static void finish_trapped(struct call *c, int64_t result)
+{
+    struct task *t = c->task;
+    struct trap_state *trap = &t->trap;
+    trap->fixup = result != CALL_CONTINUE;
+    if (!trap->fixup) {
+        struct stub_op op = {.nr = c->nr, .flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL};
+        memcpy(op.args, c->args, sizeof(op.args));
+        if (stub_do(t, &op, 1, -1, THEN_RETURN))
+            violation(t, "its stub area is gone");
+        else if (signal_pending(t) || t->stopped)
+            trap_kick(t);
+        return;
+    }
+    trap->fixup_ip = c->ip;
+    trap->fixup_result = result;
+    trap->fixup_nr = c->nr;
+    hypercall_return(t);
+}
+
 void call_finish(struct call *c, int64_t result)
 {
     struct task *t = c->task;
@@ -79,6 +101,10 @@ void call_finish(struct call *c, int64_t result)
         return;
     uint64_t id = c->id;
     c->id = 0;
+    if (c->trapped) {
+        finish_trapped(c, result);
+        return;
+    }
     if (result == CALL_CONTINUE) {
         int r = listener_continue(id);
         if (r && r != -ENOENT)
@@ -216,18 +242,30 @@ void task_resume(struct task *t)
     list_add_tail(&t->call.run_link, &run_queue);
 }
 
-static void call_start(struct task *t, const struct trap_notif *n)
+static void call_start(struct task *t, const struct trap_notif *n, bool trapped)
 {
     struct call *c = &t->call;
     c->nr = n->nr;
     memcpy(c->args, n->args, sizeof(c->args));
     c->ip = n->ip;
     c->id = n->id;
+    c->trapped = trapped;
     c->restarted = false;
     call_begin(c);
     if (trap_tracing)
         c->started_ns = mono_now_ns();
     call_run(c);
+}
+
+void call_trapped(struct task *t, const struct trap_notif *n)
+{
+    struct trap_state *trap = &t->trap;
+    struct trap_notif made = {.id = n->id, .tid = n->tid, .nr = (uint32_t)trap->rax, .ip = trap->rip};
+    if (frame_arguments(t, made.args)) {
+        violation(t, "its context is gone");
+        return;
+    }
+    call_start(t, &made, true);
 }
 
 // A thread that we do not know: a leftover of a process that is ending, or a forgery. Neither may go on.
@@ -262,7 +300,7 @@ static void receive(struct task *t, const struct trap_notif *n)
         if (t->call.phase != CALL_IDLE)
             call_abandon(
                 &t->call); // the host gave up the earlier one: without killable receive a signal may do that
-        call_start(t, n);
+        call_start(t, n, false);
     }
 }
 

@@ -120,6 +120,16 @@ int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_
     return 0;
 }
 
+int stub_map(struct task *t, int host_fd)
+{
+    int r = listener_donate(t->trap.hypercall_id, host_fd, STUB_DONATION_FD);
+    if (r && r != -ENOENT)
+        return r;
+    t->trap.hypercall_id = 0;
+    t->trap.stage = STAGE_GUEST;
+    return 0;
+}
+
 int64_t order_begin(struct call *call, struct stub_order *o)
 {
     struct task *t = call->task;
@@ -128,6 +138,15 @@ int64_t order_begin(struct call *call, struct stub_order *o)
         return -LX_EAGAIN;
     }
     t->trap.order = o;
+    if (call->trapped) { // its thread sits in the stub already
+        t->trap.fixup = true;
+        t->trap.fixup_ip = call->ip;
+        t->trap.fixup_result = 0;
+        t->trap.fixup_nr = call->nr;
+        call->id = 0;
+        o->ops->start(o);
+        return -LX_ENOREPLY;
+    }
     trap_kick(t);
     if (!t->trap.kick_sent) { // the thread is gone
         order_end(t);
@@ -349,8 +368,11 @@ static void on_signal(struct task *t, const struct trap_notif *n)
         trap->kick_sent = false;
         trap->hypercall_due = false;
         trap_trace_kick(t);
+    } else if (signo == SIGSYS) { // nothing but the filter raises it
+        call_trapped(t, n);
+        return;
     } else if (signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL ||
-               signo == SIGTRAP || signo == SIGSYS) {
+               signo == SIGTRAP) {
         fault_signal(t, signo, n->args[5]);
     }
     hypercall_return(t);

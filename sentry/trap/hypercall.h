@@ -38,6 +38,10 @@ enum stub_then {
 // Answers the open hypercall with operations, and with a descriptor at STUB_DONATION_FD when host_fd is not negative.
 // 0 or -LX_E...; then the hypercall is still open.
 int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_fd, enum stub_then then);
+// Answers the open hypercall of a trapped mmap: the stub makes that very call with this descriptor. 0 or -LX_E...
+int stub_map(struct task *t, int host_fd);
+// A call that the guests' filter turned into a signal, told by the stub in the hypercall that is open (dispatch.c).
+void call_trapped(struct task *t, const struct trap_notif *n);
 // Answers the open hypercall: back to guest code.
 void hypercall_reply_return(struct task *t);
 // The order is over: frees it.

@@ -10,6 +10,7 @@ struct map_order {
     struct file *file; // referenced: keeps the host descriptor open
     int fd;
     uint64_t args[6];
+    bool own;   // a trapped call whose own registers say it all
     bool alone; // no other thread of the process can use the donation number meanwhile
 };
 
@@ -37,7 +38,8 @@ static void map_start(struct stub_order *o)
         ops[0].args[4] = STUB_DONATION_FD;
     if (donate && !m->alone && !donation_take(t))
         return; // goes on in donation_release()
-    if (stub_do(t, ops, donate ? 2 : 1, m->fd, m->alone ? THEN_RETURN : THEN_REPORT)) {
+    if (m->own && m->alone ? stub_map(t, m->fd)
+                           : stub_do(t, ops, donate ? 2 : 1, m->fd, m->alone ? THEN_RETURN : THEN_REPORT)) {
         violation(t, "it takes no descriptor");
         return;
     }
@@ -102,6 +104,8 @@ int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, ui
     m->alone = (!file || call->task->tg->nr_threads == 1) && !trap_tracing; // the trace wants the result
     uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, offset};
     memcpy(m->args, args, sizeof(args));
+    args[4] = call->args[4];
+    m->own = call->trapped && call->nr == SYS_mmap && file && memcmp(args, call->args, sizeof(args)) == 0;
     return order_begin(call, &m->base);
 }
 
@@ -109,6 +113,11 @@ int64_t trap_sigreturn(struct call *call)
 {
     struct task *t = call->task;
     t->trap.sigreturn = true;
+    if (call->trapped) {
+        call->id = 0;
+        hypercall_return(t);
+        return -LX_ENOREPLY;
+    }
     trap_kick(t);
     if (!t->trap.kick_sent)
         return -LX_ENOREPLY;

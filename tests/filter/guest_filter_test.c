@@ -40,15 +40,15 @@ static const struct filter_case common[] = {
     CASE(X86_64, SYS_rt_sigreturn, STUB_IP, ALLOW, 0),
     CASE(X86_64, SYS_rt_sigreturn, STUB_TEXT_START, ALLOW, 0),
     CASE(X86_64, SYS_rt_sigreturn, STUB_TEXT_END - 1, ALLOW, 0),
-    CASE(X86_64, SYS_rt_sigreturn, STUB_TEXT_START - 1, NOTIFY, 0),
-    CASE(X86_64, SYS_rt_sigreturn, STUB_TEXT_END, NOTIFY, 0),
-    CASE(X86_64, SYS_rt_sigreturn, GUEST_IP, NOTIFY, 0),
+    CASE(X86_64, SYS_rt_sigreturn, STUB_TEXT_START - 1, TRAP, 0),
+    CASE(X86_64, SYS_rt_sigreturn, STUB_TEXT_END, TRAP, 0),
+    CASE(X86_64, SYS_rt_sigreturn, GUEST_IP, TRAP, 0),
     // The same low half under another high half, and the other way round.
-    CASE(X86_64, SYS_rt_sigreturn, STUB_IP & 0xffffffff, NOTIFY, 0),
-    CASE(X86_64, SYS_rt_sigreturn, STUB_IP + HIGH, NOTIFY, 0),
-    CASE(X86_64, SYS_rt_sigreturn, STUB_IP - HIGH, NOTIFY, 0),
-    CASE(X86_64, SYS_rt_sigreturn, STUB_IP + 0x20000, NOTIFY, 0),
-    CASE(X86_64, SYS_rt_sigreturn, 0xffff700000000102, NOTIFY, 0),
+    CASE(X86_64, SYS_rt_sigreturn, STUB_IP & 0xffffffff, TRAP, 0),
+    CASE(X86_64, SYS_rt_sigreturn, STUB_IP + HIGH, TRAP, 0),
+    CASE(X86_64, SYS_rt_sigreturn, STUB_IP - HIGH, TRAP, 0),
+    CASE(X86_64, SYS_rt_sigreturn, STUB_IP + 0x20000, TRAP, 0),
+    CASE(X86_64, SYS_rt_sigreturn, 0xffff700000000102, TRAP, 0),
     CASE(X86_64, SYS_rt_sigaction, STUB_IP, ALLOW, SIGURG, 0x1000, 0, 8),
     CASE(X86_64, SYS_rt_sigaction, GUEST_IP, NOTIFY, SIGURG, 0x1000, 0, 8),
     CASE(X86_64, SYS_sigaltstack, STUB_IP, ALLOW, 0x1000),
@@ -59,10 +59,10 @@ static const struct filter_case common[] = {
     CASE(X86_64, SYS_mmap, STUB_IP, ALLOW, 0, 4096, PROT_READ, MAP_FIXED_ANON, (uint32_t)-1, 0),
     CASE(X86_64, SYS_mmap, STUB_IP, ALLOW, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_LOCKED, (uint32_t)-1, 0),
     CASE(X86_64, SYS_mmap, STUB_IP, NOTIFY, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_HUGETLB, 0, 0),
-    CASE(X86_64, SYS_mmap, STUB_IP, NOTIFY, 0, 4096, PROT_READ, MAP_PRIVATE, STUB_DONATION_FD + 1, 0),
-    CASE(X86_64, SYS_mmap, STUB_IP, NOTIFY, 0, 4096, PROT_READ, MAP_PRIVATE, (uint32_t)-1, 0),
-    CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_PRIVATE, STUB_DONATION_FD, 0),
-    CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_SHARED, STUB_DONATION_FD, 0),
+    CASE(X86_64, SYS_mmap, STUB_IP, TRAP, 0, 4096, PROT_READ, MAP_PRIVATE, STUB_DONATION_FD + 1, 0),
+    CASE(X86_64, SYS_mmap, STUB_IP, TRAP, 0, 4096, PROT_READ, MAP_PRIVATE, (uint32_t)-1, 0),
+    CASE(X86_64, SYS_mmap, GUEST_IP, TRAP, 0, 4096, PROT_READ, MAP_PRIVATE, STUB_DONATION_FD, 0),
+    CASE(X86_64, SYS_mmap, GUEST_IP, TRAP, 0, 4096, PROT_READ, MAP_SHARED, STUB_DONATION_FD, 0),
     CASE(X86_64, SYS_close, STUB_IP, ALLOW, STUB_DONATION_FD),
     CASE(X86_64, SYS_close, STUB_IP, ALLOW, STUB_DONATION_FD | HIGH), // the host looks at 32 bits too
     CASE(X86_64, SYS_close, STUB_IP, NOTIFY, STUB_DONATION_FD + 1),
@@ -78,6 +78,15 @@ static const struct filter_case common[] = {
     CASE(X86_64, SYS_prctl, STUB_IP, NOTIFY, PR_SET_SECCOMP, 2, 0x1000),
     CASE(X86_64, SYS_prctl, STUB_IP, NOTIFY, PR_SET_DUMPABLE, PR_SET_MM_MAP),
     CASE(X86_64, SYS_prctl, GUEST_IP, NOTIFY, PR_SET_MM, PR_SET_MM_MAP, 0x1000, 104, 0),
+    // Calls that end in the stub are signals for the guest's own code; the stub's clone is looked at by the Sentry.
+    CASE(X86_64, SYS_clone, GUEST_IP, TRAP, CLONE_VM | SIGCHLD),
+    CASE(X86_64, SYS_clone, STUB_TEXT_END, TRAP, CLONE_VM | SIGCHLD),
+    CASE(X86_64, SYS_clone3, GUEST_IP, TRAP, 0x1000, 88),
+    CASE(X86_64, SYS_fork, GUEST_IP, TRAP, 0),
+    CASE(X86_64, SYS_vfork, GUEST_IP, TRAP, 0),
+    CASE(X86_64, SYS_execve, GUEST_IP, TRAP, 0x1000),
+    CASE(X86_64, SYS_execve, STUB_IP, TRAP, 0x1000),
+    CASE(X86_64, SYS_execveat, GUEST_IP, NOTIFY, 0),
     // Everything else from the stub follows the ordinary rules.
     CASE(X86_64, SYS_clone, STUB_IP, NOTIFY, CLONE_VM | SIGCHLD),
     CASE(X86_64, SYS_execveat, STUB_IP, NOTIFY, 0),
@@ -137,8 +146,8 @@ static const struct filter_case common[] = {
 static const struct filter_case native[] = {
     CASE(X86_64, SYS_mmap, GUEST_IP, ALLOW, 0, 4096, PROT_READ, MAP_FIXED_ANON, (uint64_t)-1, 0),
     CASE(X86_64, SYS_mmap, GUEST_IP, ALLOW, 0, 4096, PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, 0, 0),
-    CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_PRIVATE, 3, 0),
-    CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, (uint64_t)MAP_ANONYMOUS << 32, 3, 0),
+    CASE(X86_64, SYS_mmap, GUEST_IP, TRAP, 0, 4096, PROT_READ, MAP_PRIVATE, 3, 0),
+    CASE(X86_64, SYS_mmap, GUEST_IP, TRAP, 0, 4096, PROT_READ, (uint64_t)MAP_ANONYMOUS << 32, 3, 0),
     CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_HUGETLB, 3, 0),
     CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ, MAP_FIXED_ANON | MAP_LOCKED, 3, 0),
     CASE(X86_64, SYS_mmap, GUEST_IP, NOTIFY, 0, 4096, PROT_READ,
@@ -206,6 +215,9 @@ static const unsigned refused[] = {
     SYS_create_module, SYS_query_module,      SYS_get_kernel_syms, SYS_kexec_load,        SYS_kexec_file_load,
 };
 
+// Signals from the guest's own code, whatever the arguments.
+static const unsigned trapped[] = {SYS_rt_sigreturn, SYS_clone, SYS_fork, SYS_vfork, SYS_execve, SYS_clone3};
+
 #define CONTAINS(list, nr) contains(list, sizeof(list) / sizeof((list)[0]), nr)
 static bool contains(const unsigned *list, size_t count, unsigned nr)
 {
@@ -227,8 +239,8 @@ Test(guest_filter, traced_verdicts)
     CHECK_CASES(filter_guest_trace, common);
     for (size_t i = 0; i < sizeof(native) / sizeof(native[0]); i++) {
         const struct filter_case *c = &native[i];
-        cr_expect_eq(filter_run(&filter_guest_trace, c->arch, c->nr, c->ip, c->args).action, NOTIFY,
-                     "line %d", c->line);
+        cr_expect_eq(filter_run(&filter_guest_trace, c->arch, c->nr, c->ip, c->args).action,
+                     c->expected == TRAP ? TRAP : NOTIFY, "line %d", c->line);
     }
 }
 
@@ -244,13 +256,16 @@ Test(guest_filter, nothing_else_runs_natively)
             uint32_t trace = filter_run(&filter_guest_trace, X86_64, nr, GUEST_IP, args).action;
             if (CONTAINS(always_native, nr))
                 cr_expect_eq(plain, ALLOW, "call %u", nr);
+            else if (CONTAINS(trapped, nr))
+                cr_expect_eq(plain, TRAP, "call %u", nr);
             else if (!CONTAINS(checked_native, nr) && !CONTAINS(refused, nr))
                 cr_expect_eq(plain, NOTIFY, "call %u", nr);
             cr_expect_neq(trace, ALLOW, "call %u", nr);
-            if (!CONTAINS(refused, nr))
-                cr_expect_eq(trace, NOTIFY, "call %u", nr);
-            else
+            if (CONTAINS(refused, nr) || CONTAINS(trapped, nr))
                 cr_expect_eq(trace, plain, "call %u", nr);
+            else
+                cr_expect_eq(trace, nr == SYS_mmap && !(args[3] & MAP_ANONYMOUS) ? TRAP : NOTIFY, "call %u",
+                             nr);
         }
     }
 }
@@ -294,8 +309,12 @@ Test(guest_filter, agrees_with_the_register_checks_in_c)
         uint32_t action = filter_run(&filter_guest, X86_64, nr, GUEST_IP, args).action;
         bool native_row = syscall_table[nr].native(args);
         allowed += native_row;
-        cr_assert_eq(action, native_row ? ALLOW : NOTIFY, "call %u (%#lx, %#lx, %#lx, %#lx)", nr, args[0],
-                     args[1], args[2], args[3]);
+        bool file = nr == SYS_mmap && !(args[3] & MAP_ANONYMOUS);
+        cr_assert_eq(action,
+                     native_row ? ALLOW
+                     : file     ? TRAP
+                                : NOTIFY,
+                     "call %u (%#lx, %#lx, %#lx, %#lx)", nr, args[0], args[1], args[2], args[3]);
     }
     cr_assert(allowed > 1000 && allowed < 199000);
 }

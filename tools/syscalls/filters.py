@@ -31,6 +31,10 @@ STUB_RULES = {
 }
 
 
+# What the stub asks for and the Sentry looks at: it must not trap, as a guest's own does.
+STUB_NOTIFIED = ("clone",)
+
+
 def errno_action(name):
     return f"SECCOMP_RET_ERRNO | {name}"
 
@@ -49,6 +53,8 @@ def _stub_rules(by_name):
     for name, check in STUB_RULES.items():
         row = by_name[name]
         rules[row.number] = [bpf.Rule(ALLOW, expr.parse(check, row.arg_bits), STUB_IP)]
+    for name in STUB_NOTIFIED:
+        rules[by_name[name].number] = [bpf.Rule(NOTIFY, ip=STUB_IP)]
     return rules
 
 
@@ -73,6 +79,8 @@ def guest(rows, native):
             if row.native == expr.ALWAYS:
                 here.clear()  # the stub's rule adds nothing
             here.append(bpf.Rule(ALLOW, row.native))
+        if row.trap is not None:
+            here.append(bpf.Rule(TRAP, row.trap))
     rules = {number: tuple(here) for number, here in rules.items() if here}
     return bpf.compile_program(rules, NOTIFY, errno_action("ENOSYS"), HYPERCALLS)
 

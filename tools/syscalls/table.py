@@ -12,7 +12,7 @@ NUMBERS = frozenset(range(0, 337)) | frozenset(range(424, 470))
 
 ROW = re.compile(r"^\s*(\d+)\s+([a-z_][a-z0-9_]*)\s+(\S+)\s+(\S+)\s+(\S+)\s+\(([^)]*)\)\s*(.*)$")
 ARGUMENT = re.compile(r"^([a-z_][a-z0-9_]*):([a-z_0-9]+)(?:\[([a-z_0-9]+)\])?$")
-FIELD = re.compile(r"^(native|refuse|vsyscall)=\{([^}]*)\}\s*")
+FIELD = re.compile(r"^(native|refuse|vsyscall|trap)=\{([^}]*)\}\s*")
 
 
 class TableError(Exception):
@@ -40,6 +40,7 @@ class Row:
     refuse_errno: str = None
     refuse_unless: tuple = None
     vsyscall: bool = False
+    trap: tuple = None  # alternatives
     line: int = 0
     arg_bits: dict = field(default_factory=dict)  # name -> (index, bits)
 
@@ -81,6 +82,8 @@ def _fields(row, rest, fail):
         try:
             if key == "native":
                 row.native, row.native_text = expr.parse(value, row.arg_bits), value
+            elif key == "trap":
+                row.trap = expr.parse(value, row.arg_bits)
             elif key == "vsyscall":
                 if value != "native":
                     fail("vsyscall={native} is the only form")
@@ -117,6 +120,8 @@ def _check(row, fail):
         fail(f"status '{row.status}' needs a handler")
     if row.status == "none" and row.handler:
         fail("a call with a handler is supported or partial")
+    if row.trap is not None and not row.handler:
+        fail("trap={...} needs a handler")
     if row.vsyscall and row.path == "native":
         fail("a native call needs no vsyscall={native}")
     if not row.note and (row.path != "emulated" or row.refuse_errno):

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #define NR_write 1
+#define NR_close 3
 #define NR_mmap 9
 #define NR_rt_sigaction 13
 #define NR_pread64 17
@@ -109,13 +110,13 @@ static long clone_vm(const struct stub_op *op, struct stub_ucontext *uc)
     return stub_clone_vm(op->args[0], stack, op->args[2], op->args[3], op->args[4], child);
 }
 
-// Runs the operations of the area. Stops at the first failure that is not allowed. Returns the result of the last operation.
+// Runs the n operations of the area. Stops at the first failure that is not allowed. Returns the result of the last operation.
 // *in_child is set in the child of a STUB_OP_CLONE, and the result is then its token.
-static long run_ops(struct stub_area *area, struct stub_ucontext *uc, uint32_t *done, int *in_child)
+static long run_ops(struct stub_area *area, uint32_t n, struct stub_ucontext *uc, uint32_t *done,
+                    int *in_child)
 {
     long r = 0;
     uint32_t i;
-    uint32_t n = area->op_count;
     for (i = 0; i < n && i < STUB_OP_MAX; i++) {
         const struct stub_op *op = &area->ops[i];
         if (op->flags & STUB_OP_TOUCH) {
@@ -164,6 +165,13 @@ static long child_hello(struct stub_ucontext *uc, uint64_t token)
     return CALL(STUB_HC_CHILD, uc, token, 0, 0, 0, 0);
 }
 
+// The guest's own mmap, with the donated descriptor in place of its number.
+static void map_donated(struct stub_ucontext *uc)
+{
+    uc->rax = (uint64_t)CALL(NR_mmap, uc->rdi, uc->rsi, uc->rdx, uc->r10, STUB_DONATION_FD, uc->r9);
+    CALL(NR_close, STUB_DONATION_FD, 0, 0, 0, 0, 0);
+}
+
 // Obeys replies until one says to return to the context.
 static void obey(struct stub_area *area, struct stub_ucontext *uc, long reply)
 {
@@ -175,12 +183,17 @@ static void obey(struct stub_area *area, struct stub_ucontext *uc, long reply)
                 CALL(NR_exit, 0, 0, 0, 0, 0, 0);
         if (reply != STUB_DO_OPS)
             leave();
-        uint32_t done = 0;
+        uint32_t done = 0, count = area->op_count;
+        area->op_count = 0;
+        if (count == 0 && uc) {
+            map_donated(uc);
+            return;
+        }
         int in_child = 0;
-        long r = run_ops(area, uc, &done, &in_child);
+        long r = run_ops(area, count, uc, &done, &in_child);
         if (in_child)
             reply = child_hello(uc, (uint64_t)r);
-        else if (!area->report && done == area->op_count)
+        else if (!area->report && done == count)
             return;
         else
             reply = CALL(STUB_HC_DONE, uc, done, r, 0, 0, 0);
