@@ -2,6 +2,7 @@
 // (net/unix/garbage.c of Linux before 6.10).
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
+#include "sentry/core/timer.h"
 #include "sentry/net/unix/unix.h"
 #include "sentry/task/task.h"
 
@@ -9,6 +10,14 @@ static struct list_head in_flight = LIST_INIT(in_flight); // sockets whose file 
 static struct list_head alive = LIST_INIT(alive); // during a collection: found alive, children not looked at
 static unsigned files_in_flight;                  // files of every kind
 static bool collecting;
+
+// A collection looks at every socket in flight. So that closing many costs no more than a constant for each, one is due only
+// when a share of them has ended since the last, or after a while.
+#define COLLECT_SHARE 32u
+#define COLLECT_AFTER_NS 20000000u
+static unsigned ended; // sockets since the last collection
+static void late(struct ktimer *t);
+static struct ktimer collect_late = {.fire = late};
 
 static struct unix_sock *unix_of(struct file *f)
 {
@@ -112,11 +121,13 @@ static struct unix_sock *embryo_with_messages(struct unix_sock *u)
     return NULL;
 }
 
-void unix_gc(void)
+static void collect(void)
 {
     if (list_empty(&in_flight) || collecting)
         return;
     collecting = true;
+    ended = 0;
+    ktimer_cancel(&collect_late);
     struct list_head dead;
     struct unix_sock *embryo;
     find_dead(&dead);
@@ -134,4 +145,19 @@ void unix_gc(void)
         unix_put(u);
     }
     collecting = false;
+}
+
+static void late(struct ktimer *t)
+{
+    collect();
+}
+
+void unix_gc(void)
+{
+    if (list_empty(&in_flight) || collecting)
+        return;
+    if (++ended >= files_in_flight / COLLECT_SHARE)
+        collect();
+    else if (!ktimer_armed(&collect_late) && ktimer_arm(&collect_late, mono_now_ns() + COLLECT_AFTER_NS))
+        collect();
 }
