@@ -12,6 +12,7 @@
 #define JSON_BYTES_MAX (16u << 20)
 #define JSON_DEPTH_MAX 64  // arrays and objects in each other
 #define JSON_NUMBER_MAX 64 // characters of a number
+#define JSON_VALUES_MAX (1u << 20)
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
