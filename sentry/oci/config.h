@@ -211,8 +211,9 @@ int oci_resources_parse(const char *text, size_t length, struct oci_resources_do
 void oci_resources_free(struct oci_resources_document *out);
 
 // Names, shared with the command line.
-int oci_capability_number(const char *name); // "CAP_CHOWN"; -1: unknown
-int oci_rlimit_number(const char *name);     // "RLIMIT_NOFILE"; -1: unknown
+int oci_capability_number(const char *name);      // "CAP_CHOWN"; -1: unknown
+const char *oci_capability_name(unsigned number); // NULL: unknown
+int oci_rlimit_number(const char *name);          // "RLIMIT_NOFILE"; -1: unknown
 // The value of an annotation, or NULL.
 const char *oci_annotation(const struct oci_config *config, const char *name);
 // The size of a tmpfs in bytes for a machine or container of that much memory; 0: not given.

@@ -23,6 +23,7 @@ char *oci_state_json(const struct oci_state *state);
 
 struct oci_hook_run {
     const struct oci_state *state;
+    const char *directory; // where they run; NULL: the bundle, as runc has it (createContainer: the root)
     // Called in the child before the hook is executed, for hooks of the container's namespaces; NULL: none. 0
     // or -errno.
     int (*enter)(void *context);
@@ -32,7 +33,7 @@ struct oci_hook_run {
     void (*warn)(void *context, const char *text);
 };
 
-// Runs the hooks of a kind in order, in the bundle's directory, each with a timeout of its own after which
+// Runs the hooks of a kind in order, each with a timeout of its own after which
 // its process group is killed. Output is kept for the message (bounded, escaped), status and signal are told.
 // The first hook that fails ends it with -ECHILD, -ETIMEDOUT or the errno of its start; poststart and
 // poststop hooks go on with the next instead, and 0 is returned. `kind` is not OCI_HOOK_START_CONTAINER.
