@@ -15,6 +15,9 @@
 
 #define OCI_CGROUP_DIRS 16
 #define OCI_CGROUP_NAME 64
+// What a sandbox needs beside its guests: the monitor, the Gofers, the kernel's threads. The host's limit of
+// tasks is so much above the container's, which the kernel itself holds guests to.
+#define OCI_CGROUP_OWN_TASKS 64
 
 enum oci_cgroup_layout {
     OCI_CGROUP_NONE, // the container has no group of its own
@@ -92,7 +95,7 @@ struct oci_detail {
 struct oci_stats {
     uint64_t cpu_total, cpu_user, cpu_kernel; // nanoseconds
     unsigned nr_percpu;
-    uint64_t percpu[OCI_STATS_CPUS];
+    uint64_t percpu[OCI_STATS_CPUS], percpu_user[OCI_STATS_CPUS], percpu_kernel[OCI_STATS_CPUS];
     uint64_t throttle_periods, throttled_periods, throttled_time;
     struct oci_memory_stat memory, swap, kernel, kernel_tcp;
     uint64_t memory_cache;
