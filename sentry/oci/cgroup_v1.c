@@ -226,6 +226,42 @@ static int apply_network(const struct oci_cgroup *group, const struct oci_resour
     return failed;
 }
 
+static bool overlap(struct oci_i64 a, struct oci_i64 b)
+{
+    return !a.set || !b.set || a.value == b.value;
+}
+
+static bool same(struct oci_i64 a, struct oci_i64 b)
+{
+    return a.set == b.set && (!a.set || a.value == b.value);
+}
+
+// The kernel keeps a list of exceptions from "everything" or "nothing", and takes back only an exception that
+// is written just so. A rule that should take back a part of one, or more than one, would say nothing.
+static int check_rules(const struct oci_device_rule *rules, size_t count, struct oci_error *error)
+{
+    bool allowed = true;
+    size_t first = 0; // exception
+    for (size_t i = 0; i < count; i++) {
+        if (rules[i].type == 'a') {
+            allowed = rules[i].allow;
+            first = i + 1;
+        }
+        for (size_t j = first; j < i && rules[i].allow == allowed; j++) {
+            const struct oci_device_rule *other = &rules[j];
+            if (other->allow != allowed && other->type == rules[i].type &&
+                overlap(other->major, rules[i].major) && overlap(other->minor, rules[i].minor) &&
+                !(same(other->major, rules[i].major) && same(other->minor, rules[i].minor)))
+                return oci_fail(
+                    error, EOPNOTSUPP,
+                    "linux.resources.devices[%zu]: control groups of version 1 cannot take back a part of "
+                    "rule %zu",
+                    i, j);
+        }
+    }
+    return 0;
+}
+
 static int apply_devices(const struct oci_cgroup *group, const struct oci_resources *r,
                          struct oci_error *error)
 {
@@ -234,7 +270,9 @@ static int apply_devices(const struct oci_cgroup *group, const struct oci_resour
         return 0;
     const char *dir = need(group, "devices", error);
     struct oci_device_rule *rules = cgroup_device_rules(r, &count);
-    int failed = !dir ? -ENOENT : !rules ? oci_fail_errno(error, ENOMEM, "cannot set rules for devices") : 0;
+    int failed = !dir     ? -ENOENT
+                 : !rules ? oci_fail_errno(error, ENOMEM, "cannot set rules for devices")
+                          : check_rules(rules, count, error);
     for (size_t i = 0; i < count && !failed; i++) {
         const struct oci_device_rule *rule = &rules[i];
         const char *file = rule->allow ? "devices.allow" : "devices.deny";
