@@ -42,8 +42,16 @@ struct oci_seccomp {
 struct oci_seccomp_program {
     struct sock_filter *filter; // freed by the caller
     uint16_t length;            // at most BPF_MAXINSNS
+    // The profile lets every call with a native row through, whatever its arguments: the host may go on
+    // running them, and a guest cannot tell. Else the guests' filter must be the one without native rows, as
+    // under --strace.
+    bool native_rows;
 };
 
-// 0; -E2BIG for a profile that does not fit into one program; -ENOMEM.
+// As runc has it: of the rules for a call, one without conditions decides, else the first whose conditions
+// hold; a rule with two conditions on one argument is two rules. Where the default refuses, a call newer than
+// all that the profile names is answered with ENOSYS, so that libraries fall back. Names that x86-64 does not
+// have match nothing. Another architecture, or all calls where the profile is for others only, ends the
+// thread. 0; -E2BIG for a profile that does not fit into one program; -ENOMEM.
 int oci_seccomp_compile(const struct oci_seccomp *profile, struct oci_seccomp_program *program,
                         struct oci_error *error);
