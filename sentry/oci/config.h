@@ -111,6 +111,8 @@ enum oci_hook_kind {
     OCI_HOOK_KINDS
 };
 
+extern const char *const oci_hook_names[OCI_HOOK_KINDS]; // in config.json
+
 struct oci_hook {
     const char *path;        // absolute
     struct oci_strings args; // args[0] included; count 0: the path alone
@@ -216,5 +218,7 @@ const char *oci_capability_name(unsigned number); // NULL: unknown
 int oci_rlimit_number(const char *name);          // "RLIMIT_NOFILE"; -1: unknown
 // The value of an annotation, or NULL.
 const char *oci_annotation(const struct oci_config *config, const char *name);
+// The options that mounts of any type may have, at most `max`. Returns how many.
+size_t oci_mount_options(const char **names, size_t max);
 // The size of a tmpfs in bytes for a machine or container of that much memory; 0: not given.
 uint64_t oci_mount_size(const struct oci_mount *mount, uint64_t memory);

@@ -42,9 +42,11 @@ static const struct option flag_options[] = {
     {"nolazytime", 0, MS_LAZYTIME},
     {"silent", MS_SILENT, 0},
     {"loud", 0, MS_SILENT},
-    // Linux has had no mandatory locks since 5.15, and inode versions are each filesystem's own.
+    // Linux has had no mandatory locks since 5.15, inode versions are each filesystem's own, and there are no
+    // access control lists here.
     {"mand", 0, 0},
     {"nomand", 0, 0},
+    {"noacl", 0, 0},
     {"iversion", 0, 0},
     {"noiversion", 0, 0},
 };
@@ -278,6 +280,23 @@ void decode_mounts(struct decode *d, const struct json *root, struct oci_config 
     config->mounts = count ? decode_alloc(d, count, sizeof(*config->mounts)) : NULL;
     for (; item && config->mounts && !d->result; item = item->next)
         decode_mount(d, item, &config->mounts[config->nr_mounts++]);
+}
+
+size_t oci_mount_options(const char **names, size_t max)
+{
+    static const struct option others[] = {{"bind", 0, 0}, {"rbind", 0, 0}, {"tmpcopyup", 0, 0}};
+    static const struct {
+        const struct option *table;
+        size_t count;
+    } tables[] = {{flag_options, COUNT(flag_options)},
+                  {recursive_options, COUNT(recursive_options)},
+                  {propagation_options, COUNT(propagation_options)},
+                  {others, COUNT(others)}};
+    size_t n = 0;
+    for (size_t t = 0; t < COUNT(tables); t++)
+        for (size_t i = 0; i < tables[t].count && n < max; i++)
+            names[n++] = tables[t].table[i].name;
+    return n;
 }
 
 uint64_t oci_mount_size(const struct oci_mount *mount, uint64_t memory)

@@ -138,6 +138,12 @@ void json_put_i64(struct json_writer *w, const char *name, int64_t value)
     put_text(w, text);
 }
 
+void json_put_number(struct json_writer *w, const char *name, const char *text)
+{
+    begin(w, name);
+    put_text(w, text);
+}
+
 void json_put_null(struct json_writer *w, const char *name)
 {
     begin(w, name);

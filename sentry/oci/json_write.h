@@ -23,6 +23,8 @@ void json_put_string(struct json_writer *w, const char *name, const char *text);
 void json_put_bool(struct json_writer *w, const char *name, bool value);
 void json_put_u64(struct json_writer *w, const char *name, uint64_t value);
 void json_put_i64(struct json_writer *w, const char *name, int64_t value);
+// A number as text: one that a reader kept as it was.
+void json_put_number(struct json_writer *w, const char *name, const char *text);
 void json_put_null(struct json_writer *w, const char *name);
 // An array of strings.
 void json_put_strings(struct json_writer *w, const char *name, const char *const *list, size_t count);
