@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gofer/jail.h"
@@ -23,6 +24,13 @@ static int close_all_but(const struct gofer_config *config, const struct gofer_e
     for (uint32_t i = 0; i < config->export_count; i++)
         keep[3 + i] = exports[i].source == GOFER_SOURCE_PATH ? -1 : exports[i].fd;
     return jail_close_others(keep, 3 + config->export_count);
+}
+
+static bool is_listening(int fd)
+{
+    int listens = 0;
+    socklen_t size = sizeof(listens);
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens;
 }
 
 static int prepare_loop(struct loop *loop, uint32_t kind)
@@ -73,9 +81,12 @@ int gofer_files_main(int argc, char **argv)
     host.gid = getegid();
     loop.message_limit = config.message_limit;
     loop.fid_limit = server_fid_limit(config.fid_limit);
-    if (listen_fd >= 0) // they share the descriptors
+    if (is_listening(listen_fd)) { // those who connect share the descriptors
         loop.fid_limit = loop.fid_limit / 8 + 1;
-    loop.listener = listen_fd;
+        loop.listener = listen_fd;
+    } else if (listen_fd >= 0 && loop_add(&loop, listen_fd)) {
+        return GOFER_EXIT_FAILED;
+    }
     if (prepare_loop(&loop, config.loop) ||
         (config.connection_fd >= 0 && loop_add(&loop, config.connection_fd)))
         return GOFER_EXIT_FAILED;

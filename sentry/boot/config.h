@@ -19,10 +19,11 @@ struct mount_config {
     char *destination; // absolute guest path
     char *export_name; // MOUNT_GOFER: attach name at the Gofer
     bool readonly, nosuid, nodev, noexec;
-    bool overlay;  // writes stay in memory
-    bool shared;   // others change it too: revalidate
-    uint64_t size; // tmpfs: bytes, 0 = default
-    uint32_t mode; // tmpfs: mode of its root
+    bool overlay;    // writes stay in memory
+    bool shared;     // others change it too: revalidate
+    unsigned server; // MOUNT_GOFER: 0 is the sandbox's own; N the N-th of boot_fds.servers
+    uint64_t size;   // tmpfs: bytes, 0 = default
+    uint32_t mode;   // tmpfs: mode of its root
 };
 
 // A symbolic link of the root that we compose ourselves (/bin -> usr/bin). Made in the root mount before
@@ -60,6 +61,7 @@ struct sentry_config {
     bool stats;
     int log_level;
     uint64_t disabled_features; // FEATURE_* bits
+    uint32_t server_uid;        // whom file servers beside the Gofer are asked to serve: the caller
     bool stdio_tty[3];
 };
 
@@ -72,12 +74,15 @@ struct sentry_config {
 #define FEATURE_PIDFD_GETFD 32u
 #define FEATURE_WAIT_KILLABLE 64u
 
+#define FILE_SERVERS_MAX 8 // beside the Gofer
+
 // Descriptors the kernel process starts with, all others closed.
 struct boot_fds {
-    int listener;   // of the guests' filter
-    int gofer;      // connected to gofer --files
-    int gofer_net;  // connected to gofer --net, or -1 (--network=none)
-    int gofer_proc; // connected to gofer --proc, or -1
+    int listener;                  // of the guests' filter
+    int gofer;                     // connected to gofer --files
+    int servers[FILE_SERVERS_MAX]; // connected to 9P servers that the operator named (--mount-9p), or -1
+    int gofer_net;                 // connected to gofer --net, or -1 (--network=none)
+    int gofer_proc;                // connected to gofer --proc, or -1
     int zygote_pidfd;
     int guest_pidns; // namespace descriptor of the guests, or -1
     int control;     // to the monitor: final status, forwarded signals, debug requests

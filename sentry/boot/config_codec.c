@@ -157,6 +157,7 @@ static void put_mount(struct cursor *c, const struct mount_config *m)
                    (m->overlay ? MOUNT_OVERLAY : 0) | (m->shared ? MOUNT_SHARED : 0));
     put_u64(c, m->size);
     put_u32(c, m->mode);
+    put_u32(c, m->server);
 }
 
 static void get_mount(struct cursor *c, struct mount_config *m)
@@ -173,7 +174,8 @@ static void get_mount(struct cursor *c, struct mount_config *m)
     m->shared = flags & MOUNT_SHARED;
     m->size = get_u64(c);
     m->mode = get_u32(c);
-    if (!c->error && (m->kind > MOUNT_CGROUP || !m->destination))
+    m->server = get_u32(c);
+    if (!c->error && (m->kind > MOUNT_CGROUP || !m->destination || m->server > FILE_SERVERS_MAX))
         c->error = -EPROTO;
 }
 
@@ -207,6 +209,7 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
                    (config->stdio_tty[2] ? 32u : 0));
     put_u32(c, (uint32_t)config->log_level);
     put_u64(c, config->disabled_features);
+    put_u32(c, config->server_uid);
 }
 
 static void get_config(struct cursor *c, struct sentry_config *config)
@@ -248,6 +251,7 @@ static void get_config(struct cursor *c, struct sentry_config *config)
         config->stdio_tty[i] = flags & (8u << i);
     config->log_level = (int)get_u32(c);
     config->disabled_features = get_u64(c);
+    config->server_uid = get_u32(c);
 }
 
 int config_write(int fd, const struct sentry_config *config, const struct kernel_params *params)

@@ -7,13 +7,14 @@
 // What the kernel process needs beside the configuration of the kernel itself. Descriptor numbers are those
 // it inherits.
 struct kernel_params {
-    int32_t control;            // SOCK_SEQPACKET to the monitor
-    int32_t gofer;              // connected to gofer --files
-    int32_t gofer_net;          // connected to gofer --net; -1: none
-    int32_t gofer_program;      // the gofer binary, for gofer --proc; -1: none
-    int32_t log, strace, stats; // -1: nowhere
-    int32_t stdio[3];           // -1: closed in the caller too
-    uint32_t monitor_pid;       // informational
+    int32_t control;                   // SOCK_SEQPACKET to the monitor
+    int32_t gofer;                     // connected to gofer --files
+    int32_t servers[FILE_SERVERS_MAX]; // connected to further file servers; -1: none
+    int32_t gofer_net;                 // connected to gofer --net; -1: none
+    int32_t gofer_program;             // the gofer binary, for gofer --proc; -1: none
+    int32_t log, strace, stats;        // -1: nowhere
+    int32_t stdio[3];                  // -1: closed in the caller too
+    uint32_t monitor_pid;              // informational
 };
 
 #define CONFIG_BYTES_MAX (64u << 20) // argv and envp together are limited to 6 MiB by execve itself

@@ -228,9 +228,11 @@ static int close_jail(const struct sentry_config *config)
 // Closes what the kernel does not use, so that a taken-over Sentry finds only what boot_fds names.
 static void keep_only(const struct boot_fds *fds)
 {
-    const int keep[] = {fds->gofer_net,   fds->listener, fds->gofer,    fds->gofer_proc, fds->zygote_pidfd,
-                        fds->guest_pidns, fds->control,  fds->stdio[0], fds->stdio[1],   fds->stdio[2],
-                        fds->log,         fds->strace,   fds->stats,    fds->stub_image};
+    int keep[14 + FILE_SERVERS_MAX] = {fds->gofer_net,    fds->listener,    fds->gofer,   fds->gofer_proc,
+                                       fds->zygote_pidfd, fds->guest_pidns, fds->control, fds->stdio[0],
+                                       fds->stdio[1],     fds->stdio[2],    fds->log,     fds->strace,
+                                       fds->stats,        fds->stub_image};
+    memcpy(keep + 14, fds->servers, sizeof(fds->servers));
     int from = 0;
     for (;;) {
         int next = INT32_MAX;
@@ -299,6 +301,7 @@ int kernel_process_main(int argc, char **argv)
                             .strace = params.strace,
                             .stats = params.stats,
                             .stub_image = image};
+    memcpy(fds.servers, params.servers, sizeof(fds.servers));
     keep_only(&fds);
     log_open(fds.log, (enum log_level)config.log_level);
     if (core_handler_stays)

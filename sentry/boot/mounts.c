@@ -35,6 +35,8 @@ static void recipe_of(const struct mount_config *m, struct recipe *r)
         n += (size_t)snprintf(r->options + n, sizeof(r->options) - n, "mode=%o,", m->mode);
     if (m->kind == MOUNT_GOFER && m->shared)
         n += (size_t)snprintf(r->options + n, sizeof(r->options) - n, "shared,");
+    if (m->kind == MOUNT_GOFER && m->server)
+        n += (size_t)snprintf(r->options + n, sizeof(r->options) - n, "server=%u,", m->server);
     if (n)
         r->options[n - 1] = 0;
     if (m->overlay) {
@@ -106,6 +108,8 @@ int filesystems_init(const struct sentry_config *config, const struct boot_fds *
     int err = vfs_init();
     if (!err && fds->gofer >= 0)
         err = gofer_fs_init(fds->gofer); // waits for the Gofer's start
+    for (unsigned i = 0; !err && i < FILE_SERVERS_MAX && fds->servers[i] >= 0; i++)
+        err = gofer_fs_add_server(i, fds->servers[i], config->server_uid);
     stats_gofer_messages = gofer_fs_messages;
     if (!err)
         err = devpts_init();

@@ -141,7 +141,7 @@ static int start_kernel(const struct sandbox_spec *spec, const struct kernel_cha
     int config = memfd_create("sentry-config", MFD_CLOEXEC);
     if (config < 0)
         return boot_fail("cannot make the memory file of the configuration", NULL, errno, NULL);
-    const struct kernel_params params = {
+    struct kernel_params params = {
         .control = channels->control,
         .gofer = channels->gofer,
         .gofer_net = channels->gofer_net,
@@ -152,6 +152,8 @@ static int start_kernel(const struct sandbox_spec *spec, const struct kernel_cha
         .stdio = {spec->stdio[0], spec->stdio[1], spec->stdio[2]},
         .monitor_pid = (uint32_t)getpid(),
     };
+    for (unsigned i = 0; i < FILE_SERVERS_MAX; i++)
+        params.servers[i] = i < spec->nr_servers ? spec->servers[i] : -1;
     int error = config_write(config, &spec->config, &params);
     int program = error ? -1 : open_self();
     if (error || program < 0) {
@@ -161,9 +163,11 @@ static int start_kernel(const struct sandbox_spec *spec, const struct kernel_cha
     char number[16];
     snprintf(number, sizeof(number), "%d", config);
     const char *const argv[] = {KERNEL_PROCESS_NAME, number, NULL};
-    const int keep[] = {
+    int keep[8 + FILE_SERVERS_MAX] = {
         config,    channels->control, channels->gofer, channels->gofer_net, channels->gofer_program,
         spec->log, spec->strace,      spec->stats};
+    for (unsigned i = 0; i < FILE_SERVERS_MAX; i++)
+        keep[8 + i] = params.servers[i];
     bool root = geteuid() == 0;
     const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid()};
     const struct spawn spawn = {

@@ -13,10 +13,12 @@ struct sandbox_spec {
     struct sentry_config config;
     struct gofer_export *exports;
     uint32_t nr_exports;
-    uint32_t gofer_capabilities; // GOFER_CAP_*
-    uint32_t gofer_owner;        // enum gofer_owner
-    int stdio[3];                // -1: closed
-    int log, strace, stats;      // -1: nowhere
+    uint32_t gofer_capabilities;   // GOFER_CAP_*
+    uint32_t gofer_owner;          // enum gofer_owner
+    int stdio[3];                  // -1: closed
+    int log, strace, stats;        // -1: nowhere
+    int servers[FILE_SERVERS_MAX]; // connected 9P servers beside the Gofer
+    unsigned nr_servers;
     const struct cgroup *cgroup; // for the Gofer, the kernel process and the guests; NULL: none
 };
 

@@ -13,6 +13,7 @@ enum option_name {
     OPTION_OVERLAY,
     OPTION_BIND,
     OPTION_TMPFS,
+    OPTION_MOUNT_9P,
     OPTION_CWD,
     OPTION_ENV,
     OPTION_CLEAR_ENV,
@@ -46,6 +47,8 @@ static const struct {
      "writes to the root stay in memory (default), or reach DIR"},
     {"bind", OPTION_BIND, VALUE_REQUIRED, "SRC:DST[:ro|rw]", "show SRC at DST, read-only unless :rw"},
     {"tmpfs", OPTION_TMPFS, VALUE_REQUIRED, "DST[:size=N,mode=N,noexec]", "an empty directory in memory"},
+    {"mount-9p", OPTION_MOUNT_9P, VALUE_REQUIRED, "SOCKET:NAME:DST[:ro|rw]",
+     "show what the 9P2000.L server at a Unix socket exports as NAME"},
     {"cwd", OPTION_CWD, VALUE_REQUIRED, "DIR", "working directory in the sandbox"},
     {"env", OPTION_ENV, VALUE_REQUIRED, "NAME=VALUE", "set an environment variable; NAME alone removes it"},
     {"clear-env", OPTION_CLEAR_ENV, VALUE_NONE, NULL, "start from an empty environment"},
@@ -125,6 +128,16 @@ static int add_tmpfs(struct options *o, size_t index, const char *value)
     return option_tmpfs(text, &tmpfs[o->nr_tmpfs++]) ? 0 : bad_value(index, value);
 }
 
+static int add_server(struct options *o, size_t index, const char *value)
+{
+    struct server_option *servers = grow(o->servers, o->nr_servers, sizeof(*servers));
+    char *text = strdup(value);
+    if (!servers || !text)
+        return -ENOMEM;
+    o->servers = servers;
+    return option_server(text, &servers[o->nr_servers++]) ? 0 : bad_value(index, value);
+}
+
 static int add_environment(struct options *o, size_t index, char *value)
 {
     if (!*value || *value == '=')
@@ -180,6 +193,8 @@ static int apply(struct options *o, size_t index, char *value)
         return add_bind(o, index, value);
     case OPTION_TMPFS:
         return add_tmpfs(o, index, value);
+    case OPTION_MOUNT_9P:
+        return add_server(o, index, value);
     case OPTION_CWD:
         o->cwd = value;
         return *value == '/' ? 0 : bad_value(index, value);

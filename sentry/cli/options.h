@@ -12,6 +12,13 @@ struct bind_option {
     bool readonly;
 };
 
+struct server_option {
+    char *socket;      // of a 9P server on this host
+    char *export_name; // what it calls the tree
+    char *destination; // absolute guest path
+    bool readonly;
+};
+
 struct tmpfs_option {
     char *destination;
     uint64_t size; // 0: default
@@ -26,6 +33,8 @@ struct options {
     size_t nr_binds;
     struct tmpfs_option *tmpfs;
     size_t nr_tmpfs;
+    struct server_option *servers;
+    size_t nr_servers;
     char *cwd;
     char **environment; // K=V of --env, in order
     size_t nr_environment;
@@ -57,4 +66,5 @@ bool option_duration(const char *text, uint64_t *ns);             // 5, 1.5s, 20
 bool option_cpus(const char *text, uint64_t *milli);              // 0.5, 2
 bool option_user(const char *text, uint32_t *uid, uint32_t *gid); // UID[:GID]
 bool option_bind(char *text, struct bind_option *bind);           // SRC:DST[:ro|rw]; text is cut up
+bool option_server(char *text, struct server_option *server);     // SOCKET:NAME:DST[:ro|rw]; text is cut up
 bool option_tmpfs(char *text, struct tmpfs_option *tmpfs);        // DST[:size=,mode=,noexec]; text is cut up

@@ -173,6 +173,18 @@ static int add_binds(const struct options *options, struct root_plan *plan)
         error = add_export(plan, source,
                            b->readonly ? GOFER_EXPORT_RO : GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS, mount);
     }
+    for (size_t i = 0; !error && i < options->nr_servers; i++) {
+        const struct server_option *s = &options->servers[i];
+        struct mount_config mount = {.kind = MOUNT_GOFER,
+                                     .destination = s->destination,
+                                     .export_name = s->export_name,
+                                     .server = (unsigned)i + 1,
+                                     .readonly = s->readonly,
+                                     .shared = true,
+                                     .nosuid = true,
+                                     .nodev = true};
+        error = add_mount(plan, mount);
+    }
     return error;
 }
 
@@ -205,6 +217,9 @@ static bool covered(const struct options *options, const char *path)
             return true;
     for (size_t i = 0; i < options->nr_tmpfs; i++)
         if (below(path, options->tmpfs[i].destination))
+            return true;
+    for (size_t i = 0; i < options->nr_servers; i++)
+        if (below(path, options->servers[i].destination))
             return true;
     return false;
 }

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define DEFAULT_TASKS 4096
@@ -58,6 +60,26 @@ static int open_outputs(const struct options *options, struct sandbox_spec *spec
     if (!error && options->stats)
         error = open_output("--stats: cannot open", options->stats_file, false, spec->stdio[2], &spec->stats);
     return error;
+}
+
+// Connects to the file servers that the caller named, with the caller's rights.
+static int connect_servers(const struct options *options, struct sandbox_spec *spec)
+{
+    if (options->nr_servers > FILE_SERVERS_MAX)
+        return boot_fail("--mount-9p: too many servers", NULL, E2BIG, NULL);
+    for (size_t i = 0; i < options->nr_servers; i++) {
+        const char *path = options->servers[i].socket;
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        if (strlen(path) >= sizeof(address.sun_path))
+            return boot_fail("--mount-9p: cannot use", path, ENAMETOOLONG, NULL);
+        strcpy(address.sun_path, path);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+            return boot_fail("--mount-9p: cannot connect to", path, errno,
+                             "a server of 9P2000.L must listen there");
+        spec->servers[spec->nr_servers++] = fd;
+    }
+    return 0;
 }
 
 // The environment of the caller, changed by --clear-env and --env.
@@ -152,6 +174,8 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     if (!error)
         error = plan_user(options, config);
     if (!error)
+        error = connect_servers(options, spec);
+    if (!error)
         error = root_plan(options, &root);
     if (error)
         return error;
@@ -179,6 +203,7 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     config->stats = options->stats;
     config->log_level = options->log_level;
     config->disabled_features = options->disabled_features;
+    config->server_uid = geteuid();
     spec->exports = root.exports;
     spec->nr_exports = root.nr_exports;
     spec->gofer_owner = geteuid() == 0 ? GOFER_OWNER_SELF : GOFER_OWNER_SINGLE;
@@ -195,6 +220,8 @@ static int start_and_monitor(const struct options *options, const struct sandbox
     for (size_t i = 0; i < 3; i++)
         if (outputs[i] >= 0)
             close(outputs[i]);
+    for (unsigned i = 0; i < spec->nr_servers; i++)
+        close(spec->servers[i]);
     int debug_listener = debug_listen(); // a sandbox that cannot be asked still runs
     if (monitor_drop_privileges()) {
         sandbox_kill(&sandbox);

@@ -121,6 +121,23 @@ bool option_bind(char *text, struct bind_option *bind)
     return *destination == '/';
 }
 
+bool option_server(char *text, struct server_option *server)
+{
+    // SOCKET:NAME:DST[:MODE] is SOCKET and what --bind takes, with a name for its source.
+    char *name = strchr(text, ':');
+    struct bind_option bind;
+    if (!name || name == text)
+        return false;
+    *name++ = 0;
+    if (!option_bind(name, &bind))
+        return false;
+    *server = (struct server_option){.socket = text,
+                                     .export_name = bind.source,
+                                     .destination = bind.destination,
+                                     .readonly = bind.readonly};
+    return true;
+}
+
 bool option_tmpfs(char *text, struct tmpfs_option *tmpfs)
 {
     *tmpfs = (struct tmpfs_option){.destination = text, .mode = 01777};

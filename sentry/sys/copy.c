@@ -140,6 +140,14 @@ int64_t sys_copy_file_range(struct call *c)
     if (len > INT64_MAX || __builtin_add_overflow(k.in_pos, (int64_t)len, &end) ||
         __builtin_add_overflow(k.out_pos, (int64_t)len, &end))
         return -LX_EOVERFLOW;
+    struct kstat st;
+    err = vfs_getattr(k.in->inode, &st);
+    if (err)
+        return err;
+    // No more than there is, before ranges are compared.
+    uint64_t left = (uint64_t)k.in_pos < st.size ? st.size - (uint64_t)k.in_pos : 0;
+    if (len > left)
+        len = left;
     if (k.in->inode == k.out->inode && k.in_pos < k.out_pos + (int64_t)len &&
         k.out_pos < k.in_pos + (int64_t)len)
         return -LX_EINVAL;

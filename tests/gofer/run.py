@@ -123,17 +123,22 @@ def check(mutation, objects):
 CLONE_NEWNS = 0x20000
 
 
-def start_listening(directory, loop):
+def start_listening(directory, loop, name=b"files"):
     """A Gofer that exports `directory` to whoever connects. Its process and the socket's path."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     path = directory + ".sock"
     listener.bind(path)
     listener.listen(5)
+    return start_on(directory, loop, listener, name), path
+
+
+def start_on(directory, loop, listener, name=b"files"):
+    """A Gofer that exports `directory` on a socket, listening or connected."""
     config = os.memfd_create("config", 0)
     # struct gofer_config and struct gofer_export (abi/gofer_config.h)
     os.write(config, struct.pack("<IIiIIIIIIIIIIIII", 0x47464331, 64, -1, loop, 0, 0, 0, 0, 0, 0, 1,
                                  0xffffffff, 0xffffffff, 0, 0, 0))
-    os.write(config, struct.pack("<64sIiII4096s", b"files", 0, -1, 0, 0, directory.encode()))
+    os.write(config, struct.pack("<64sIiII4096s", name, 0, -1, 0, 0, directory.encode()))
     os.lseek(config, 0, os.SEEK_SET)
     process = subprocess.Popen(
         [str(harness.SENTRY.parent / "gofer"), "--files", "--config-fd", str(config), "--listen-fd", str(listener.fileno())],
@@ -141,7 +146,7 @@ def start_listening(directory, loop):
         preexec_fn=lambda: ctypes.CDLL(None).unshare(CLONE_NEWNS))
     os.close(config)
     listener.close()
-    return process, path
+    return process
 
 
 def tool(words):
@@ -187,8 +192,57 @@ def diod_tools(loop):
     return not wrong
 
 
+def diodload(loop):
+    """Sixteen threads that read one file and write another, as fast as they can."""
+    name = "diodload, %s loop" % ("poll" if loop == 1 else "io_uring")
+    if not shutil.which("diodload", path="/usr/sbin:/usr/bin") or os.geteuid() != 0:
+        harness.report("SKIP", name, "needs diod, and root for a mount namespace")
+        return True
+    with tempfile.TemporaryDirectory(prefix="gofer-diodload-") as base:
+        directory = base + "/ctl"
+        os.mkdir(directory)
+        with open(directory + "/zero", "wb") as zero:
+            zero.truncate(1 << 30)
+        pathlib.Path(directory, "null").touch()
+        process, path = start_listening(directory, loop, b"ctl")
+        try:
+            status, output = tool(["/usr/sbin/diodload", "-s", path, "-n", "16", "-r", "2"])
+            attributes = tool(["/usr/sbin/diodload", "-s", path, "-n", "16", "-r", "1", "-g"])
+            alive = process.poll() is None
+        finally:
+            process.kill()
+            process.wait()
+        written = os.stat(directory + "/null").st_size
+    good = status == 0 and attributes[0] == 0 and alive and written > 0
+    harness.report("PASS" if good else "FAIL", name,
+                   "" if good else "%r, %r, %d bytes, alive %s" % (output, attributes, written, alive))
+    return good
+
+
+def connected_socket():
+    """--listen-fd with a socket that is connected: it is served, and the Gofer ends with it."""
+    name = "a connected socket"
+    if os.geteuid() != 0:
+        harness.report("SKIP", name, "needs root for a mount namespace")
+        return True
+    with tempfile.TemporaryDirectory(prefix="gofer-connected-") as directory:
+        ours, theirs = socket.socketpair()
+        process = start_on(directory, 1, theirs)
+        ours.sendall(struct.pack("<IBHIH", 21, 100, 0xffff, 65536, 8) + b"9P2000.L")
+        reply = ours.recv(64)
+        ours.close()
+        try:
+            status = process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = "none"
+    good = reply[4:5] == b"\x65" and reply.endswith(b"9P2000.L") and status == 0
+    harness.report("PASS" if good else "FAIL", name, "" if good else "%r, status %s" % (reply, status))
+    return good
+
+
 def main():
-    tools = all([diod_tools(1), diod_tools(2)])
+    tools = all([diod_tools(1), diod_tools(2), diodload(1), diodload(2), connected_socket()])
     unchanged = [("nothing is taken out (%s)" % test, [], test) for test in (SERVER, RACE)]
     with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
         objects = pathlib.Path(directory)

@@ -16,10 +16,11 @@ int gofer_refresh(struct inode *inode)
         return -LX_ENOMEM;
     int err = gofer_reach(inode, 0, &reach);
     if (!err) {
-        err = GOFER_BLOCKING(gofer_walk(&gofer.client, reach.fid, NP_NOFID, reach.names, reach.count, walk));
+        err = GOFER_BLOCKING(
+            gofer_walk(gofer_client_of(inode), reach.fid, NP_NOFID, reach.names, reach.count, walk));
         gofer_reach_end(&reach);
     }
-    if (!err && walk->stop)
+    if (err == -LX_ENOENT || (!err && walk->stop)) // ENOENT: of a fid whose name is gone (plain servers)
         err = -LX_ESTALE;
     if (!err && walk->attr[walk->count - 1].qid.path != gofer_inode(inode)->qid_path)
         err = -LX_ESTALE;
@@ -31,6 +32,21 @@ int gofer_refresh(struct inode *inode)
     return err;
 }
 
+// The same for a plain server, which is asked about the file that a fid has open.
+static bool refresh_by_open_fid(struct inode *inode, uint32_t fid)
+{
+    struct gofer_inode *node = gofer_inode(inode);
+    struct np_attr attr;
+    node->fd_pins++;
+    int err = GOFER_BLOCKING(gofer_stat(gofer_client_of(inode), fid, &attr));
+    node->fd_pins--;
+    if (err || attr.qid.path != node->qid_path)
+        return false;
+    gofer_set_attr(inode, &attr);
+    node->stale = false;
+    return true;
+}
+
 // What fstat(2) of a donated descriptor tells without a message. Owners stay as the Gofer gave them: this
 // process may live in another user namespace. With `unchanged` only if the change time is the known one, so
 // that the owner is too. False when it cannot tell.
@@ -40,6 +56,8 @@ static bool refresh_by_handle(struct inode *inode, bool unchanged)
     struct stat st;
     if (fd < 0)
         fd = gofer_cached_handle(inode, LX_O_WRONLY, false);
+    if (gofer_connection_of(inode)->plain)
+        return fd >= 0 && !unchanged && refresh_by_open_fid(inode, (uint32_t)fd);
     // The call itself: the C library's fstat() names a path to the filter.
     if (fd < 0 || syscall(SYS_fstat, fd, &st) < 0)
         return false;
@@ -77,7 +95,7 @@ int gofer_getattr(struct inode *inode)
 static int truncate_by_handle(struct inode *inode, uint64_t size)
 {
     int fd = gofer_cached_handle(inode, LX_O_WRONLY, false);
-    if (fd < 0)
+    if (fd < 0 || gofer_connection_of(inode)->plain)
         return -LX_EBADF;
     struct gofer_inode *node = gofer_inode(inode);
     node->fd_pins++;
@@ -127,7 +145,7 @@ int gofer_setattr(struct inode *inode, const struct iattr *attr)
         return err;
     change.fid = gofer_inode(inode)->fid;
     struct np_attr now;
-    err = GOFER_BLOCKING(gofer_change(&gofer.client, &change, &now));
+    err = GOFER_BLOCKING(gofer_change(gofer_client_of(inode), &change, &now));
     gofer_unpin(inode);
     if (!err)
         gofer_set_attr(inode, &now);
@@ -140,7 +158,7 @@ int gofer_statfs_op(struct inode *inode, struct kstatfs *out)
     int err = gofer_bind(inode);
     if (err)
         return err;
-    err = GOFER_BLOCKING(gofer_statfs(&gofer.client, gofer_inode(inode)->fid, &st));
+    err = GOFER_BLOCKING(gofer_statfs(gofer_client_of(inode), gofer_inode(inode)->fid, &st));
     gofer_unpin(inode);
     if (!err)
         *out = (struct kstatfs){.type = st.type,
@@ -163,7 +181,7 @@ int64_t gofer_readlink_op(struct inode *inode, char *buf, size_t size)
         int err = walk ? gofer_reach(inode, 0, &reach) : -LX_ENOMEM;
         if (!err) {
             err = GOFER_BLOCKING(
-                gofer_walk(&gofer.client, reach.fid, NP_NOFID, reach.names, reach.count, walk));
+                gofer_walk(gofer_client_of(inode), reach.fid, NP_NOFID, reach.names, reach.count, walk));
             gofer_reach_end(&reach);
         }
         if (!err && (walk->stop || walk->attr[walk->count - 1].qid.path != node->qid_path ||

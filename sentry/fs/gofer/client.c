@@ -110,16 +110,16 @@ static int exchange(struct gofer_client *client, struct received *received)
     ssize_t got = receive(client, received);
     if (got < 0)
         return (int)got;
-    if (np_decode(reply, client->buffer, (size_t)got) < 0 || reply->tag != request->tag)
-        return fail(client, "the Gofer's reply makes no sense");
-    if (reply->type == np_type_of_rlerror) {
-        if (!reply->rlerror.ecode || reply->rlerror.ecode > ERRNO_MAX)
-            return fail(client, "the Gofer's reply makes no sense");
-        return -(int)reply->rlerror.ecode;
-    }
-    if (reply->type != request->type + 1)
+    uint16_t tag;
+    memcpy(&tag, client->buffer + 5, sizeof(tag));
+    if (tag != request->tag)
         return fail(client, "the Gofer's reply is to another request");
-    return 0;
+    // From here on both ends know where the next message begins: what makes no sense fails this request alone.
+    if (np_decode(reply, client->buffer, (size_t)got) < 0)
+        return -EIO;
+    if (reply->type == np_type_of_rlerror)
+        return reply->rlerror.ecode && reply->rlerror.ecode <= ERRNO_MAX ? -(int)reply->rlerror.ecode : -EIO;
+    return reply->type == request->type + 1 ? 0 : -EIO;
 }
 
 // A donated descriptor is taken only if it is a regular file opened as asked.
@@ -144,7 +144,7 @@ int gofer_rpc(struct gofer_client *client, int *host_fd, uint32_t flags)
     if (received.count != (wanted ? 1u : 0u) || (wanted && !is_as_asked(received.fd[0], flags))) {
         for (unsigned int i = 0; i < received.count; i++)
             close(received.fd[i]);
-        return fail(client, "the Gofer sent a wrong descriptor");
+        return -EIO;
     }
     if (wanted)
         *host_fd = received.fd[0];
@@ -169,6 +169,13 @@ int gofer_simple(struct gofer_client *client)
     return gofer_finish(client, gofer_rpc(client, NULL, 0));
 }
 
+static int settle(struct gofer_client *client, const char *version)
+{
+    client->request.type = np_type_of_tversion;
+    client->request.tversion = (struct np_tversion){.msize = MESSAGE_SIZE, .version = np_string(version)};
+    return gofer_rpc(client, NULL, 0);
+}
+
 int gofer_connect(struct gofer_client *client, int fd, unsigned int timeout_seconds,
                   void (*fatal)(const char *why))
 {
@@ -181,13 +188,17 @@ int gofer_connect(struct gofer_client *client, int fd, unsigned int timeout_seco
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
         return -errno;
-    gofer_begin(client, np_type_of_tversion)->tversion =
-        (struct np_tversion){.msize = MESSAGE_SIZE, .version = np_string(NP_VERSION_SENTRY)};
-    int error = gofer_rpc(client, NULL, 0);
+    gofer_begin(client, np_type_of_tversion);
     const struct np_rversion *reply = &client->reply.rversion;
-    if (!error && !np_string_is(reply->version, NP_VERSION_SENTRY))
+    int error = settle(client, NP_VERSION_SENTRY);
+    // Who does not know the extension says "unknown", or refuses the request (diod).
+    if (!client->failed && (error || np_string_is(reply->version, "unknown")))
+        error = settle(client, NP_VERSION_PLAIN);
+    client->plain = !error && np_string_is(reply->version, NP_VERSION_PLAIN);
+    if (!error && !client->plain && !np_string_is(reply->version, NP_VERSION_SENTRY))
         error = -EPROTONOSUPPORT;
-    if (!error && (reply->msize > MESSAGE_SIZE || reply->msize < NP_MESSAGE_MIN_EXT))
+    if (!error &&
+        (reply->msize > MESSAGE_SIZE || reply->msize < (client->plain ? NP_MESSAGE_MIN : NP_MESSAGE_MIN_EXT)))
         error = -EPROTO;
     if (!error)
         client->message_size = reply->msize;
@@ -207,6 +218,11 @@ void gofer_disconnect(struct gofer_client *client)
 int gofer_attach(struct gofer_client *client, uint32_t fid, const char *name, struct np_attr *attr,
                  uint32_t *flags)
 {
+    if (client->plain) {
+        gofer_begin(client, np_type_of_tattach);
+        *flags = NP_EXPORT_XATTRS; // whatever it has: it answers for itself
+        return gofer_finish(client, plain_attach(client, fid, name, attr));
+    }
     gofer_begin(client, np_type_of_tattachattr)->tattachattr =
         (struct np_tattachattr){.fid = fid, .aname = np_string(name)};
     int error = gofer_rpc(client, NULL, 0);
@@ -222,6 +238,10 @@ int gofer_walk(struct gofer_client *client, uint32_t fid, uint32_t newfid, const
 {
     if (count > NP_NAMES_MAX)
         return -EINVAL;
+    if (client->plain) {
+        gofer_begin(client, np_type_of_twalk);
+        return gofer_finish(client, plain_walk(client, fid, newfid, names, count, walk));
+    }
     struct np_twalkattr *request = &gofer_begin(client, np_type_of_twalkattr)->twalkattr;
     request->fid = fid;
     request->newfid = newfid;
@@ -235,7 +255,7 @@ int gofer_walk(struct gofer_client *client, uint32_t fid, uint32_t newfid, const
         if (reply->attrs.count > all || (!reply->stop && reply->attrs.count != all) ||
             reply->stop > ERRNO_MAX || reply->target.length >= GOFER_TARGET_MAX ||
             (reply->bound && (reply->stop || newfid == NP_NOFID))) {
-            error = fail(client, "the Gofer's walk makes no sense");
+            error = -EIO;
         } else {
             walk->stop = reply->stop;
             walk->bound = reply->bound;
@@ -252,6 +272,10 @@ int gofer_clunk(struct gofer_client *client, const uint32_t *fids, uint16_t coun
 {
     if (!count || count > NP_FIDS_MAX)
         return -EINVAL;
+    if (client->plain) {
+        gofer_begin(client, np_type_of_tclunk);
+        return gofer_finish(client, plain_clunk(client, fids, count));
+    }
     struct np_fids *request = &gofer_begin(client, np_type_of_tclunkmany)->tclunkmany.fids;
     request->count = count;
     memcpy(request->fid, fids, count * sizeof(fids[0]));

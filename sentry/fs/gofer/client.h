@@ -3,10 +3,13 @@
 // kernel lock nor the VFS: who holds the kernel lock brackets a call with kernel_blocking_begin() and
 // kernel_blocking_end().
 //
-// One mutex covers sending a request and receiving its reply. Every wait is bounded. A reply that is out of
-// step, too long, of another type or tag, or that brings a descriptor it should not, ends the connection
-// through `fatal` (invariant 7); functions then return -EIO for ever. Results are 0 or -errno; errno values
-// are Linux's, as on the wire.
+// One mutex covers sending a request and receiving its reply. Every wait is bounded. A reply that makes no sense, of
+// another type than asked for, or with a descriptor that it should not bring, is -EIO for that request. A connection
+// that is lost or out of step (too long a reply, another tag) ends through `fatal` (invariant 7); functions then return
+// -EIO for ever. Results are 0 or -errno; errno values are Linux's, as on the wire.
+//
+// A server without our extension is asked in plain 9P2000.L: the same functions send more messages (client_plain.c), and
+// where a host descriptor would be donated they give the number of an open fid instead.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,6 +24,9 @@ struct gofer_client {
     int fd;
     pthread_mutex_t lock;
     uint32_t message_size;            // settled; never changes after gofer_connect
+    bool plain;                       // 9P2000.L without our extension; the same
+    bool no_at;                       // a plain server knows neither Trenameat nor Tunlinkat; lock
+    uint32_t uid;                     // whom a plain server is to serve; before the first gofer_attach
     uint8_t *buffer;                  // message_size bytes; lock
     struct np_message request, reply; // lock
     uint16_t tag;                     // lock
@@ -50,12 +56,16 @@ struct gofer_walk {
 int gofer_walk(struct gofer_client *client, uint32_t fid, uint32_t newfid, const struct np_str *names,
                uint16_t count, struct gofer_walk *walk);
 
+// The attributes of what a fid stands on.
+int gofer_stat(struct gofer_client *client, uint32_t fid, struct np_attr *attr);
+
 // Opens the regular file `count` names below `fid` (none: the fid itself) and receives a host descriptor with
 // exactly the access mode in `flags`, O_TRUNC applied. -EMFILE also when this process has no number left for
-// it.
-int gofer_open(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
-               uint32_t flags, struct np_attr *attr, int *host_fd);
-// Makes a regular file that did not exist; binds newfid.
+// it. Plain: opens `newfid`, and *host_fd is its number; the extension binds no fid.
+int gofer_open(struct gofer_client *client, uint32_t fid, uint32_t newfid, const struct np_str *names,
+               uint16_t count, uint32_t flags, struct np_attr *attr, int *host_fd);
+// Makes a regular file that did not exist; binds newfid. Plain: newfid is open, and *host_fd is its number; the owner is
+// who the server says.
 int gofer_create(struct gofer_client *client, uint32_t dfid, uint32_t newfid, struct np_str name,
                  uint32_t flags, uint32_t mode, uint32_t uid, uint32_t gid, struct np_attr *attr,
                  int *host_fd);
@@ -80,6 +90,8 @@ int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str
 int gofer_change(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr);
 int gofer_statfs(struct gofer_client *client, uint32_t fid, struct np_rstatfs *out);
 int gofer_fsync(struct gofer_client *client, uint32_t fid, bool datasync);
+// The same of a directory, whose fid nobody has opened.
+int gofer_sync_dir(struct gofer_client *client, uint32_t fid, bool datasync);
 int gofer_link(struct gofer_client *client, uint32_t dfid, uint32_t fid, struct np_str name);
 int gofer_rename(struct gofer_client *client, uint32_t old_dfid, struct np_str old_name, uint32_t new_dfid,
                  struct np_str new_name, uint32_t flags);
@@ -95,7 +107,7 @@ int gofer_setxattr(struct gofer_client *client, uint32_t fid, struct np_str name
 // A fresh file in memory, open for reading and writing in *rw and for reading only in *ro.
 int gofer_memfd(struct gofer_client *client, int *rw, int *ro);
 
-// Contents by message, where no descriptor is to be had: opens the fid itself.
+// Contents by message: opens the fid itself, and moves the bytes of an open one.
 int gofer_lopen(struct gofer_client *client, uint32_t fid, uint32_t flags);
 int64_t gofer_read(struct gofer_client *client, uint32_t fid, uint64_t offset, void *buffer, size_t size);
 int64_t gofer_write(struct gofer_client *client, uint32_t fid, uint64_t offset, const void *buffer,

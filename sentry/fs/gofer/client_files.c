@@ -6,11 +6,30 @@
 
 #include "sentry/fs/gofer/client_internal.h"
 
-int gofer_open(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
-               uint32_t flags, struct np_attr *attr, int *host_fd)
+int gofer_stat(struct gofer_client *client, uint32_t fid, struct np_attr *attr)
+{
+    gofer_begin(client, np_type_of_tgetattr);
+    return gofer_finish(client, plain_stat(client, fid, attr)); // the same in both
+}
+
+// The number of an open fid, where the extension would give a descriptor.
+static int as_handle(int error, uint32_t fid, int *handle)
+{
+    if (!error)
+        *handle = (int)fid;
+    return error;
+}
+
+int gofer_open(struct gofer_client *client, uint32_t fid, uint32_t newfid, const struct np_str *names,
+               uint16_t count, uint32_t flags, struct np_attr *attr, int *host_fd)
 {
     if (count > NP_NAMES_MAX)
         return -EINVAL;
+    if (client->plain) {
+        gofer_begin(client, np_type_of_twalk);
+        int plain = plain_open(client, fid, newfid, names, count, flags, attr);
+        return gofer_finish(client, as_handle(plain, newfid, host_fd));
+    }
     struct np_topenfd *request = &gofer_begin(client, np_type_of_topenfd)->topenfd;
     request->fid = fid;
     request->flags = flags;
@@ -27,6 +46,11 @@ int gofer_create(struct gofer_client *client, uint32_t dfid, uint32_t newfid, st
                  uint32_t flags, uint32_t mode, uint32_t uid, uint32_t gid, struct np_attr *attr,
                  int *host_fd)
 {
+    if (client->plain) {
+        gofer_begin(client, np_type_of_tlcreate);
+        int plain = plain_create(client, dfid, newfid, name, flags, mode, gid, attr);
+        return gofer_finish(client, as_handle(plain, newfid, host_fd));
+    }
     gofer_begin(client, np_type_of_tcreatefd)->tcreatefd = (struct np_tcreatefd){
         .dfid = dfid, .newfid = newfid, .name = name, .flags = flags, .mode = mode, .uid = uid, .gid = gid};
     int error = gofer_rpc(client, host_fd, flags);
@@ -38,6 +62,10 @@ int gofer_create(struct gofer_client *client, uint32_t dfid, uint32_t newfid, st
 int gofer_make(struct gofer_client *client, uint32_t dfid, uint32_t newfid, const struct gofer_make *make,
                struct np_attr *attr)
 {
+    if (client->plain) {
+        gofer_begin(client, np_type_of_tmkdir);
+        return gofer_finish(client, plain_make(client, dfid, newfid, make, attr));
+    }
     gofer_begin(client, np_type_of_tmake)->tmake = (struct np_tmake){
         .dfid = dfid,
         .newfid = newfid,
@@ -55,8 +83,7 @@ int gofer_make(struct gofer_client *client, uint32_t dfid, uint32_t newfid, cons
     return gofer_finish(client, error);
 }
 
-// A name that a directory may hold: what a hostile Gofer could send and the VFS must not see.
-static bool is_component(struct np_str name)
+bool gofer_is_component(struct np_str name)
 {
     if (!name.length || name.length > NP_NAME_MAX || memchr(name.bytes, '/', name.length) ||
         memchr(name.bytes, 0, name.length))
@@ -69,6 +96,11 @@ int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str
 {
     if (count > NP_NAMES_MAX)
         return -EINVAL;
+    if (client->plain) {
+        gofer_begin(client, np_type_of_treaddir);
+        return gofer_finish(client,
+                            plain_readdir(client, fid, names, count, offset, size, entry, context, end));
+    }
     struct np_treaddirattr *request = &gofer_begin(client, np_type_of_treaddirattr)->treaddirattr;
     request->fid = fid;
     request->offset = offset;
@@ -88,7 +120,7 @@ int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str
         struct np_attr attr;
         np_get_dirent(&cursor, &dirent);
         np_get_attr(&cursor, &attr);
-        if (cursor.overflow || !is_component(dirent.name) || dirent.offset > INT64_MAX) {
+        if (cursor.overflow || !gofer_is_component(dirent.name) || dirent.offset > INT64_MAX) {
             error = -EIO;
             break;
         }
@@ -101,6 +133,10 @@ int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str
 
 int gofer_change(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr)
 {
+    if (client->plain) {
+        gofer_begin(client, np_type_of_tsetattr);
+        return gofer_finish(client, plain_change(client, change, attr));
+    }
     gofer_begin(client, np_type_of_tsetattrget)->tsetattrget = *change;
     int error = gofer_rpc(client, NULL, 0);
     if (!error)
@@ -123,6 +159,14 @@ int gofer_fsync(struct gofer_client *client, uint32_t fid, bool datasync)
     return gofer_simple(client);
 }
 
+int gofer_sync_dir(struct gofer_client *client, uint32_t fid, bool datasync)
+{
+    if (!client->plain)
+        return gofer_fsync(client, fid, datasync);
+    gofer_begin(client, np_type_of_tfsync);
+    return gofer_finish(client, plain_sync_dir(client, fid, datasync));
+}
+
 int gofer_link(struct gofer_client *client, uint32_t dfid, uint32_t fid, struct np_str name)
 {
     gofer_begin(client, np_type_of_tlink)->tlink = (struct np_tlink){.dfid = dfid, .fid = fid, .name = name};
@@ -132,6 +176,10 @@ int gofer_link(struct gofer_client *client, uint32_t dfid, uint32_t fid, struct 
 int gofer_rename(struct gofer_client *client, uint32_t old_dfid, struct np_str old_name, uint32_t new_dfid,
                  struct np_str new_name, uint32_t flags)
 {
+    if (client->plain) {
+        gofer_begin(client, np_type_of_trenameat);
+        return gofer_finish(client, plain_rename(client, old_dfid, old_name, new_dfid, new_name, flags));
+    }
     gofer_begin(client, np_type_of_trenameflags)->trenameflags =
         (struct np_trenameflags){old_dfid, old_name, new_dfid, new_name, flags};
     return gofer_simple(client);
@@ -139,6 +187,10 @@ int gofer_rename(struct gofer_client *client, uint32_t old_dfid, struct np_str o
 
 int gofer_unlink(struct gofer_client *client, uint32_t dfid, struct np_str name, bool directory)
 {
+    if (client->plain) {
+        gofer_begin(client, np_type_of_tunlinkat);
+        return gofer_finish(client, plain_unlink(client, dfid, name, directory));
+    }
     gofer_begin(client, np_type_of_tunlinkat)->tunlinkat =
         (struct np_tunlinkat){.dirfid = dfid, .name = name, .flags = directory ? NP_AT_REMOVEDIR : 0};
     return gofer_simple(client);
@@ -147,6 +199,12 @@ int gofer_unlink(struct gofer_client *client, uint32_t dfid, struct np_str name,
 int64_t gofer_getxattr(struct gofer_client *client, uint32_t fid, struct np_str name, void *value,
                        size_t size)
 {
+    if (client->plain) {
+        gofer_begin(client, np_type_of_txattrwalk);
+        int64_t plain = plain_getxattr(client, fid, name, value, size);
+        gofer_finish(client, 0);
+        return plain;
+    }
     uint32_t wanted = size > UINT16_MAX + 1 ? UINT16_MAX + 1 : (uint32_t)size;
     gofer_begin(client, np_type_of_tgetxattr)->tgetxattr =
         (struct np_tgetxattr){.fid = fid, .name = name, .size = wanted};
@@ -168,6 +226,10 @@ int gofer_setxattr(struct gofer_client *client, uint32_t fid, struct np_str name
 {
     if (size > UINT16_MAX + 1)
         return -E2BIG;
+    if (client->plain) {
+        gofer_begin(client, np_type_of_txattrcreate);
+        return gofer_finish(client, plain_setxattr(client, fid, name, value, size, flags));
+    }
     gofer_begin(client, np_type_of_tsetxattr)->tsetxattr = (struct np_tsetxattr){
         .fid = fid, .name = name, .flags = flags, .value = {.bytes = value, .count = (uint32_t)size}};
     return gofer_simple(client);

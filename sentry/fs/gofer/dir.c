@@ -116,15 +116,16 @@ static int fetch(struct file *f, struct listing *listing, int64_t position)
     listing->full = false;
     listing->first = position;
     listing->seq = inode->dir_seq;
-    uint64_t seq = gofer.change_seq;
+    uint64_t seq = gofer_connection_of(inode)->change_seq;
     uint64_t cookie = cookie_of(position);
-    err = GOFER_BLOCKING(gofer_readdir(&gofer.client, reach.fid, reach.names, reach.count, cookie, BATCH,
-                                       take_entry, listing, &listing->end));
+    err = GOFER_BLOCKING(gofer_readdir(gofer_client_of(inode), reach.fid, reach.names, reach.count, cookie,
+                                       BATCH, take_entry, listing, &listing->end));
     gofer_reach_end(&reach);
     if (!err && listing->full && !listing->count)
         err = -LX_ENOMEM;
-    if (!err && !gofer_fs_of(inode)->shared && seq == gofer.change_seq && f->path.dentry &&
-        f->path.dentry->inode == inode && !f->path.dentry->unhashed)
+    if (!err && !gofer_fs_of(inode)->shared && !gofer_connection_of(inode)->plain &&
+        seq == gofer_connection_of(inode)->change_seq && f->path.dentry && f->path.dentry->inode == inode &&
+        !f->path.dentry->unhashed)
         fill_cache(f->path.dentry, listing);
     return err;
 }
@@ -215,7 +216,7 @@ static int dir_fsync(struct file *f, bool datasync)
     int err = gofer_bind(f->inode);
     if (err)
         return err;
-    err = GOFER_BLOCKING(gofer_fsync(&gofer.client, gofer_inode(f->inode)->fid, datasync));
+    err = GOFER_BLOCKING(gofer_sync_dir(gofer_client_of(f->inode), gofer_inode(f->inode)->fid, datasync));
     gofer_unpin(f->inode);
     return err;
 }

@@ -63,11 +63,19 @@ static ssize_t read_chunk(struct inode *inode, void *buffer, size_t size, int64_
     int err = gofer_handle(inode, LX_O_RDONLY, false, &fd);
     if (err)
         return err;
+    struct gofer_inode *node = gofer_inode(inode);
+    ssize_t got;
+    if (gofer_connection_of(inode)->plain) {
+        node->fd_pins++;
+        got =
+            GOFER_BLOCKING(gofer_read(gofer_client_of(inode), (uint32_t)fd, (uint64_t)offset, buffer, size));
+        node->fd_pins--;
+        return got;
+    }
     struct iovec vector = {.iov_base = buffer, .iov_len = size};
-    ssize_t got = preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+    got = preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
     if (got >= 0 || (errno != EAGAIN && errno != EOPNOTSUPP))
         return got < 0 ? -errno : got;
-    struct gofer_inode *node = gofer_inode(inode);
     node->fd_pins++;
     got = GOFER_BLOCKING(({
         ssize_t done = pread(fd, buffer, size, offset);
@@ -123,6 +131,26 @@ static ssize_t write_at(int fd, const void *buffer, size_t size, int64_t offset,
     return done < 0 ? -errno : done;
 }
 
+// To a plain server, as many messages as it takes. Without the kernel lock.
+static ssize_t write_messages(struct gofer_client *client, uint32_t fid, const unsigned char *buffer,
+                              size_t size, int64_t offset, int flags)
+{
+    size_t done = 0;
+    int64_t sent = 0;
+    while (done < size) {
+        sent = gofer_write(client, fid, (uint64_t)offset + done, buffer + done, size - done);
+        if (sent <= 0)
+            break;
+        done += (size_t)sent;
+    }
+    if (done && (flags & (RWF_SYNC | RWF_DSYNC))) {
+        int err = gofer_fsync(client, fid, !(flags & RWF_SYNC));
+        if (err)
+            return err;
+    }
+    return done ? (ssize_t)done : (ssize_t)sent;
+}
+
 // Writes one chunk; may drop the lock. The inode's lock is held, so that appends do not meet.
 static ssize_t write_chunk(struct inode *inode, const void *buffer, size_t size, int64_t offset, int flags)
 {
@@ -132,6 +160,13 @@ static ssize_t write_chunk(struct inode *inode, const void *buffer, size_t size,
     int err = gofer_handle(inode, LX_O_WRONLY, false, &fd);
     if (err)
         return err;
+    if (fs->connection->plain) {
+        node->fd_pins++;
+        ssize_t sent = GOFER_BLOCKING(
+            write_messages(&fs->connection->client, (uint32_t)fd, buffer, size, offset, flags));
+        node->fd_pins--;
+        return sent;
+    }
     if (fs->nowait_writes && !flags) {
         ssize_t done = write_at(fd, buffer, size, offset, RWF_NOWAIT);
         if (done != -EAGAIN && done != -EOPNOTSUPP)
@@ -152,6 +187,12 @@ static int append_position(struct inode *inode, int64_t *pos)
     int err = gofer_handle(inode, LX_O_WRONLY, false, &fd);
     if (err)
         return err;
+    if (gofer_connection_of(inode)->plain) {
+        gofer_inode(inode)->stale = true;
+        err = gofer_getattr(inode);
+        *pos = (int64_t)inode->attr.size;
+        return err;
+    }
     off_t end = lseek(fd, 0, SEEK_END);
     if (end < 0)
         return -errno;
@@ -165,6 +206,8 @@ static int64_t file_write_op(struct file *f, struct iov_iter *it, int64_t *pos)
     unsigned char *buffer = chunk_buffer();
     if (!buffer)
         return -LX_ENOMEM;
+    if (!it->count)
+        return 0; // before the position of an append is looked for
     int flags = (f->flags & LX_O_SYNC) == LX_O_SYNC ? RWF_SYNC : f->flags & LX_O_DSYNC ? RWF_DSYNC : 0;
     int64_t total = 0;
     ssize_t result = 0;
@@ -194,10 +237,23 @@ static int64_t file_write_op(struct file *f, struct iov_iter *it, int64_t *pos)
     return total ? total : result;
 }
 
+static int64_t seek_without_holes(struct file *f, int64_t offset, int whence)
+{
+    int err = gofer_getattr(f->inode);
+    int64_t size = (int64_t)f->inode->attr.size;
+    if (err)
+        return err;
+    if (offset < 0 || offset >= size)
+        return -LX_ENXIO;
+    return f->pos = whence == LX_SEEK_DATA ? offset : size;
+}
+
 static int64_t file_lseek(struct file *f, int64_t offset, int whence)
 {
     if (whence != LX_SEEK_DATA && whence != LX_SEEK_HOLE)
         return generic_lseek(f, offset, whence);
+    if (gofer_connection_of(f->inode)->plain) // no holes that it would tell of
+        return seek_without_holes(f, offset, whence);
     int fd;
     int err = gofer_handle(f->inode, f->mode & FMODE_READ ? LX_O_RDONLY : LX_O_WRONLY, false, &fd);
     if (err)
@@ -217,7 +273,10 @@ static int file_fsync(struct file *f, bool datasync)
     if (err)
         return err;
     node->fd_pins++;
-    err = GOFER_BLOCKING((datasync ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0);
+    if (gofer_connection_of(f->inode)->plain)
+        err = GOFER_BLOCKING(gofer_fsync(gofer_client_of(f->inode), (uint32_t)fd, datasync));
+    else
+        err = GOFER_BLOCKING((datasync ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0);
     node->fd_pins--;
     return err;
 }
@@ -225,6 +284,8 @@ static int file_fsync(struct file *f, bool datasync)
 static int64_t file_fallocate(struct file *f, int mode, int64_t offset, int64_t length)
 {
     struct gofer_inode *node = gofer_inode(f->inode);
+    if (gofer_connection_of(f->inode)->plain)
+        return -LX_EOPNOTSUPP;
     int fd;
     int err = gofer_handle(f->inode, LX_O_WRONLY, false, &fd);
     if (err)
@@ -243,6 +304,8 @@ static int file_map(struct file *f, uint64_t offset, uint64_t len, int prot, int
 {
     struct gofer_inode *node = gofer_inode(f->inode);
     bool writes = (flags & 3) != 2 && (f->mode & FMODE_WRITE); // not MAP_PRIVATE
+    if (gofer_connection_of(f->inode)->plain)
+        return writes ? -LX_ENODEV : gofer_snapshot(f, offset, out);
     int fd;
     int err = gofer_handle(f->inode, writes ? LX_O_RDWR : LX_O_RDONLY, true, &fd);
     if (err)

@@ -19,8 +19,10 @@
 #define GOFER_BUCKETS 1024
 #define GOFER_BIND_AFTER 3 // uses of a directory by its names before it gets a fid of its own
 
+// One server: the sandbox's own Gofer, or one that the operator named.
 struct gofer_connection {
     struct gofer_client client;
+    bool plain;                         // it speaks 9P2000.L without our extension: no donated descriptors
     uint32_t free_fids[GOFER_FIDS_MAX]; // numbers given back
     uint32_t dead_fids[GOFER_FIDS_MAX]; // to be clunked in one message
     unsigned nr_free, nr_dead, next_fid;
@@ -28,12 +30,14 @@ struct gofer_connection {
     struct list_head fd_lru;  // gofer_inode.fd_link, oldest first
     unsigned nr_fids, max_fids;
     unsigned nr_fds, max_fds;
-    uint64_t change_seq; // changes before and after each change of a name
+    uint64_t snapshot_bytes; // of all files in memory for mappings (snapshot.c)
+    uint64_t change_seq;     // changes before and after each change of a name
 };
-extern struct gofer_connection gofer;
+extern struct gofer_connection gofer; // the sandbox's own
 
 struct gofer_fs { // super_block.priv
     struct super_block *sb;
+    struct gofer_connection *connection;
     struct list_head mounted; // in the list of exports mounted
     struct dentry *root;      // while it is mounted; not counted
     bool shared;              // others change it too
@@ -63,11 +67,16 @@ struct gofer_inode { // inode.priv
     unsigned fid_pins;
     struct list_head fid_link; // when it has a fid that may be evicted
 
-    int fd[2];        // by enum gofer_slot; -1: none
+    // By enum gofer_slot; -1: none. With a plain server the number of an open fid.
+    int fd[2];
     int wr_access;    // LX_O_RDWR or LX_O_WRONLY: how fd[GOFER_WR] is open
     unsigned fd_pins; // I/O under way without the lock, and open files that gave theirs to a mapping
     unsigned opens;
     struct list_head fd_link; // when it has a descriptor
+
+    int snapshot; // of a file of a plain server: what it held when it was last mapped; -1: none
+    uint64_t snapshot_size;
+    struct timespec64 snapshot_mtime;
 };
 
 static inline struct gofer_inode *gofer_inode(const struct inode *inode)
@@ -77,6 +86,14 @@ static inline struct gofer_inode *gofer_inode(const struct inode *inode)
 static inline struct gofer_fs *gofer_fs_of(const struct inode *inode)
 {
     return inode->sb->priv;
+}
+static inline struct gofer_connection *gofer_connection_of(const struct inode *inode)
+{
+    return gofer_fs_of(inode)->connection;
+}
+static inline struct gofer_client *gofer_client_of(const struct inode *inode)
+{
+    return &gofer_connection_of(inode)->client;
 }
 
 // Runs an expression without the kernel lock.
@@ -123,6 +140,12 @@ void gofer_reach_end(struct gofer_reach *reach);
 int gofer_bind(struct inode *inode);
 void gofer_unpin(struct inode *inode);
 void gofer_fid_forget(struct gofer_inode *node); // its fid is clunked some time later
+// A fid number of our own, for a request that binds it. May drop the lock. It is given back, bound or not, by
+// gofer_fid_give_back().
+int gofer_fid_take(struct gofer_connection *connection, uint32_t *fid);
+void gofer_fid_give_back(struct gofer_connection *connection, uint32_t fid, bool bound);
+// Forgets every fid that names lead to as well: a plain server's fids may stand on names that a rename has moved.
+void gofer_fids_forget_all(struct gofer_connection *connection);
 
 // --- handles.c
 // A host descriptor of a regular file for reading (LX_O_RDONLY), writing or both; with `exact` one opened for
@@ -133,6 +156,8 @@ int gofer_cached_handle(const struct inode *inode, uint32_t access, bool exact);
 // Keeps a descriptor that came with a reply; closes it when there is one already.
 void gofer_keep_handle(struct inode *inode, enum gofer_slot slot, int fd, int access);
 void gofer_close_handles(struct gofer_inode *node);
+// Gives up one that nobody keeps.
+void gofer_discard_handle(struct gofer_connection *connection, int handle);
 
 // --- attr.c
 int gofer_getattr(struct inode *inode);
@@ -165,6 +190,11 @@ int gofer_unlink_op(struct inode *dir, struct dentry *dentry);
 int gofer_rmdir_op(struct inode *dir, struct dentry *dentry);
 int gofer_rename_op(struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir,
                     struct dentry *new_dentry, unsigned flags);
+
+// --- snapshot.c
+// The descriptor for a mapping that writes nothing back. -LX_ENOMEM when too much is mapped that way.
+int gofer_snapshot(struct file *f, uint64_t offset, struct host_map *out);
+void gofer_snapshot_forget(struct gofer_inode *node);
 
 // --- file.c
 int gofer_file_open(struct inode *inode, struct file *f);

@@ -53,6 +53,9 @@ void gofer_set_place(struct inode *inode, struct inode *parent, const char *name
     if (!copy)
         return;
     struct inode *old = node->parent;
+    // A plain server's fid may mean the old name, not the file.
+    if (gofer_connection_of(inode)->plain && !node->fid_pins)
+        gofer_fid_forget(node);
     free(node->name);
     node->name = copy;
     node->parent = inode_get(parent);
@@ -116,7 +119,8 @@ static struct inode *make(struct gofer_fs *fs, struct inode *parent, const char 
                                  .parent = parent ? inode_get(parent) : NULL,
                                  .name = copy,
                                  .fid = NP_NOFID,
-                                 .fd = {-1, -1}};
+                                 .fd = {-1, -1},
+                                 .snapshot = -1};
     list_init(&node->fid_link);
     list_init(&node->fd_link);
     inode->priv = node;
@@ -158,6 +162,7 @@ void gofer_evict(struct inode *inode)
     struct gofer_inode *node = gofer_inode(inode);
     list_del(&node->hash_link);
     gofer_close_handles(node);
+    gofer_snapshot_forget(node);
     gofer_fid_forget(node);
     struct inode *parent = node->parent;
     free(node->name);

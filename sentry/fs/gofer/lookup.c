@@ -33,7 +33,9 @@ static int ask(struct inode *dir, const struct dentry *dentry, struct names *nam
                unsigned *first)
 {
     struct gofer_reach reach;
-    split_rest(walk_rest(), names);
+    names->count = 0;
+    if (!gofer_connection_of(dir)->plain) // there each name's attributes are one more message
+        split_rest(walk_rest(), names);
     int err = gofer_reach(dir, 1 + names->count, &reach);
     if (err)
         return err;
@@ -41,7 +43,8 @@ static int ask(struct inode *dir, const struct dentry *dentry, struct names *nam
     gofer_reach_add(&reach, dentry->name, dentry->name_len);
     for (unsigned i = 0; i < names->count; i++)
         gofer_reach_add(&reach, names->name[i].bytes, names->name[i].length);
-    err = GOFER_BLOCKING(gofer_walk(&gofer.client, reach.fid, NP_NOFID, reach.names, reach.count, walk));
+    err =
+        GOFER_BLOCKING(gofer_walk(gofer_client_of(dir), reach.fid, NP_NOFID, reach.names, reach.count, walk));
     gofer_reach_end(&reach);
     if (err)
         return err;
@@ -100,7 +103,7 @@ int gofer_lookup(struct inode *dir, struct dentry *dentry)
     struct gofer_walk *walk = malloc(sizeof(*walk));
     struct names names;
     unsigned first = 0;
-    uint64_t seq = gofer.change_seq;
+    uint64_t seq = gofer_connection_of(dir)->change_seq;
     int err = walk ? ask(dir, dentry, &names, walk, &first) : -LX_ENOMEM;
     if (!err && walk->count > first) {
         struct np_str name = {.bytes = dentry->name, .length = dentry->name_len};
@@ -108,7 +111,7 @@ int gofer_lookup(struct inode *dir, struct dentry *dentry)
         if (inode) {
             dentry_attach(dentry, inode);
             // Only while nobody has changed a name since: what the reply says of deeper names may be old.
-            if (seq == gofer.change_seq)
+            if (seq == gofer_connection_of(dir)->change_seq)
                 add_rest(dentry, &names, walk, first);
         } else {
             err = -LX_EIO;
@@ -138,6 +141,8 @@ static bool still_right(struct dentry *dentry, const struct gofer_walk *walk, un
         return false;
     gofer_set_attr(inode, attr);
     gofer_inode(inode)->validated = gofer_current_call();
+    if (gofer_connection_of(inode)->plain) // one of its other names may be gone, and a fid with it
+        gofer_set_place(inode, dentry->parent->inode, dentry->name, dentry->name_len);
     return true;
 }
 
@@ -150,13 +155,14 @@ int gofer_revalidate(struct inode *dir, struct dentry *dentry)
     struct gofer_walk *walk = malloc(sizeof(*walk));
     struct names names;
     unsigned first = 0;
-    uint64_t seq = gofer.change_seq;
+    uint64_t seq = gofer_connection_of(dir)->change_seq;
     int err = walk ? ask(dir, dentry, &names, walk, &first) : -LX_ENOMEM;
     bool right = !err && still_right(dentry, walk, first);
-    if (!err && !right && seq != gofer.change_seq)
+    if (!err && !right && seq != gofer_connection_of(dir)->change_seq)
         right = true; // a change of our own overtook the reply; the directory's lock has settled it
     struct dentry *parent = dentry_get(dentry);
-    for (unsigned i = 0; right && !err && seq == gofer.change_seq && i < names.count; i++) {
+    for (unsigned i = 0; right && !err && seq == gofer_connection_of(dir)->change_seq && i < names.count;
+         i++) {
         struct dentry *child = dentry_find(parent, names.name[i].bytes, names.name[i].length);
         if (!child)
             break;

@@ -15,13 +15,13 @@ static int begin(struct inode *dir)
 {
     if (gofer_fs_of(dir)->read_only)
         return -LX_EROFS;
-    gofer.change_seq++;
+    gofer_connection_of(dir)->change_seq++;
     return gofer_bind(dir);
 }
 
 static void end(struct inode *dir)
 {
-    gofer.change_seq++;
+    gofer_connection_of(dir)->change_seq++;
     gofer_inode(dir)->stale = true; // times, links and size have changed
     gofer_unpin(dir);
 }
@@ -40,13 +40,19 @@ static int attach(struct inode *dir, struct dentry *dentry, const struct np_attr
 int gofer_create_op(struct inode *dir, struct dentry *dentry, uint32_t mode, uint32_t uid, uint32_t gid,
                     bool excl)
 {
+    struct gofer_connection *c = gofer_connection_of(dir);
     struct np_attr attr;
     int fd = -1;
     int err = begin(dir);
     if (err)
         return err;
+    uint32_t newfid = NP_NOFID; // a plain server's file is open as a fid
+    if (c->plain && (err = gofer_fid_take(c, &newfid)) != 0) {
+        end(dir);
+        return err;
+    }
     for (int attempt = 0; attempt < 4; attempt++) {
-        err = GOFER_BLOCKING(gofer_create(&gofer.client, gofer_inode(dir)->fid, NP_NOFID, name_of(dentry),
+        err = GOFER_BLOCKING(gofer_create(&c->client, gofer_inode(dir)->fid, newfid, name_of(dentry),
                                           LX_O_RDWR, mode & 07777, uid, gid, &attr, &fd));
         if (err != -LX_EEXIST || excl)
             break;
@@ -60,7 +66,9 @@ int gofer_create_op(struct inode *dir, struct dentry *dentry, uint32_t mode, uin
         if (!err && LX_S_ISREG(dentry->inode->attr.mode))
             gofer_keep_handle(dentry->inode, GOFER_WR, fd, LX_O_RDWR);
         else
-            close(fd);
+            gofer_discard_handle(c, fd);
+    } else if (c->plain) {
+        gofer_fid_give_back(c, newfid, false);
     }
     end(dir);
     return err;
@@ -73,7 +81,7 @@ static int make(struct inode *dir, struct dentry *dentry, struct gofer_make *mak
     if (err)
         return err;
     make->name = name_of(dentry);
-    err = GOFER_BLOCKING(gofer_make(&gofer.client, gofer_inode(dir)->fid, NP_NOFID, make, &attr));
+    err = GOFER_BLOCKING(gofer_make(gofer_client_of(dir), gofer_inode(dir)->fid, NP_NOFID, make, &attr));
     if (!err)
         err = attach(dir, dentry, &attr, target);
     end(dir);
@@ -113,8 +121,8 @@ int gofer_link_op(struct inode *dir, struct dentry *dentry, struct inode *target
         return err;
     err = gofer_bind(target);
     if (!err) {
-        err = GOFER_BLOCKING(
-            gofer_link(&gofer.client, gofer_inode(dir)->fid, gofer_inode(target)->fid, name_of(dentry)));
+        err = GOFER_BLOCKING(gofer_link(gofer_client_of(dir), gofer_inode(dir)->fid, gofer_inode(target)->fid,
+                                        name_of(dentry)));
         gofer_unpin(target);
     }
     if (!err) {
@@ -150,6 +158,8 @@ static void removed(struct inode *dir, struct dentry *dentry, struct inode *vict
     node->stale = node->fid != NP_NOFID || node->opens > 0 || !at_name;
     if (pinned)
         gofer_unpin(victim);
+    if (at_name && gofer_connection_of(victim)->plain && !node->fid_pins)
+        gofer_fid_forget(node); // it meant the name
 }
 
 static int unlink_name(struct inode *dir, struct dentry *dentry, bool directory)
@@ -159,7 +169,8 @@ static int unlink_name(struct inode *dir, struct dentry *dentry, bool directory)
         return err;
     struct inode *victim = dentry->inode;
     bool pinned = keep_reachable(dentry);
-    err = GOFER_BLOCKING(gofer_unlink(&gofer.client, gofer_inode(dir)->fid, name_of(dentry), directory));
+    err =
+        GOFER_BLOCKING(gofer_unlink(gofer_client_of(dir), gofer_inode(dir)->fid, name_of(dentry), directory));
     if (!err)
         removed(dir, dentry, victim, pinned);
     else if (pinned)
@@ -192,8 +203,9 @@ int gofer_rename_op(struct inode *old_dir, struct dentry *old_dentry, struct ino
     struct inode *moved = old_dentry->inode, *other = new_dentry->inode;
     bool exchange = flags & LX_RENAME_EXCHANGE;
     bool pinned = !exchange && keep_reachable(new_dentry);
-    err = GOFER_BLOCKING(gofer_rename(&gofer.client, gofer_inode(old_dir)->fid, name_of(old_dentry),
-                                      gofer_inode(new_dir)->fid, name_of(new_dentry), flags));
+    err =
+        GOFER_BLOCKING(gofer_rename(gofer_client_of(old_dir), gofer_inode(old_dir)->fid, name_of(old_dentry),
+                                    gofer_inode(new_dir)->fid, name_of(new_dentry), flags));
     if (!err) {
         if (other && exchange) {
             gofer_set_place(other, old_dir, old_dentry->name, old_dentry->name_len);
@@ -203,6 +215,8 @@ int gofer_rename_op(struct inode *old_dir, struct dentry *old_dentry, struct ino
         }
         gofer_set_place(moved, new_dir, new_dentry->name, new_dentry->name_len);
         gofer_inode(moved)->stale = true;
+        if (gofer_connection_of(moved)->plain)
+            gofer_fids_forget_all(gofer_connection_of(moved));
     } else if (pinned) {
         gofer_unpin(other);
     }

@@ -16,7 +16,7 @@ static void pin(struct gofer_inode *node)
 static void unpin(struct gofer_inode *node)
 {
     if (--node->fid_pins == 0 && node->fid != NP_NOFID && node->parent)
-        list_add_tail(&node->fid_link, &gofer.fid_lru);
+        list_add_tail(&node->fid_link, &gofer_connection_of(node->inode)->fid_lru);
 }
 
 void gofer_unpin(struct inode *inode)
@@ -28,57 +28,70 @@ void gofer_fid_forget(struct gofer_inode *node)
 {
     if (node->fid == NP_NOFID)
         return;
-    // Never full: there are no more fids than its size.
-    gofer.dead_fids[gofer.nr_dead++] = node->fid;
+    struct gofer_connection *c = gofer_connection_of(node->inode);
+    gofer_fid_give_back(c, node->fid, true);
     list_del(&node->fid_link);
     node->fid = NP_NOFID;
-    gofer.nr_fids--;
+    c->nr_fids--;
+}
+
+void gofer_fid_give_back(struct gofer_connection *c, uint32_t fid, bool bound)
+{
+    // Neither is ever full: there are no more fids than their size.
+    if (bound)
+        c->dead_fids[c->nr_dead++] = fid;
+    else
+        c->free_fids[c->nr_free++] = fid;
 }
 
 // Clunks what was forgotten, when there is enough of it for one message or numbers run out.
-static int clunk_dead(unsigned at_least)
+static int clunk_dead(struct gofer_connection *c, unsigned at_least)
 {
-    while (gofer.nr_dead >= at_least && gofer.nr_dead) {
+    while (c->nr_dead >= at_least && c->nr_dead) {
         uint32_t batch[NP_FIDS_MAX];
-        unsigned count = gofer.nr_dead < NP_FIDS_MAX ? gofer.nr_dead : NP_FIDS_MAX;
-        gofer.nr_dead -= count;
-        memcpy(batch, gofer.dead_fids + gofer.nr_dead, count * sizeof(batch[0]));
-        int err = GOFER_BLOCKING(gofer_clunk(&gofer.client, batch, (uint16_t)count));
+        unsigned count = c->nr_dead < NP_FIDS_MAX ? c->nr_dead : NP_FIDS_MAX;
+        c->nr_dead -= count;
+        memcpy(batch, c->dead_fids + c->nr_dead, count * sizeof(batch[0]));
+        int err = GOFER_BLOCKING(gofer_clunk(&c->client, batch, (uint16_t)count));
         if (err)
             return err;
-        memcpy(gofer.free_fids + gofer.nr_free, batch, count * sizeof(batch[0]));
-        gofer.nr_free += count;
+        memcpy(c->free_fids + c->nr_free, batch, count * sizeof(batch[0]));
+        c->nr_free += count;
     }
     return 0;
 }
 
 // Forgets the least recently used fids until fewer than `limit` are left. Orphans keep theirs: they have no
 // other name.
-static void evict_fids(unsigned limit)
+static void evict_fids(struct gofer_connection *c, unsigned limit)
 {
-    list_for_each_safe(node, &gofer.fid_lru, struct gofer_inode, fid_link)
+    list_for_each_safe(node, &c->fid_lru, struct gofer_inode, fid_link)
     {
-        if (gofer.nr_fids < limit)
+        if (c->nr_fids < limit)
             return;
         if (!node->orphan)
             gofer_fid_forget(node);
     }
 }
 
-// A fid number of our own. May drop the lock.
-static int new_fid(uint32_t *fid)
+void gofer_fids_forget_all(struct gofer_connection *c)
 {
-    if (gofer.nr_fids >= gofer.max_fids)
-        evict_fids(gofer.max_fids - gofer.max_fids / 8);
-    int err = clunk_dead(NP_FIDS_MAX / 2);
-    if (!err && !gofer.nr_free && gofer.next_fid >= GOFER_FIDS_MAX)
-        err = clunk_dead(1);
+    evict_fids(c, 0);
+}
+
+int gofer_fid_take(struct gofer_connection *c, uint32_t *fid)
+{
+    if (c->nr_fids >= c->max_fids)
+        evict_fids(c, c->max_fids - c->max_fids / 8);
+    int err = clunk_dead(c, NP_FIDS_MAX / 2);
+    if (!err && !c->nr_free && c->next_fid >= GOFER_FIDS_MAX)
+        err = clunk_dead(c, 1);
     if (err)
         return err;
-    if (gofer.nr_free)
-        *fid = gofer.free_fids[--gofer.nr_free];
-    else if (gofer.next_fid < GOFER_FIDS_MAX)
-        *fid = gofer.next_fid++;
+    if (c->nr_free)
+        *fid = c->free_fids[--c->nr_free];
+    else if (c->next_fid < GOFER_FIDS_MAX)
+        *fid = c->next_fid++;
     else
         return -LX_ENFILE;
     return 0;
@@ -164,10 +177,11 @@ void gofer_reach_end(struct gofer_reach *reach)
 static int try_bind(struct inode *inode, struct gofer_walk *walk)
 {
     struct gofer_inode *node = gofer_inode(inode);
+    struct gofer_connection *c = gofer_connection_of(inode);
     struct gofer_reach reach = {.base = NULL};
     struct inode *deep;
     uint32_t fid;
-    int err = new_fid(&fid);
+    int err = gofer_fid_take(c, &fid);
     if (err)
         return err;
     while ((err = collect(inode, NP_NAMES_MAX, &reach, &deep)) == 0 && deep) {
@@ -181,26 +195,26 @@ static int try_bind(struct inode *inode, struct gofer_walk *walk)
     }
     if (err || node->fid != NP_NOFID) { // another call was faster
         gofer_reach_end(&reach);
-        gofer.free_fids[gofer.nr_free++] = fid;
+        gofer_fid_give_back(c, fid, false);
         return err;
     }
-    err = GOFER_BLOCKING(gofer_walk(&gofer.client, reach.fid, fid, reach.names, reach.count, walk));
+    err = GOFER_BLOCKING(gofer_walk(&c->client, reach.fid, fid, reach.names, reach.count, walk));
     gofer_reach_end(&reach);
     if (!err && !walk->bound)
         err = -(int)walk->stop;
     if (err) {
-        gofer.free_fids[gofer.nr_free++] = fid;
+        gofer_fid_give_back(c, fid, false);
         return err == -LX_ENOENT || err == -LX_ENOTDIR ? -LX_ESTALE : err;
     }
     if (node->fid != NP_NOFID || walk->attr[walk->count - 1].qid.path != node->qid_path) {
         err = node->fid != NP_NOFID ? 0 : -LX_ESTALE;
-        gofer.dead_fids[gofer.nr_dead++] = fid;
+        gofer_fid_give_back(c, fid, true);
         return err;
     }
     node->fid = fid;
-    gofer.nr_fids++;
+    c->nr_fids++;
     if (node->fid_pins == 0)
-        list_add_tail(&node->fid_link, &gofer.fid_lru);
+        list_add_tail(&node->fid_link, &c->fid_lru);
     return 0;
 }
 
@@ -216,10 +230,11 @@ int gofer_bind(struct inode *inode)
         err = walk ? try_bind(inode, walk) : -LX_ENOMEM;
         if (err == -LX_EMFILE) {
             // The Gofer holds fewer than we hoped.
-            gofer.max_fids = gofer.nr_fids > 64 ? gofer.nr_fids - gofer.nr_fids / 4 : 48;
-            log_info("gofer: at most %u fids", gofer.max_fids);
-            evict_fids(gofer.max_fids);
-            err = clunk_dead(1);
+            struct gofer_connection *c = gofer_connection_of(inode);
+            c->max_fids = c->nr_fids > 64 ? c->nr_fids - c->nr_fids / 4 : 48;
+            log_info("gofer: at most %u fids", c->max_fids);
+            evict_fids(c, c->max_fids);
+            err = clunk_dead(c, 1);
         } else if (err && err != -LX_ESTALE) {
             break;
         }

@@ -19,8 +19,8 @@ int64_t gofer_getxattr_op(struct inode *inode, const char *name, void *value, si
     int err = gofer_bind(inode);
     if (err)
         return err;
-    int64_t got =
-        GOFER_BLOCKING(gofer_getxattr(&gofer.client, gofer_inode(inode)->fid, np_string(name), value, size));
+    int64_t got = GOFER_BLOCKING(
+        gofer_getxattr(gofer_client_of(inode), gofer_inode(inode)->fid, np_string(name), value, size));
     gofer_unpin(inode);
     return got;
 }
@@ -32,8 +32,8 @@ int64_t gofer_listxattr_op(struct inode *inode, char *list, size_t size)
     int err = gofer_bind(inode);
     if (err)
         return err;
-    int64_t got =
-        GOFER_BLOCKING(gofer_getxattr(&gofer.client, gofer_inode(inode)->fid, np_string(""), list, size));
+    int64_t got = GOFER_BLOCKING(
+        gofer_getxattr(gofer_client_of(inode), gofer_inode(inode)->fid, np_string(""), list, size));
     gofer_unpin(inode);
     if (got == -LX_EOPNOTSUPP)
         got = 0;
@@ -53,7 +53,7 @@ static int change(struct inode *inode, const char *name, const void *value, size
         return err;
     gofer_inode(inode)->no_xattrs = false;
     err = GOFER_BLOCKING(
-        gofer_setxattr(&gofer.client, gofer_inode(inode)->fid, np_string(name), value, size, flags));
+        gofer_setxattr(gofer_client_of(inode), gofer_inode(inode)->fid, np_string(name), value, size, flags));
     gofer_inode(inode)->no_xattrs = false;
     gofer_inode(inode)->stale = true; // ctime
     gofer_unpin(inode);

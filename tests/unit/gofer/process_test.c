@@ -170,7 +170,7 @@ static void use(uint32_t loop)
     cr_assert_eq(gofer_walk(&client, 1, 2, &file, 1, &walk), 0);
     cr_assert_eq(walk.bound, 1);
     cr_assert_eq(walk.attr[0].size, 8);
-    cr_assert_eq(gofer_open(&client, 2, NULL, 0, O_RDONLY, &attr, &fd), 0);
+    cr_assert_eq(gofer_open(&client, 2, NP_NOFID, NULL, 0, O_RDONLY, &attr, &fd), 0);
     // What a descriptor opened for reading allows all the same must fail on the mount.
     cr_assert_eq(fchmod(fd, 0777), -1);
     cr_assert_eq(errno, EROFS);
@@ -179,14 +179,14 @@ static void use(uint32_t loop)
     char text[16];
     cr_assert_eq(pread(fd, text, sizeof(text), 0), 8);
     close(fd);
-    cr_assert_eq(gofer_open(&client, 2, NULL, 0, O_RDWR, &attr, &fd), -EROFS);
+    cr_assert_eq(gofer_open(&client, 2, NP_NOFID, NULL, 0, O_RDWR, &attr, &fd), -EROFS);
     cr_assert_eq(
         gofer_create(&client, 0, 3, np_string("new"), O_RDWR, 0600, UINT32_MAX, UINT32_MAX, &attr, &fd), 0);
     cr_assert_eq(write(fd, "abc", 3), 3);
     close(fd);
     for (int i = 0; i < 1000; i++) {
         cr_assert_eq(gofer_walk(&client, 0, NP_NOFID, &file, 1, &walk), 0);
-        cr_assert_eq(gofer_open(&client, 3, NULL, 0, O_RDWR, &attr, &fd), 0);
+        cr_assert_eq(gofer_open(&client, 3, NP_NOFID, NULL, 0, O_RDWR, &attr, &fd), 0);
         cr_assert_eq(attr.size, 3);
         close(fd);
     }
