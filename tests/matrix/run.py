@@ -6,6 +6,7 @@ usage: run.py [--native] [--core] [--user] [--fallbacks] [NAME...]
   --core       only the scripts marked `# core`
   --user       run as an ordinary user (needs root)
   --fallbacks  with every feature that can be disabled disabled
+A script marked `# optional` runs only when it is named; `# packages: NAME...` is what ./dev installs for it.
 A script runs in a directory of its own that holds nothing but itself. `# timeout: N` in it sets its limit in seconds.
 A Python script stays outside and gets the words that start a program, none or the sandbox's.
 """
@@ -73,7 +74,10 @@ def selected():
     for path in sorted(SCRIPTS.iterdir()):
         if path.suffix not in (".sh", ".py") or path.name == "run.py":
             continue
-        if options.core and not re.search(r"^# core", path.read_text(), re.M):
+        text = path.read_text()
+        if options.core and not re.search(r"^# core", text, re.M):
+            continue
+        if not options.names and re.search(r"^# optional", text, re.M):
             continue
         if not options.names or path.name in options.names or path.stem in options.names:
             paths.append(path)
