@@ -11,6 +11,7 @@
 #define LX_PR_SET_NAME 15
 #define LX_PR_GET_NAME 16
 #define LX_PR_GET_SECCOMP 21
+#define LX_PR_SET_SECCOMP 22
 #define LX_PR_CAPBSET_READ 23
 #define LX_PR_CAPBSET_DROP 24
 #define LX_PR_GET_TSC 25

@@ -10,8 +10,9 @@
 // Address range reserved in every guest address space.
 #define STUB_BASE 0x700000000000
 #define STUB_TEXT_START STUB_BASE
-#define STUB_TEXT_END 0x700000010000  // code only; filter rules "by address" cover exactly this range
-#define STUB_DATA_START STUB_TEXT_END // read-write data and the boot stack
+#define STUB_TEXT_END 0x700000010000     // code only; filter rules "by address" cover exactly this range
+#define STUB_NATIVE_CALL STUB_TEXT_START // `syscall`, then a fault: see sentry/trap/seccomp.c
+#define STUB_DATA_START STUB_TEXT_END    // read-write data and the boot stack
 #define STUB_DATA_END 0x700000020000
 #define STUB_AREAS_START 0x700000100000 // per-thread areas, one every STUB_AREA_SIZE
 #define STUB_AREA_SIZE 0x10000
@@ -36,8 +37,7 @@
 #define STUB_HC_CHILD \
     (STUB_HYPERCALL_BASE + 3) // a clone child before any guest code: (ucontext, token of its order)
 #define STUB_HC_ZYGOTE (STUB_HYPERCALL_BASE + 4) // the zygote waits for a launch
-#define STUB_HC_NATIVE (STUB_HYPERCALL_BASE + 5) // a native row refused by the guest's own filter
-#define STUB_HC_LAST STUB_HC_NATIVE
+#define STUB_HC_LAST STUB_HC_ZYGOTE
 
 // Reply values of a hypercall: what the stub does next.
 // STUB_DO_OPS is the donation number, because a reply that brings a descriptor has that number as its value.

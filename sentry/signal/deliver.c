@@ -42,6 +42,11 @@ static int status_of(const struct task *t, int sig)
     return core ? sig | CORE_BIT : sig;
 }
 
+void signal_kill(struct task *t, int sig)
+{
+    group_exit(t->tg, status_of(t, sig));
+}
+
 int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_sigaction *action)
 {
     struct thread_group *tg = t->tg;
@@ -72,7 +77,7 @@ int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_siga
                 group_stop_begin(tg, sig);
             continue;
         }
-        group_exit(tg, status_of(t, sig));
+        signal_kill(t, sig);
         return 0;
     }
 }

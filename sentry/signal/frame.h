@@ -29,6 +29,12 @@ int frame_restore(struct task *t, struct frame_regs *regs);
 int frame_arguments(struct task *t, uint64_t args[6]);
 // Reads all registers of the context. 0 or -LX_EFAULT.
 int frame_load(struct task *t, struct frame_regs *regs);
-#define FRAME_RSI 14 // word of struct ucontext
+// Words of struct ucontext that carry arguments.
+#define FRAME_R8 5
+#define FRAME_R9 6
+#define FRAME_R10 7
+#define FRAME_RDI 13
+#define FRAME_RSI 14
+#define FRAME_RDX 17
 // Writes rip, rax, rsp (and all when loaded) into the context. 0 or -LX_EFAULT.
 int frame_write_regs(struct task *t, struct frame_regs *regs);

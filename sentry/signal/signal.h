@@ -92,6 +92,8 @@ struct sigaltstack_state {
 int send_signal_task(struct task *t, int sig, const struct lx_siginfo *info);
 int send_signal_group(struct thread_group *tg, int sig, const struct lx_siginfo *info);
 int send_signal_pgrp(int pgid, int sig, const struct lx_siginfo *info); // -LX_ESRCH when empty
+// Ends t's process as the default action of `sig` does.
+void signal_kill(struct task *t, int sig);
 // A fault of the task itself: not blockable, kills if blocked or ignored (force_sig_info).
 void force_signal(struct task *t, const struct lx_siginfo *info);
 

@@ -1,4 +1,5 @@
 // prctl(2) and personality(2). What is not here does not exist: EINVAL, as on a kernel without it.
+#include "sentry/sys/seccomp.h"
 #include "sentry/task/task.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/prctl.h"
@@ -161,7 +162,9 @@ int64_t sys_prctl(struct call *call)
     case LX_PR_GET_NAME:
         return copy_out(arg, current->comm, sizeof(current->comm));
     case LX_PR_GET_SECCOMP:
-        return 0;
+        return current->seccomp_mode;
+    case LX_PR_SET_SECCOMP:
+        return prctl_set_seccomp(call);
     case LX_PR_CAPBSET_READ:
         return arg > LX_CAP_LAST_CAP ? -LX_EINVAL : (int64_t)(current->cred->cap_bounding >> arg & 1);
     case LX_PR_CAPBSET_DROP:

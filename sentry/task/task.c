@@ -4,6 +4,7 @@
 #include "sentry/boot/config.h"
 #include "sentry/task/uts.h"
 #include "sentry/fs/pidfd/pidfd.h"
+#include "sentry/seccomp/filter.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/sched.h"
@@ -67,6 +68,7 @@ void task_put(struct task *t)
         cred_put(t->cred);
     if (t->vfork_parent)
         task_put(t->vfork_parent);
+    seccomp_filter_put(t->seccomp);
     tg_put(t->tg);
     free(t);
 }
@@ -225,6 +227,15 @@ static bool copy_shared_objects(struct task *t, const struct task *parent, uint6
     return t->sighand && t->files && t->fs && t->mm;
 }
 
+void task_inherit_seccomp(struct task *t, const struct task *parent)
+{
+    struct seccomp_filter *old = t->seccomp;
+    t->seccomp_mode = parent->seccomp_mode;
+    t->seccomp = seccomp_filter_get(parent->seccomp);
+    t->trap.natives_trap = parent->trap.natives_trap;
+    seccomp_filter_put(old);
+}
+
 struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int *err)
 {
     *err = -LX_EAGAIN;
@@ -255,6 +266,7 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
     if ((flags & (LX_CLONE_VM | LX_CLONE_VFORK)) != LX_CLONE_VM)
         t->altstack = parent->altstack, t->altstack_entered = parent->altstack_entered;
     memcpy(t->comm, parent->comm, sizeof(t->comm));
+    task_inherit_seccomp(t, parent);
     t->personality = parent->personality;
     t->ioprio = parent->ioprio;
     t->nice = parent->nice;

@@ -21,6 +21,7 @@
 #define RLIM_NLIMITS_LX 16
 #define TASK_CPUS_MAX 1024
 
+struct seccomp_filter;
 struct thread_group;
 struct tty;
 
@@ -92,6 +93,8 @@ struct trap_state {
     struct trace_pending *trace; // --strace: the call whose result is still to come, owned
     bool trace_no_kick; // --strace: the host loses replies when kicked; do without results of native calls
     bool waits_for_donation; // its order goes on when the process's donation number is free
+    bool natives_trap;       // the host traps what its filter runs or refuses, for the guest's own to see it
+    gaddr_t native_ip;       // address after the native call that runs at STUB_NATIVE_CALL
 };
 
 struct task {
@@ -116,7 +119,9 @@ struct task {
     char comm[TASK_COMM_LEN];
     struct call call;
     struct trap_state trap;
-    bool mm_gone; // exec or exit took the address space: no copy may reach it any more
+    int seccomp_mode;               // LX_SECCOMP_MODE_*
+    struct seccomp_filter *seccomp; // referenced; NULL: none
+    bool mm_gone;                   // exec or exit took the address space: no copy may reach it any more
     bool exiting; // exit has begun; takes no more signals. Its running call ends in task_exit_finish()
     bool stopped; // parked by a group stop
     gaddr_t clear_child_tid; // informational; the host clears it natively
@@ -260,6 +265,9 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
 // sandbox ended meanwhile, -LX_EAGAIN when a zombie, a process group or a session still has this number.
 // Whoever watches the host process (death_watch) holds a reference on the group.
 int task_publish(struct task *t, int tid, int pid);
+// t, which does not run yet, gets the seccomp filters that `parent` has now. task_copy() has done it; a thread gets those that
+// its maker has when it starts (SECCOMP_FILTER_FLAG_TSYNC in between).
+void task_inherit_seccomp(struct task *t, const struct task *parent);
 void task_abandon(struct task *t); // a copy that never became a thread
 // One thread ends (exit, or found dead). Releases what it holds. The last one makes the group a zombie with its code.
 // A task whose call is CALL_RUNNING only becomes `exiting`: whoever runs the call must call task_exit_finish() after the

@@ -471,6 +471,8 @@ void clone_child_hello(const struct trap_notif *n)
     struct task *child = c->child;
     struct task *parent = c->base.task;
     bool thread = c->req.flags & LX_CLONE_THREAD;
+    if (thread)
+        task_inherit_seccomp(child, parent);
     int r = child_register(child, n, thread, c->child_area, child_number(c, n));
     if (r == -LX_EAGAIN) {
         // A zombie, a group or a session of the guest still has this number, which the host has given out again.

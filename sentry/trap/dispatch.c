@@ -6,6 +6,7 @@
 #include "sentry/trap/hostile.h"
 #include "sentry/trap/hypercall.h"
 #include "sentry/trap/missing.h"
+#include "sentry/trap/seccomp.h"
 #include "sentry/trap/stats.h"
 #include "sentry/trap/trap.h"
 #include "abi/stub/layout.h"
@@ -71,6 +72,10 @@ static void finish_trapped(struct call *c, int64_t result)
     struct task *t = c->task;
     struct trap_state *trap = &t->trap;
     trap->fixup = result != CALL_CONTINUE;
+    if (!trap->fixup && native_may_wait(c->nr, c->args)) {
+        native_call_begin(c);
+        return;
+    }
     if (!trap->fixup) {
         struct stub_op op = {.nr = c->nr, .flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL};
         memcpy(op.args, c->args, sizeof(op.args));
@@ -150,6 +155,8 @@ static void call_run(struct call *c)
         c->interrupted = -LX_ERESTARTSYS; // a wait for the child has its own
     if (early) {
         r = clone_wait_child(c);
+    } else if (c->first && t->seccomp_mode && !seccomp_allows(c, &r)) {
+        // its filters decide
     } else if (hostile_call(c, &r)) {
         // only in the tests of escape
     } else if (row && row->native && row->native(c->args)) {
@@ -160,6 +167,8 @@ static void call_run(struct call *c)
             log_error("the handler of %s may not let the host run its call", row->name);
             r = -LX_ENOSYS;
         }
+    } else if (c->trapped && row && row->path == PATH_REFUSED) {
+        r = CALL_CONTINUE; // by the stub, whom the guests' filter answers
     } else {
         missing_call_log(t->comm, c->nr);
         r = -LX_ENOSYS;

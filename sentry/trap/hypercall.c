@@ -4,6 +4,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/signal/frame.h"
 #include "sentry/trap/host_tid.h"
+#include "sentry/trap/seccomp.h"
 #include "sentry/trap/stats.h"
 #include "sentry/trap/watchdog.h"
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <sys/syscall.h>
 
 bool trap_tracing;
+bool trap_natives_notified;
 bool trap_killable;
 
 // The tasks end when the host says that their process is dead, so that nobody who is at work on them loses one.
@@ -207,6 +209,24 @@ static void resolve_restart(struct task *t, struct frame_regs *regs, const struc
     regs->dirty = true;
 }
 
+bool native_may_wait(uint32_t nr, const uint64_t args[6])
+{
+    if (nr != SYS_futex)
+        return false;
+    switch ((uint32_t)args[1] & FUTEX_CMD_MASK) {
+    case FUTEX_WAKE:
+    case FUTEX_WAKE_OP:
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+    case FUTEX_WAKE_BITSET:
+    case FUTEX_TRYLOCK_PI:
+    case FUTEX_UNLOCK_PI:
+        return false;
+    default:
+        return true;
+    }
+}
+
 // A kick that delivers no handler must not show. It interrupts a timed futex wait, the one native call that sleeps, with
 // EINTR: an absolute wait is entered again, a relative one ends as a spurious wake-up.
 static void hide_interruption(struct task *t, struct frame_regs *regs)
@@ -364,6 +384,10 @@ static void on_signal(struct task *t, const struct trap_notif *n)
     trap->rax = n->args[3];
     trap->rsp = n->args[4];
     trap->by_kick = signo == STUB_KICK_SIGNAL;
+    if (trap->rip - STUB_NATIVE_CALL <= 2 && native_call_over(t, &signo)) {
+        violation(t, "its context is gone");
+        return;
+    }
     if (trap->by_kick) {
         trap->kick_sent = false;
         trap->hypercall_due = false;

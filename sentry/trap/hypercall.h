@@ -4,7 +4,8 @@
 #include "sentry/trap/trap.h"
 
 extern bool trap_killable; // WAIT_KILLABLE_RECV: a received call is not given up for a signal. Set at boot
-extern bool trap_tracing;  // set at boot; handlers see every call and times are kept
+extern bool trap_natives_notified; // the guests' filter has no native rows. Set at boot
+extern bool trap_tracing;          // set at boot; handlers see every call and times are kept
 
 // Work that needs the stub of one thread, in one or more rounds of operations.
 struct stub_order {
@@ -78,6 +79,8 @@ void clone_parent_gone(const struct task *t);
 void clone_child_hello(const struct trap_notif *n);
 // The fresh image after an ordered exec says hello. `t` is the task with that host thread number before.
 void exec_boot_hello(struct task *t, const struct trap_notif *n);
+// May the host's run of this native call wait? A kick would end the wait early.
+bool native_may_wait(uint32_t nr, const uint64_t args[6]);
 static inline gaddr_t area_address(unsigned index)
 {
     return STUB_AREAS_START + (gaddr_t)index * STUB_AREA_SIZE;

@@ -72,25 +72,6 @@ static void keep(struct call *c, const struct trace_event *e, const char *text, 
     t->trap.trace = p;
 }
 
-// May the host's run of this vetted native call wait? A kick would end the wait early.
-static bool may_wait(const struct call *c)
-{
-    if (c->nr != SYS_futex)
-        return false;
-    switch (arg_uint(c, 1) & FUTEX_CMD_MASK) {
-    case FUTEX_WAKE:
-    case FUTEX_WAKE_OP:
-    case FUTEX_REQUEUE:
-    case FUTEX_CMP_REQUEUE:
-    case FUTEX_WAKE_BITSET:
-    case FUTEX_TRYLOCK_PI:
-    case FUTEX_UNLOCK_PI:
-        return false;
-    default:
-        return true;
-    }
-}
-
 void trap_trace(struct call *c, int64_t result)
 {
     if (trace_fd < 0)
@@ -109,7 +90,7 @@ void trap_trace(struct call *c, int64_t result)
         return;
     }
     bool native = result == CALL_CONTINUE && syscall_table[c->nr].native;
-    if (native && !may_wait(c) && !t->trap.trace_no_kick) {
+    if (native && !native_may_wait(c->nr, c->args) && !t->trap.trace_no_kick) {
         keep(c, &e, text, length, c->ip);
         if (t->trap.trace) {
             trap_kick(t);

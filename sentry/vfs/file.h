@@ -147,6 +147,6 @@ struct file *fd_lookup(struct fdtable *t, int fd);
 struct file *fd_lookup_path(struct fdtable *t, int fd); // O_PATH files too
 // What the table has now, also for a call that has waited and holds another (sentry/vfs/held.h). O_PATH files too.
 struct file *fd_lookup_now(struct fdtable *t, int fd);
-int fd_close(struct fdtable *t, int fd);                // 0 or -LX_EBADF
-int fd_available(struct fdtable *t); // 0 if fd_install(t, f, 0) would find a number, else -LX_EMFILE
+int fd_close(struct fdtable *t, int fd); // 0 or -LX_EBADF
+int fd_available(struct fdtable *t);     // 0 if fd_install(t, f, 0) would find a number, else -LX_EMFILE
 int fd_set_at(struct fdtable *t, int fd, struct file *f, bool cloexec); // dup2: replaces; takes the reference

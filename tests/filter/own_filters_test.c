@@ -9,6 +9,7 @@ static const struct seccomp_program *const every_program[] = {
     &filter_guest,
     &filter_guest_trace,
     &filter_guest_second,
+    &filter_guest_second_trace,
     &filter_sentry,
     &filter_sentry_trap,
     &filter_sentry_net,

@@ -24,12 +24,8 @@ WEAK void kernel_unlock(void)
 {
     pthread_mutex_unlock(&lock);
 }
-WEAK void held_drop(struct held_files *h)
-{
-}
-WEAK void held_free(struct held_files *h)
-{
-}
+WEAK void held_drop(struct held_files *h) {}
+WEAK void held_free(struct held_files *h) {}
 WEAK bool kernel_locked(void)
 {
     return true;

@@ -85,13 +85,17 @@ def guest(rows, native):
     return bpf.compile_program(rules, NOTIFY, errno_action("ENOSYS"), HYPERCALLS)
 
 
-def guest_second(rows):
-    """Added by the stub when a guest installs a filter of its own: native calls of the guest trap, so that its
-    filter can be applied to them. It stands above the first filter, whose stricter verdicts remain."""
+def guest_second(rows, native):
+    """Added by the stub when a guest installs a filter of its own: calls of the guest that the first filter would run
+    or refuse by itself trap, so that the guest's filter is asked. The first filter decides about what the stub then
+    calls. Without `native`, for what stands on the filter without native rows."""
     rules = {}
     for row in rows:
-        if row.native is not None:
+        if native and row.native is not None:
             rules[row.number] = (bpf.Rule(ALLOW, ip=STUB_IP), bpf.Rule(TRAP, row.native))
+        elif row.refuse_errno:
+            unless = [bpf.Rule(ALLOW, row.refuse_unless)] if row.refuse_unless is not None else []
+            rules[row.number] = (bpf.Rule(ALLOW, ip=STUB_IP), *unless, bpf.Rule(TRAP))
     return bpf.compile_program(rules, ALLOW, ALLOW, HYPERCALLS)
 
 
@@ -155,7 +159,8 @@ def all_programs(rows, table_dir):
     programs = [
         Program("guest", "guests", guest(rows, True)),
         Program("guest_trace", "guests under --strace, audit or recording: nothing runs unseen", guest(rows, False)),
-        Program("guest_second", "stacked on `guest` when the guest installs a filter", guest_second(rows)),
+        Program("guest_second", "stacked on `guest` when the guest installs a filter", guest_second(rows, True)),
+        Program("guest_second_trace", "stacked on `guest_trace`", guest_second(rows, False)),
     ]
     for tag in ("sentry", "gofer_files", "gofer_proc", "gofer_net"):
         allow_rows = load_allow_list(f"{table_dir}/{tag.replace('_', '-')}-filter.tbl", rows)

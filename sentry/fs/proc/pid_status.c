@@ -2,6 +2,7 @@
 #include "sentry/fs/proc/proc.h"
 #include "abi/gofer_proc.h"
 #include "abi/linux/errno.h"
+#include "sentry/seccomp/filter.h"
 #include "sentry/task/task.h"
 #include "sentry/time/time.h"
 #include "sentry/tty/tty.h"
@@ -194,8 +195,9 @@ PROC_SHOW(status)
                n.caught, c->cap_inheritable, c->cap_permitted, c->cap_effective);
     out_printf(out,
                "CapBnd:\t%016" PRIx64 "\nCapAmb:\t%016" PRIx64
-               "\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
-               c->cap_bounding, c->cap_ambient, c->no_new_privs);
+               "\nNoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%u\n",
+               c->cap_bounding, c->cap_ambient, c->no_new_privs, t->seccomp_mode,
+               seccomp_filter_count(t->seccomp));
     out_printf(out,
                "Speculation_Store_Bypass:\tvulnerable\nSpeculationIndirectBranch:\tconditional enabled\n");
     add_cpus(out, t);

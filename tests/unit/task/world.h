@@ -1,7 +1,9 @@
 #pragma once
 // A world of tasks without host threads: the trap layer is faked by counters. Every test starts with one process, pid 1.
 #include "sentry/boot/config.h"
+#include "sentry/seccomp/filter.h"
 #include "sentry/task/task.h"
+#include "sentry/trap/seccomp.h"
 #include "tests/unit/fixture.h"
 #include "abi/linux/sched.h"
 #include "abi/linux/signal.h"
@@ -27,6 +29,11 @@ void trap_kill_group(struct thread_group *tg)
     world_killed++;
 }
 void trap_task_gone(struct task *t) {}
+int64_t trap_seccomp(struct call *call, int mode, struct seccomp_filter *filter, bool sync)
+{
+    seccomp_filter_put(filter);
+    return 0;
+}
 
 // The caller keeps a reference on every task made here, so that a test may look at dead ones.
 __attribute__((unused)) static struct task *world_init(uint32_t uid)
