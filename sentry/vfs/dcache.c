@@ -98,11 +98,19 @@ static void inode_gone(struct inode *i)
     inode_put(i);
 }
 
+// The cache no longer knows this name of its directory.
+static void count_lost(const struct dentry *d)
+{
+    if (d->inode && d->parent->inode)
+        d->parent->inode->names_lost++;
+}
+
 // Frees an unused name, then its parent if that was the last thing that held it, and so on.
 static void dentry_free(struct dentry *d)
 {
     while (d) {
         struct dentry *parent = d->parent != d ? d->parent : NULL;
+        count_lost(d);
         dentry_unhash(d);
         if (!list_empty(&d->lru_link)) {
             list_del(&d->lru_link);
@@ -180,6 +188,7 @@ void dentry_drop(struct dentry *d)
 {
     if (list_empty(&d->hash_link))
         return;
+    count_lost(d);
     list_del(&d->hash_link);
     list_del(&d->sibling);
     if (d->refs == 0)

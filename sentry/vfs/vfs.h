@@ -135,6 +135,7 @@ struct inode {
     struct vfs_mutex
         lock; // of a directory: held around every change of its names, also while the kernel lock is dropped
     uint32_t dir_seq;        // of a directory: changes with every change of its names
+    uint32_t names_lost;     // of a directory: counts files whose names the cache has let go
     bool dead;               // a removed directory: nothing is found or made in it
     int write_count;         // open writers; -1 per running program that denies writes (ETXTBSY)
     struct wait_queue *wait; // for fifos and locks; owned by the code that set it

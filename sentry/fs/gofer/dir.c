@@ -7,6 +7,7 @@
 #include "sentry/fs/gofer/fs.h"
 
 #define BATCH (48u << 10)
+#define PREFETCH_PARTS 4         // about a thousand names; a larger directory is asked name by name
 #define AFTER_DOTS 2             // position of the first entry of the host
 #define SMALL_COOKIE (1ll << 62) // marks a host position below AFTER_DOTS + 1
 
@@ -73,8 +74,8 @@ static bool take_entry(void *context, const struct np_dirent *dirent, const stru
     return true;
 }
 
-// Names that are not in the cache yet go there, while nothing has changed since they were read.
-static void fill_cache(struct dentry *parent, const struct listing *listing)
+// Names that are not in the cache yet go there, while nothing has changed since they were read. False when not all do.
+static bool fill_cache(struct dentry *parent, const struct listing *listing)
 {
     struct inode *dir = parent->inode;
     for (unsigned i = 0; i < listing->count; i++) {
@@ -83,12 +84,13 @@ static void fill_cache(struct dentry *parent, const struct listing *listing)
         struct dentry *child = dentry_find(parent, name, entry->length);
         if (!child) {
             struct inode *inode = gofer_inode_get(dir->sb, dir, name, entry->length, &entry->attr, NULL, 0);
-            if (!inode)
-                return;
-            child = dentry_add(parent, name, entry->length, inode);
+            child = inode ? dentry_add(parent, name, entry->length, inode) : NULL;
         }
+        if (!child)
+            return false;
         dentry_put(child);
     }
+    return true;
 }
 
 // Names the directory to the Gofer: by names for the first part, which often is all of it; then by a fid.
@@ -105,10 +107,20 @@ static int name_directory(struct inode *inode, int64_t position, struct gofer_re
     return gofer_reach(inode, 0, reach);
 }
 
-static int fetch(struct file *f, struct listing *listing, int64_t position)
+static void listing_free(struct listing *listing)
 {
-    struct inode *inode = f->inode;
+    if (listing)
+        free(listing->entries);
+    free(listing);
+}
+
+// Reads the part of a directory that begins at `position`; what it brings is cached below `cache`, unless that is NULL.
+// *cached: all of it was.
+static int fetch(struct inode *inode, struct dentry *cache, struct listing *listing, int64_t position,
+                 bool *cached)
+{
     struct gofer_reach reach;
+    *cached = false;
     int err = name_directory(inode, position, &reach);
     if (err)
         return err;
@@ -124,17 +136,39 @@ static int fetch(struct file *f, struct listing *listing, int64_t position)
     if (!err && listing->full && !listing->count)
         err = -LX_ENOMEM;
     if (!err && !gofer_fs_of(inode)->shared && !gofer_connection_of(inode)->plain &&
-        seq == gofer_connection_of(inode)->change_seq && f->path.dentry && f->path.dentry->inode == inode &&
-        !f->path.dentry->unhashed)
-        fill_cache(f->path.dentry, listing);
+        seq == gofer_connection_of(inode)->change_seq && cache && cache->inode == inode && !cache->unhashed)
+        *cached = fill_cache(cache, listing);
     return err;
 }
 
-static void listing_free(struct listing *listing)
+// A file's directory as `fetch` wants it; one that came whole is known whole.
+static int fetch_for(struct file *f, struct listing *listing, int64_t position)
 {
-    if (listing)
-        free(listing->entries);
-    free(listing);
+    bool cached;
+    uint32_t lost = f->inode->names_lost;
+    int err = fetch(f->inode, f->path.dentry, listing, position, &cached);
+    if (cached && position == AFTER_DOTS && listing->end)
+        gofer_set_whole(f->inode, lost);
+    return err;
+}
+
+void gofer_prefetch(struct dentry *dir)
+{
+    struct inode *inode = inode_get(dir->inode);
+    struct listing *listing = calloc(1, sizeof(*listing));
+    int64_t position = AFTER_DOTS;
+    uint64_t seq = gofer_connection_of(inode)->change_seq;
+    bool cached = listing != NULL;
+    uint32_t lost = inode->names_lost;
+    for (int part = 0; cached && part < PREFETCH_PARTS; part++) {
+        if (fetch(inode, dir, listing, position, &cached) || !listing->count || listing->end)
+            break;
+        position = listing->entries[listing->count - 1].next;
+    }
+    if (cached && listing->end && seq == gofer_connection_of(inode)->change_seq)
+        gofer_set_whole(inode, lost);
+    listing_free(listing);
+    inode_put(inode);
 }
 
 // Emits what the listing has from the position on. 1: all of it went out, 0: the caller's buffer is full.
@@ -192,7 +226,7 @@ static int dir_iterate(struct file *f, struct dir_context *ctx)
         if (fresh || !covers(listing, ctx->pos)) {
             if (!listing)
                 listing = calloc(1, sizeof(*listing));
-            err = listing ? fetch(f, listing, ctx->pos) : -LX_ENOMEM;
+            err = listing ? fetch_for(f, listing, ctx->pos) : -LX_ENOMEM;
         }
         fresh = false;
         int more = err ? 0 : emit_listing(listing, ctx);

@@ -16,8 +16,9 @@
 #include "sentry/vfs/vfs.h"
 
 #define GOFER_FIDS_MAX 2048
-#define GOFER_BUCKETS 1024
-#define GOFER_BIND_AFTER 3 // uses of a directory by its names before it gets a fid of its own
+#define GOFER_BUCKETS 16384
+#define GOFER_BIND_AFTER 3     // uses of a directory by its names before it gets a fid of its own
+#define GOFER_PREFETCH_AFTER 8 // names asked for one by one before the whole directory is read
 
 // One server: the sandbox's own Gofer, or one that the operator named.
 struct gofer_connection {
@@ -42,9 +43,10 @@ struct gofer_fs { // super_block.priv
     struct dentry *root;      // while it is mounted; not counted
     bool shared;              // others change it too
     bool read_only;
-    bool xattrs;                             // attributes besides user.* may be asked for
-    bool nowait_writes;                      // the host's file system knows RWF_NOWAIT for writing
-    struct list_head buckets[GOFER_BUCKETS]; // gofer_inode.hash_link
+    bool xattrs;        // attributes besides user.* may be asked for
+    bool nowait_writes; // the host's file system knows RWF_NOWAIT for writing
+    struct list_head buckets
+        [GOFER_BUCKETS]; // gofer_inode.hash_link; zeroes: empty, so that it costs memory where it is used
 };
 
 enum gofer_slot { GOFER_RD, GOFER_WR };
@@ -60,8 +62,11 @@ struct gofer_inode { // inode.priv
     bool mapped;          // somebody maps it shared and writable: attributes are never sure
     bool no_xattrs;       // the Gofer said that there are none (mounts of our own only)
     uint8_t uses;         // of a directory, by names
-    uint64_t validated;   // the call that last saw it at its name (shared mounts)
-    char *target;         // of a symlink
+    bool whole;           // of a directory: all its names were cached when dir.names_lost was whole_lost
+    uint32_t whole_lost;
+    uint8_t misses;     // of a directory: names that had to be asked for one by one
+    uint64_t validated; // the call that last saw it at its name (shared mounts)
+    char *target;       // of a symlink
 
     uint32_t fid; // NP_NOFID: none
     unsigned fid_pins;
@@ -82,6 +87,16 @@ struct gofer_inode { // inode.priv
 static inline struct gofer_inode *gofer_inode(const struct inode *inode)
 {
     return inode->priv;
+}
+// Is every name of the directory in the name cache?
+static inline bool gofer_is_whole(const struct inode *dir)
+{
+    return gofer_inode(dir)->whole && gofer_inode(dir)->whole_lost == dir->names_lost;
+}
+static inline void gofer_set_whole(struct inode *dir, uint32_t lost)
+{
+    gofer_inode(dir)->whole = true;
+    gofer_inode(dir)->whole_lost = lost;
 }
 static inline struct gofer_fs *gofer_fs_of(const struct inode *inode)
 {
@@ -172,6 +187,10 @@ int64_t gofer_getxattr_op(struct inode *inode, const char *name, void *value, si
 int gofer_setxattr_op(struct inode *inode, const char *name, const void *value, size_t size, int flags);
 int64_t gofer_listxattr_op(struct inode *inode, char *list, size_t size);
 int gofer_removexattr_op(struct inode *inode, const char *name);
+
+// --- dir.c
+// Reads a directory of a mount of our own into the name cache, unless it is large. May drop the lock.
+void gofer_prefetch(struct dentry *dir);
 
 // --- lookup.c
 int gofer_lookup(struct inode *dir, struct dentry *dentry);

@@ -7,7 +7,10 @@
 
 static struct list_head *bucket(struct gofer_fs *fs, uint64_t qid_path)
 {
-    return &fs->buckets[(qid_path ^ qid_path >> 17) % GOFER_BUCKETS];
+    struct list_head *list = &fs->buckets[(qid_path ^ qid_path >> 17) % GOFER_BUCKETS];
+    if (!list->next)
+        list_init(list);
+    return list;
 }
 
 uint64_t gofer_current_call(void)

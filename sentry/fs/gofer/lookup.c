@@ -98,8 +98,26 @@ static void add_rest(struct dentry *dentry, const struct names *names, const str
     dentry_put(parent);
 }
 
+// What can be said of a name without asking for it: there is none where all names of the directory are cached. A
+// directory that is asked again and again is read whole. True when `dentry` needs no message.
+static bool answered(struct inode *dir, struct dentry *dentry)
+{
+    struct gofer_inode *node = gofer_inode(dir);
+    if (gofer_fs_of(dir)->shared || gofer_connection_of(dir)->plain || dentry->parent->inode != dir)
+        return false;
+    if (node->misses < GOFER_PREFETCH_AFTER && ++node->misses == GOFER_PREFETCH_AFTER)
+        gofer_prefetch(dentry->parent);
+    struct dentry *found = dentry_find(dentry->parent, dentry->name, dentry->name_len);
+    dentry_put(found);
+    return found || gofer_is_whole(dir); // the caller of lookup finds it itself
+}
+
 int gofer_lookup(struct inode *dir, struct dentry *dentry)
 {
+    if (answered(dir, dentry)) {
+        mark_negative(dentry);
+        return 0;
+    }
     struct gofer_walk *walk = malloc(sizeof(*walk));
     struct names names;
     unsigned first = 0;

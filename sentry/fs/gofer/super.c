@@ -99,8 +99,6 @@ static int gofer_mount(const struct fs_type *type, const char *source, const cha
     fs->shared = shared;
     fs->nowait_writes = true;
     list_init(&fs->mounted);
-    for (unsigned i = 0; i < GOFER_BUCKETS; i++)
-        list_init(&fs->buckets[i]);
     int err = attach_root(fs, source, root);
     if (err) {
         sb_put(*sb);

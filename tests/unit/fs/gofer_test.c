@@ -393,6 +393,60 @@ Test(own, directories_are_read_whole_and_fill_the_cache)
     cr_assert_eq(messages(), 0);
 }
 
+Test(own, a_directory_asked_again_and_again_is_read_whole)
+{
+    struct kstat st;
+    char name[64];
+    mkdir(on_host("d"), 0755);
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof(name), "d/file%d", i);
+        host_file(name, "x");
+    }
+    count_from_here();
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof(name), "/d/file%d", i);
+        cr_assert_eq(guest_stat(name, &st), 0);
+        cr_assert_eq(st.size, 1);
+    }
+    cr_assert_leq(messages(), GOFER_PREFETCH_AFTER + 4);
+    count_from_here();
+    cr_assert_eq(guest_stat("/d/none", &st), -LX_ENOENT);
+    cr_assert_eq(messages(), 0, "what is not there is known too");
+    file_put(guest_open("/d/new", LX_O_CREAT | LX_O_WRONLY));
+    cr_assert_eq(vfs_unlinkat(LX_AT_FDCWD, "/d/file7", false), 0);
+    count_from_here();
+    cr_assert_eq(guest_stat("/d/new", &st), 0);
+    cr_assert_eq(guest_stat("/d/file7", &st), -LX_ENOENT);
+    cr_assert_eq(guest_stat("/d/none", &st), -LX_ENOENT);
+    cr_assert_eq(messages(), 0);
+    // Names that the cache has let go are asked for again, not denied.
+    dentry_shrink(0);
+    for (int i = 8; i < 60; i++) {
+        snprintf(name, sizeof(name), "/d/file%d", i);
+        cr_assert_eq(guest_stat(name, &st), 0, "%s", name);
+    }
+    cr_assert_eq(guest_stat("/d/new", &st), 0);
+    cr_assert_eq(guest_stat("/d/file7", &st), -LX_ENOENT);
+}
+
+Test(own, a_large_directory_is_not_read_whole)
+{
+    struct kstat st;
+    char name[64];
+    mkdir(on_host("d"), 0755);
+    for (int i = 0; i < 3000; i++) {
+        snprintf(name, sizeof(name), "d/a-file-with-a-longer-name-%d", i);
+        host_file(name, "");
+    }
+    count_from_here();
+    for (int i = 0; i < 3000; i += 100) {
+        snprintf(name, sizeof(name), "/d/a-file-with-a-longer-name-%d", i);
+        cr_assert_eq(guest_stat(name, &st), 0);
+    }
+    cr_assert_leq(messages(), 40);
+    cr_assert_eq(guest_stat("/d/none", &st), -LX_ENOENT);
+}
+
 Test(own, caches_under_pressure_change_nothing)
 {
     gofer.max_fids = 20;
