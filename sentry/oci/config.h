@@ -41,14 +41,13 @@ enum oci_capability_set {
     OCI_CAP_SETS
 };
 
-// process.scheduler: the arguments of sched_setattr(2).
+// process.scheduler: what sched_setattr(2) takes.
 struct oci_scheduler {
     bool set;
-    uint32_t policy; // SCHED_*
+    uint32_t policy; // SCHED_*; never SCHED_DEADLINE
     int32_t nice;
     uint32_t priority;
-    uint64_t flags; // SCHED_FLAG_*
-    uint64_t runtime, deadline, period;
+    uint64_t flags; // SCHED_FLAG_RESET_ON_FORK or 0
 };
 
 // process, and the document of `exec --process`.
@@ -105,7 +104,7 @@ enum oci_hook_kind {
     OCI_HOOK_PRESTART,
     OCI_HOOK_CREATE_RUNTIME,
     OCI_HOOK_CREATE_CONTAINER,
-    OCI_HOOK_START_CONTAINER, // the image's code: runs as a guest
+    OCI_HOOK_START_CONTAINER, // the image's code: refused
     OCI_HOOK_POSTSTART,
     OCI_HOOK_POSTSTOP,
     OCI_HOOK_KINDS

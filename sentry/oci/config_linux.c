@@ -192,6 +192,9 @@ static void decode_propagation(struct decode *d, const struct json *object, stru
     uint32_t value = 0;
     if (name && name[0] && !decode_lookup(modes, COUNT(modes), name, &value))
         decode_fail(d, json_get(object, "rootfsPropagation"), "%s is no propagation of mounts", name);
+    if (value & MS_SHARED)
+        decode_fail(d, json_get(object, "rootfsPropagation"), "%s: the host does not see what guests mount",
+                    name);
     config->rootfs_propagation = value;
 }
 

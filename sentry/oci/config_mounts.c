@@ -25,11 +25,8 @@ static const struct option flag_options[] = {
     {"dev", 0, MS_NODEV},
     {"noexec", MS_NOEXEC, 0},
     {"exec", 0, MS_NOEXEC},
-    {"nosymfollow", MS_NOSYMFOLLOW, 0},
     {"symfollow", 0, MS_NOSYMFOLLOW},
-    {"sync", MS_SYNCHRONOUS, 0},
     {"async", 0, MS_SYNCHRONOUS},
-    {"dirsync", MS_DIRSYNC, 0},
     {"noatime", MS_NOATIME, 0},
     {"atime", 0, MS_NOATIME},
     {"nodiratime", MS_NODIRATIME, 0},
@@ -60,7 +57,6 @@ static const struct option recursive_options[] = {
     {"rdev", 0, MS_NODEV},
     {"rnoexec", MS_NOEXEC, 0},
     {"rexec", 0, MS_NOEXEC},
-    {"rnosymfollow", MS_NOSYMFOLLOW, 0},
     {"rsymfollow", 0, MS_NOSYMFOLLOW},
     {"rnoatime", MS_NOATIME, 0},
     {"ratime", 0, MS_NOATIME},
@@ -190,6 +186,9 @@ static void decode_option(struct decode *d, const struct json *at, struct oci_mo
         return;
     }
     if ((option = find(propagation_options, COUNT(propagation_options), text))) {
+        if (mount->type == OCI_MOUNT_BIND && option->set & (MS_SHARED | MS_SLAVE))
+            decode_fail(d, at, "%s: what the host mounts later is not shown, so only private is supported",
+                        text);
         mount->propagation = option->set;
         return;
     }

@@ -107,16 +107,18 @@ static void decode_scheduler(struct decode *d, const struct json *object, struct
     }
     s->nice = (int32_t)decode_i64(d, object, "nice", INT32_MIN, INT32_MAX).value;
     s->priority = (uint32_t)decode_i64(d, object, "priority", 0, INT32_MAX).value;
-    s->runtime = decode_u64(d, object, "runtime", UINT64_MAX).value;
-    s->deadline = decode_u64(d, object, "deadline", UINT64_MAX).value;
-    s->period = decode_u64(d, object, "period", UINT64_MAX).value;
     bool real_time = s->policy == SCHED_FIFO || s->policy == SCHED_RR;
-    bool deadline = s->policy == SCHED_DEADLINE;
+    if (s->policy == SCHED_DEADLINE)
+        decode_fail(d, object, "SCHED_DEADLINE is not supported");
+    if (s->flags & ~(uint64_t)SCHED_FLAG_RESET_ON_FORK)
+        decode_fail(d, json_get(object, "flags"), "only SCHED_FLAG_RESET_ON_FORK is supported");
     if (real_time && (s->priority < 1 || s->priority > 99))
         decode_fail(d, object, "the policy wants a priority from 1 to 99");
     if (!real_time && s->priority)
         decode_fail(d, object, "the policy has no priority");
-    if (!deadline && (s->runtime || s->deadline || s->period))
+    if (decode_u64(d, object, "runtime", UINT64_MAX).value ||
+        decode_u64(d, object, "deadline", UINT64_MAX).value ||
+        decode_u64(d, object, "period", UINT64_MAX).value)
         decode_fail(d, object, "runtime, deadline and period belong to SCHED_DEADLINE");
     if (s->nice < -20 || s->nice > 19)
         decode_fail(d, object, "nice is from -20 to 19");

@@ -84,7 +84,11 @@ char *oci_features_json(void)
     json_put_object(&w, NULL);
     json_put_string(&w, "ociVersionMin", "1.0.0");
     json_put_string(&w, "ociVersionMax", OCI_VERSION);
-    json_put_strings(&w, "hooks", oci_hook_names, OCI_HOOK_KINDS);
+    json_put_array(&w, "hooks");
+    for (unsigned kind = 0; kind < OCI_HOOK_KINDS; kind++)
+        if (kind != OCI_HOOK_START_CONTAINER) // refused
+            json_put_string(&w, NULL, oci_hook_names[kind]);
+    json_put_end(&w, ']');
     json_put_strings(&w, "mountOptions", options, count);
     put_linux(&w);
     json_put_object(&w, "annotations");

@@ -1,8 +1,7 @@
 #pragma once
 // The operator's hooks of config.json: programs of the host that are told of the container on standard input.
 //
-// A startContainer hook is the image's code and is not run here: it is a guest, started inside the sandbox
-// with the state on its standard input.
+// A startContainer hook is the image's code and is not run here: config.h refuses it.
 #include "sentry/oci/config.h"
 #include "sentry/oci/error.h"
 #include <sys/types.h>

@@ -71,6 +71,12 @@ static const struct refusal refusals[] = {
     {TOP, "\"hooks\": {\"poststop\": [{}]}", "line 1: hooks.poststop[0]: \"path\" is required"},
     {TOP, "\"hooks\": {\"poststop\": [{\"path\": \"/x\", \"timeout\": 0}]}",
      "line 1: hooks.poststop[0].timeout: an integer from 1 to 1000000 is expected"},
+    {TOP, "\"hooks\": {\"startContainer\": [{\"path\": \"/x\"}]}",
+     "line 1: hooks.startContainer[0]: hooks that run inside of the container are not supported"},
+    {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_DEADLINE\"}",
+     "line 2: process.scheduler: SCHED_DEADLINE is not supported"},
+    {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_OTHER\", \"flags\": [\"SCHED_FLAG_RECLAIM\"]}",
+     "line 2: process.scheduler.flags: only SCHED_FLAG_RESET_ON_FORK is supported"},
     {TOP, "\"hooks\": {\"startContainer\": [1]}", "line 1: hooks.startContainer[0]: an object is expected"},
 
     {PROCESS, "\"terminal\": \"yes\"", "line 2: process.terminal: true or false is expected"},
@@ -140,6 +146,16 @@ static const struct refusal refusals[] = {
      "line 3: mounts[0].options[0]: the mount option \"size=1\" is not supported for this type of mount"},
     {MOUNT, "\"type\": \"bind\", \"source\": \"/x\", \"options\": [\"remount\"]",
      "line 3: mounts[0].options[0]: the mount option \"remount\" is not supported for this type of mount"},
+    {MOUNT, "\"type\": \"bind\", \"source\": \"/x\", \"options\": [\"nosymfollow\"]",
+     "line 3: mounts[0].options[0]: the mount option \"nosymfollow\" is not supported for this type of "
+     "mount"},
+    {MOUNT, "\"type\": \"tmpfs\", \"options\": [\"sync\"]",
+     "line 3: mounts[0].options[0]: the mount option \"sync\" is not supported for this type of mount"},
+    {MOUNT, "\"type\": \"bind\", \"source\": \"/x\", \"options\": [\"bind\", \"rslave\"]",
+     "line 3: mounts[0].options[1]: rslave: what the host mounts later is not shown, so only private is "
+     "supported"},
+    {LINUX, "\"rootfsPropagation\": \"rshared\"",
+     "line 4: linux.rootfsPropagation: rshared: the host does not see what guests mount"},
     {MOUNT, "\"type\": \"bind\", \"source\": \"/x\", \"options\": [\"idmap\"]",
      "line 3: mounts[0].options[0]: the mount option \"idmap\" is not supported for this type of mount"},
     {MOUNT, "\"type\": \"tmpfs\", \"uidMappings\": [{}]",
@@ -427,7 +443,7 @@ Test(config, hooks)
     struct oci_config c = good(
         TOP, "\"hooks\": {\"prestart\": [{\"path\": \"/a\", \"args\": [\"a\", \"b\"], \"env\": [\"X=1\"],"
              "\"timeout\": 3}, {\"path\": \"/b\"}], \"createRuntime\": [{\"path\": \"/c\", \"env\": []}],"
-             "\"createContainer\": [{\"path\": \"/d\"}], \"startContainer\": [{\"path\": \"/e\"}],"
+             "\"createContainer\": [{\"path\": \"/d\"}], \"startContainer\": [],"
              "\"poststart\": [{\"path\": \"/f\"}], \"poststop\": [{\"path\": \"/g\"}]}");
     const struct oci_hooks *pre = &c.hooks[OCI_HOOK_PRESTART];
     cr_assert_eq(pre->count, 2);
@@ -439,9 +455,10 @@ Test(config, hooks)
     cr_expect_null(pre->list[1].env.list);
     cr_expect_eq(pre->list[1].timeout, 0);
     cr_expect_not_null(c.hooks[OCI_HOOK_CREATE_RUNTIME].list[0].env.list);
-    static const char *const paths[] = {"/a", "/c", "/d", "/e", "/f", "/g"};
+    static const char *const paths[] = {"/a", "/c", "/d", NULL, "/f", "/g"};
     for (int i = 0; i < OCI_HOOK_KINDS; i++)
-        cr_expect_str_eq(c.hooks[i].list[0].path, paths[i]);
+        if (paths[i])
+            cr_expect_str_eq(c.hooks[i].list[0].path, paths[i]);
     oci_config_free(&c);
 }
 
@@ -472,14 +489,14 @@ Test(config, mounts_and_their_options)
     cr_expect_eq(oci_mount_size(&m, 1000), 64u << 20);
     oci_config_free(&c);
 
-    m = mount_of("\"type\": \"none\", \"source\": \"/src\", \"options\": [\"rbind\", \"rro\", \"rslave\"]",
-                 &c);
+    m = mount_of(
+        "\"type\": \"none\", \"source\": \"/src\", \"options\": [\"rbind\", \"rro\", \"runbindable\"]", &c);
     cr_expect_eq(m.type, OCI_MOUNT_BIND);
     cr_expect(m.recursive);
     cr_expect_str_eq(m.source, "/src");
     cr_expect_eq(m.flags, MS_RDONLY);
     cr_expect_eq(m.recursive_flags, MS_RDONLY);
-    cr_expect_eq(m.propagation, MS_SLAVE | MS_REC);
+    cr_expect_eq(m.propagation, MS_UNBINDABLE | MS_REC);
     oci_config_free(&c);
 
     m = mount_of("\"source\": \"/src\", \"options\": [\"bind\"]", &c);
