@@ -114,7 +114,7 @@ int frame_arguments(struct task *t, uint64_t args[6])
 int frame_load(struct task *t, struct frame_regs *regs)
 {
     _Static_assert(FRAME_R8 == UC_R8 && FRAME_RDI == UC_RDI && FRAME_RSI == UC_RSI && FRAME_RDX == UC_RDX &&
-                       FRAME_RAX_OFFSET == UC_RAX * 8,
+                       FRAME_RCX == UC_RCX && FRAME_RAX_OFFSET == UC_RAX * 8,
                    "struct ucontext");
     return regs->loaded ? 0 : read_native(t, regs, &scratch);
 }

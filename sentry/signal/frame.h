@@ -36,5 +36,6 @@ int frame_load(struct task *t, struct frame_regs *regs);
 #define FRAME_RDI 13
 #define FRAME_RSI 14
 #define FRAME_RDX 17
+#define FRAME_RCX 19
 // Writes rip, rax, rsp (and all when loaded) into the context. 0 or -LX_EFAULT.
 int frame_write_regs(struct task *t, struct frame_regs *regs);

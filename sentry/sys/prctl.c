@@ -9,6 +9,7 @@
 #define DEFAULT_TIMER_SLACK_NS 50000u
 #define PR_TSC_ENABLE_LX 1
 #define PR_MCE_KILL_DEFAULT_LX 2
+#define ADDR_NO_RANDOMIZE_LX 0x0040000u
 
 static bool rest_is_zero(const struct call *call, int first)
 {
@@ -206,10 +207,13 @@ int64_t sys_prctl(struct call *call)
     }
 }
 
+// The host places stacks and mappings: it is told of ADDR_NO_RANDOMIZE. What the guest sees is then the host's answer, so only
+// where that is the same.
 int64_t sys_personality(struct call *call)
 {
     uint64_t old = current->personality;
-    if (arg_uint(call, 0) != 0xffffffffu)
-        current->personality = arg_uint(call, 0);
-    return (int64_t)old;
+    if (arg_uint(call, 0) == 0xffffffffu)
+        return (int64_t)old;
+    current->personality = arg_uint(call, 0);
+    return call->trapped && (old == 0 || old == ADDR_NO_RANDOMIZE_LX) ? CALL_CONTINUE : (int64_t)old;
 }

@@ -163,7 +163,7 @@ static void call_run(struct call *c)
         r = CALL_CONTINUE; // only without native rows in the filter (--strace) do such calls get here
     } else if (row && row->handler) {
         r = c->restarted && t->restart_fn ? t->restart_fn(c) : row->handler(c);
-        if (r == CALL_CONTINUE && row->path != PATH_CONTINUE && row->path != PATH_NATIVE) {
+        if (r == CALL_CONTINUE && row->path != PATH_CONTINUE && row->path != PATH_NATIVE && !c->trapped) {
             log_error("the handler of %s may not let the host run its call", row->name);
             r = -LX_ENOSYS;
         }

@@ -173,12 +173,36 @@ void order_end(struct task *t)
         o->ops->drop(o);
 }
 
+// A native futex wait without a time that the kick has interrupted stands before its call again, as the host restarts it for the
+// stub's handler. For a guest's handler without SA_RESTART it ends.
+static void end_native_wait(struct task *t, struct frame_regs *regs, const struct lx_sigaction *action)
+{
+    uint8_t code[2];
+    if (!action || action->flags & LX_SA_RESTART || !t->trap.by_kick ||
+        (regs->rax != SYS_futex && regs->rax != SYS_futex_waitv) ||
+        task_copy_in(t, code, regs->rip, sizeof(code)) || code[0] != 0x0f || code[1] != 0x05 ||
+        frame_load(t, regs))
+        return;
+    // RCX tells a call that was entered from one that is yet to come.
+    const uint64_t *w = regs->context;
+    int op = (int)w[FRAME_RSI] & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+    bool wait =
+        regs->rax == SYS_futex_waitv || ((op == FUTEX_WAIT || op == FUTEX_WAIT_BITSET) && !w[FRAME_R10]);
+    if (!wait || (w[FRAME_RCX] != regs->rip + 2 && w[FRAME_RCX] != regs->rip))
+        return;
+    regs->rip += 2;
+    regs->rax = (uint64_t)-LX_EINTR;
+    regs->dirty = true;
+}
+
 // Decides what an interrupted call comes to now that it is known whether a handler runs (arch/x86/kernel/signal.c).
 static void resolve_restart(struct task *t, struct frame_regs *regs, const struct lx_sigaction *action)
 {
     struct trap_state *trap = &t->trap;
-    if (!trap->fixup)
+    if (!trap->fixup) {
+        end_native_wait(t, regs, action);
         return;
+    }
     trap->fixup = false;
     int64_t r = trap->fixup_result;
     bool again = false;
@@ -211,6 +235,8 @@ static void resolve_restart(struct task *t, struct frame_regs *regs, const struc
 
 bool native_may_wait(uint32_t nr, const uint64_t args[6])
 {
+    if (nr == SYS_futex_waitv)
+        return true;
     if (nr != SYS_futex)
         return false;
     switch ((uint32_t)args[1] & FUTEX_CMD_MASK) {

@@ -27,6 +27,8 @@ STUB_RULES = {
     "mprotect": "always",
     "close": "fd == STUB_DONATION_FD",
     "close_range": "first == 0 && last == 0xffffffff && flags == 0",
+    "personality": "persona == 0 || persona == ADDR_NO_RANDOMIZE",
+    "sched_setaffinity": "always",
     "prctl": "option == PR_SET_MM && arg2 == PR_SET_MM_MAP",
 }
 

@@ -122,8 +122,6 @@ def _check(row, fail):
         fail("a call with a handler is supported or partial")
     if row.trap is not None and not row.handler:
         fail("trap={...} needs a handler")
-    if row.vsyscall and row.path == "native":
-        fail("a native call needs no vsyscall={native}")
     if not row.note and (row.path != "emulated" or row.refuse_errno):
         fail(f"path '{row.path}' needs a note with the reason")
 
