@@ -72,11 +72,20 @@ static void open_file(void)
         fail("open");
 }
 
+// fstat(2) itself, as musl and glibc from 2.39 on call it.
 static void fstat_once(void)
 {
     struct stat st;
-    if (fstat(fd, &st))
+    if (syscall(SYS_fstat, fd, &st))
         fail("fstat");
+}
+
+// fstat() of glibc 2.33 to 2.38: newfstatat(2) with an empty path, which has to be read from memory.
+static void fstatat_once(void)
+{
+    struct stat st;
+    if (syscall(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH))
+        fail("newfstatat");
 }
 
 static void stat_once(void)
@@ -312,6 +321,7 @@ static const struct benchmark {
     {"read", open_zero, read_once},
     {"write", open_null, write_once},
     {"fstat", open_file, fstat_once},
+    {"fstatat", open_file, fstatat_once},
     {"stat", NULL, stat_once},
     {"open_close", NULL, open_close_once},
     {"getdents", open_directory, getdents_once},
