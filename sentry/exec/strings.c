@@ -33,10 +33,50 @@ int strings_add(struct exec_strings *s, const char *text, size_t len)
     return 0;
 }
 
+// Strings of an exec mostly lie one after the other: the rest of a page is read at once, and a byte of it is used as it was read.
+#define PAGE 4096u
+struct window {
+    gaddr_t at; // of bytes[0]
+    size_t len; // 0: nothing is read yet
+    char bytes[PAGE];
+};
+
+// The string at `from` if it ends on its page, with its length; NULL: it does not, or is a fault. Valid until the next call.
+static const char *window_string(struct window *w, gaddr_t from, size_t *len)
+{
+    if (from < w->at || from - w->at >= w->len) {
+        ssize_t got = copy_in_part(w->bytes, from, PAGE - from % PAGE);
+        w->at = from;
+        w->len = got < 0 ? 0 : (size_t)got;
+    }
+    if (w->len == 0)
+        return NULL;
+    const char *text = w->bytes + (from - w->at);
+    const char *nul = memchr(text, 0, w->len - (from - w->at));
+    if (!nul)
+        return NULL;
+    *len = (size_t)(nul - text);
+    return text;
+}
+
+static int add_one(struct exec_strings *s, gaddr_t from, struct window *w, char *scratch)
+{
+    size_t len;
+    const char *text = window_string(w, from, &len);
+    if (text)
+        return strings_add(s, text, len);
+    ssize_t r = copy_in_str(scratch, from, EXEC_ARG_MAX_STRING);
+    if (r < 0)
+        return r == -LX_ENAMETOOLONG ? -LX_E2BIG : (int)r;
+    return strings_add(s, scratch, (size_t)r);
+}
+
 int strings_add_guest(struct exec_strings *s, gaddr_t array, size_t budget, unsigned *count)
 {
-    char *text = malloc(EXEC_ARG_MAX_STRING);
-    int err = text ? 0 : -LX_ENOMEM;
+    char *scratch = malloc(EXEC_ARG_MAX_STRING);
+    struct window window;
+    window.at = window.len = 0;
+    int err = scratch ? 0 : -LX_ENOMEM;
     *count = 0;
     for (bool end = array == 0; !end && !err;) {
         gaddr_t pointers[POINTERS_AT_ONCE];
@@ -49,11 +89,7 @@ int strings_add_guest(struct exec_strings *s, gaddr_t array, size_t budget, unsi
                 end = true;
                 break;
             }
-            ssize_t len = copy_in_str(text, pointers[i], EXEC_ARG_MAX_STRING);
-            if (len < 0)
-                err = len == -LX_ENAMETOOLONG ? -LX_E2BIG : (int)len;
-            else
-                err = strings_add(s, text, (size_t)len);
+            err = add_one(s, pointers[i], &window, scratch);
             if (!err)
                 ++*count;
             if (!err && s->len + *count * 8ull > budget)
@@ -61,7 +97,7 @@ int strings_add_guest(struct exec_strings *s, gaddr_t array, size_t budget, unsi
         }
         array += n * 8;
     }
-    free(text);
+    free(scratch);
     return err;
 }
 
