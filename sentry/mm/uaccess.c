@@ -65,6 +65,16 @@ int task_copy_in(struct task *t, void *dst, gaddr_t src, size_t n)
     return range_ok(src, n) && uaccess_ops->read(t, dst, src, n) == (ssize_t)n ? 0 : -LX_EFAULT;
 }
 
+ssize_t task_copy_in_part(struct task *t, void *dst, gaddr_t src, size_t n)
+{
+    if (src >= GUEST_TOP)
+        return -LX_EFAULT;
+    if (n > GUEST_TOP - src)
+        n = GUEST_TOP - src;
+    ssize_t done = uaccess_ops->read(t, dst, src, n);
+    return done <= 0 ? -LX_EFAULT : done;
+}
+
 int task_copy_out(struct task *t, gaddr_t dst, const void *src, size_t n)
 {
     if (n == 0)

@@ -27,6 +27,8 @@ ssize_t must_check copy_in_str(char *dst, gaddr_t src, size_t size);
 int must_check clear_user(gaddr_t dst, size_t n);
 // The same on another task's memory (ptrace, process_vm_readv, boot of a new image).
 int must_check task_copy_in(struct task *t, void *dst, gaddr_t src, size_t n);
+// The same as far as the memory goes: bytes copied, or -LX_EFAULT when there is none.
+ssize_t must_check task_copy_in_part(struct task *t, void *dst, gaddr_t src, size_t n);
 int must_check task_copy_out(struct task *t, gaddr_t dst, const void *src, size_t n);
 
 #define get_user(var, addr) copy_in(&(var), (addr), sizeof(var))

@@ -40,6 +40,7 @@ _Static_assert(UC_WORDS == 38, "struct ucontext has 304 bytes");
 #define FP_SW_OFFSET 464u // struct _fpx_sw_bytes inside the legacy area
 #define FP_MAGIC1 0x46505853u
 #define NATIVE_MAX 16384u
+#define FRAME_READ_AHEAD 4096u // of a guest's frame at once; with AVX-512 it has 3 KiB
 #define USER_CS_SS 0x002b000000000033ull
 #define EFLAGS_CLEAR 0x10500ull // RF, DF, TF
 
@@ -208,40 +209,78 @@ static void restore_altstack(struct task *t, const uint64_t *uc, uint64_t sp)
         t->altstack = (struct sigaltstack_state){.sp = uc[UC_SS_SP], .size = uc[UC_SS_SIZE], .flags = flags};
 }
 
+// The guest's frame from its ucontext on, as far as it could be read at once. Returns n bytes of guest memory at `from`: out of
+// that copy where they lie in it, else copied to `other`. NULL: a fault.
+struct read_ahead {
+    gaddr_t at;
+    size_t len;
+    const uint8_t *bytes;
+};
+static const uint8_t *frame_part(struct task *t, const struct read_ahead *r, gaddr_t from, size_t n,
+                                 uint8_t *other)
+{
+    if (from >= r->at && from - r->at <= r->len && n <= r->len - (from - r->at))
+        return r->bytes + (from - r->at);
+    return task_copy_in(t, other, from, n) ? NULL : other;
+}
+
+// Takes the extended state of the guest's frame over into the native one. The bytes that count, or -LX_EFAULT.
+static int restore_extended(struct task *t, struct native_frame *nf, const struct read_ahead *ahead,
+                            gaddr_t guest_fp)
+{
+    uint8_t legacy[FP_LEGACY];
+    uint8_t *native = nf->bytes + nf->fp_offset;
+    const uint8_t *fp = frame_part(t, ahead, guest_fp, FP_LEGACY, legacy);
+    if (!fp)
+        return -LX_EFAULT;
+    uint32_t magic, extended, size = FP_LEGACY;
+    memcpy(&magic, fp + FP_SW_OFFSET, 4);
+    memcpy(&extended, fp + FP_SW_OFFSET + 4, 4);
+    if (magic == FP_MAGIC1 && extended == nf->fp_size)
+        size = extended;
+    memcpy(native, fp, FP_LEGACY);
+    if (size > FP_LEGACY) {
+        fp = frame_part(t, ahead, guest_fp + FP_LEGACY, size - FP_LEGACY, native + FP_LEGACY);
+        if (!fp)
+            return -LX_EFAULT;
+        if (fp != native + FP_LEGACY)
+            memcpy(native + FP_LEGACY, fp, size - FP_LEGACY);
+    }
+    return (int)size;
+}
+
 int frame_restore(struct task *t, struct frame_regs *regs)
 {
-    uint64_t uc[UC_WORDS];
     struct native_frame *nf = &scratch;
-    if (read_native(t, regs, nf) || task_copy_in(t, uc, regs->rsp, UC_BYTES))
+    uint64_t uc[UC_WORDS];
+    if (read_native(t, regs, nf))
         return -LX_EFAULT;
+    ssize_t got = task_copy_in_part(t, guest_frame, regs->rsp, FRAME_READ_AHEAD);
+    if (got < (ssize_t)UC_BYTES)
+        return -LX_EFAULT;
+    const struct read_ahead ahead = {.at = regs->rsp, .len = (size_t)got, .bytes = guest_frame};
+    memcpy(uc, guest_frame, UC_BYTES);
     uint64_t *ctx = regs->context;
     uint64_t native_fp = ctx[UC_FPSTATE];
+    size_t end = UC_BYTES; // what of the native frame is written, in one copy
     ctx[UC_FPSTATE] = 0;
     if (uc[UC_FPSTATE] && nf->fp_size) {
-        uint8_t legacy[FP_LEGACY];
-        if (task_copy_in(t, legacy, uc[UC_FPSTATE], sizeof(legacy)))
-            return -LX_EFAULT;
-        uint32_t size = fp_size_of(legacy, FP_LEGACY);
-        uint32_t extended;
-        memcpy(&extended, legacy + FP_SW_OFFSET + 4, 4);
-        uint32_t magic;
-        memcpy(&magic, legacy + FP_SW_OFFSET, 4);
-        if (magic == FP_MAGIC1 && extended == nf->fp_size)
-            size = extended;
-        if (size > FP_LEGACY && task_copy_in(t, nf->bytes + nf->fp_offset + FP_LEGACY,
-                                             uc[UC_FPSTATE] + FP_LEGACY, size - FP_LEGACY))
-            return -LX_EFAULT;
-        memcpy(nf->bytes + nf->fp_offset, legacy, FP_LEGACY);
-        if (task_copy_out(t, t->trap.ucontext + nf->fp_offset, nf->bytes + nf->fp_offset, size))
-            return -LX_EFAULT;
+        int size = restore_extended(t, nf, &ahead, uc[UC_FPSTATE]);
+        if (size < 0)
+            return size;
         ctx[UC_FPSTATE] = native_fp;
+        end = nf->fp_offset + (size_t)size;
     }
     ctx[UC_FLAGS] = (ctx[UC_FLAGS] & ~7ull) | (uc[UC_FLAGS] & 7);
     memcpy(&ctx[UC_R8], &uc[UC_R8], (UC_SEGMENTS + 1 - UC_R8) * 8);
     regs->rip = uc[UC_RIP];
     regs->rax = uc[UC_RAX];
     regs->rsp = uc[UC_RSP];
-    regs->dirty = true;
+    ctx[UC_SIGMASK] = 0; // a guest mask never becomes a host mask
+    memcpy(nf->bytes, ctx, UC_BYTES);
+    if (task_copy_out(t, t->trap.ucontext, nf->bytes, end))
+        return -LX_EFAULT;
+    regs->dirty = false;
     set_blocked(t, uc[UC_SIGMASK]);
     restore_altstack(t, uc, regs->rsp);
     return 0;
