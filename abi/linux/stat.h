@@ -98,6 +98,7 @@ _Static_assert(sizeof(struct lx_statfs) == 120, "struct statfs");
 #define LX_ST_NOEXEC 0x8
 #define LX_ST_VALID 0x20
 #define LX_ST_RELATIME 0x1000
+#define LX_ST_NOSYMFOLLOW 0x2000
 
 #define LX_TMPFS_MAGIC 0x01021994u
 #define LX_OVERLAYFS_SUPER_MAGIC 0x794c7630u

@@ -64,7 +64,7 @@ static struct mount *mount_root(const struct mount_config *m, int *err)
     *err = type ? type->mount(type, r.source, r.options, &sb, &root) : -LX_ENODEV;
     if (*err)
         return NULL;
-    struct mount *mount = mount_alloc(sb, root, flags_of(m));
+    struct mount *mount = mount_alloc(sb, root, mount_with_atime(flags_of(m)));
     if (mount) {
         mount->locked = true;
         mount->locked_flags = flags_of(m);

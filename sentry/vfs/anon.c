@@ -41,7 +41,7 @@ void anon_init(void)
     struct inode *root = inode_alloc(sb, &anon_inode_ops, NULL);
     struct dentry *top = root ? dentry_alloc_root(root) : NULL;
     if (top)
-        anon_mount = mount_alloc(sb, top, 0);
+        anon_mount = mount_alloc(sb, top, MNT_RELATIME);
     dentry_put(top);
     sb_put(sb);
 }
@@ -107,9 +107,7 @@ struct file *inode_file(struct inode *i, uint32_t fmode, uint32_t flags, const c
     f->mode = fmode;
     f->flags = flags;
     f->ops = i->fops;
-    if (fmode & FMODE_WRITE) {
-        i->write_count++;
-        f->mode |= FMODE_WRITER;
-    }
+    if (fmode & FMODE_WRITE)
+        file_is_writer(f);
     return f;
 }

@@ -33,6 +33,22 @@ struct file *file_get(struct file *f)
     return f;
 }
 
+void file_is_writer(struct file *f)
+{
+    f->mode |= FMODE_WRITER;
+    f->inode->write_count++;
+    f->inode->sb->writers++;
+    f->path.mnt->writers++;
+}
+
+void file_no_writer(struct file *f)
+{
+    f->mode &= ~FMODE_WRITER;
+    f->inode->write_count--;
+    f->inode->sb->writers--;
+    f->path.mnt->writers--;
+}
+
 void file_put(struct file *f)
 {
     if (!f || --f->refs > 0)
@@ -47,7 +63,7 @@ void file_put(struct file *f)
     if (f->ops && f->ops->release)
         f->ops->release(f);
     if (f->mode & FMODE_WRITER)
-        f->inode->write_count--;
+        file_no_writer(f);
     if (f->mode & FMODE_RUNS)
         inode_allow_write(f->inode);
     path_put(&f->path);

@@ -126,10 +126,14 @@ int vfs_statfs(const struct path *p, struct kstatfs *out)
         out->bsize = 4096;
         out->namelen = VFS_NAME_MAX;
     }
-    out->flags = LX_ST_VALID | LX_ST_RELATIME;
+    out->flags = LX_ST_VALID;
     if (p->mnt) {
         uint32_t f = p->mnt->flags;
-        out->flags |= f & (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC);
+        out->flags |= f & (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOATIME | MNT_NODIRATIME);
+        if (f & MNT_RELATIME)
+            out->flags |= LX_ST_RELATIME;
+        if (f & MNT_NOSYMFOLLOW)
+            out->flags |= LX_ST_NOSYMFOLLOW;
     }
     if (i->sb->flags & SB_RDONLY)
         out->flags |= LX_ST_RDONLY;

@@ -18,11 +18,36 @@ bool dentry_is_ancestor(const struct dentry *ancestor, const struct dentry *d);
 void dentry_cache_init(void);
 void walk_rest_set(const char *rest);
 
+// Propagation (propagation.c). Copies of `m` for every other mount that hears of changes at `at`; attached after the caller
+// has attached `m` itself. On failure nothing is left behind.
+struct mount_copies {
+    struct mount_copy_to {
+        struct mount *copy, *to; // both references
+    } * list;
+    unsigned count;
+};
+int propagate_prepare(struct mount *m, const struct path *at, struct mount_copies *out);
+void propagate_attach(struct mount_copies *copies, struct dentry *mountpoint);
+void propagate_drop(struct mount_copies *copies);
+// The copies of `m` elsewhere in the group of its parent: may they go, and let them go.
+bool propagate_busy(struct mount *m);
+void propagate_detach(struct mount *parent, struct dentry *mountpoint);
+// The mount leaves its group; its slaves go to another of it or to its master.
+void propagation_leave(struct mount *m);
+void propagation_copy(struct mount *copy, struct mount *of, unsigned copy_flags);
+
+void mount_link(struct mount *m, struct mount *parent, struct dentry *at); // takes over m's reference
+void mount_unlink(struct mount *m);                                        // drops it
+
 struct mount *mount_find(const struct mount *parent, const struct dentry *at); // topmost, borrowed
 void path_follow_mounts(struct path *p);
 // To the parent of the mount root; false at the top.
 bool path_follow_up(struct path *p);
 void anon_init(void);
+
+// The file counts as a writer of its inode, superblock and mount, or no longer.
+void file_is_writer(struct file *f);
+void file_no_writer(struct file *f);
 
 int may_create(const struct path *dir);
 int may_delete(const struct path *dir, struct dentry *victim, bool is_dir);

@@ -1,16 +1,24 @@
-// Mounts and mount namespaces.
+// Mounts, the trees they make, and mount namespaces (fs/namespace.c of Linux).
 #include "sentry/vfs/internal.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
+#include "sentry/task/task.h"
 #include <stdlib.h>
+#include <string.h>
+
+// Mounts of one namespace (fs.mount-max would allow 100,000), and of the whole sandbox, detached ones included.
+#define NS_MOUNTS_MAX 10000u
+#define MOUNTS_MAX 50000u
 
 static int next_mount_id = 20;
+static unsigned nr_mounts;
 
 struct mount *mount_alloc(struct super_block *sb, struct dentry *root, uint32_t flags)
 {
-    struct mount *m = calloc(1, sizeof(*m));
+    struct mount *m = nr_mounts < MOUNTS_MAX ? calloc(1, sizeof(*m)) : NULL;
     if (!m)
         return NULL;
+    nr_mounts++;
     m->refs = 1;
     m->id = next_mount_id++;
     m->sb = sb;
@@ -18,6 +26,11 @@ struct mount *mount_alloc(struct super_block *sb, struct dentry *root, uint32_t 
     m->root = dentry_get(root);
     m->flags = flags;
     list_init(&m->link);
+    list_init(&m->children);
+    list_init(&m->sibling);
+    list_init(&m->peers);
+    list_init(&m->slaves);
+    list_init(&m->slave_link);
     return m;
 }
 
@@ -27,19 +40,66 @@ struct mount *mount_get(struct mount *m)
     return m;
 }
 
+void mount_link(struct mount *m, struct mount *parent, struct dentry *at)
+{
+    m->parent = mount_get(parent);
+    parent->nr_children++;
+    list_add_tail(&m->sibling, &parent->children);
+    m->mountpoint = dentry_get(at);
+    at->mounts++;
+}
+
+void mount_unlink(struct mount *m)
+{
+    struct mount *parent = m->parent;
+    list_del(&m->sibling);
+    parent->nr_children--;
+    m->mountpoint->mounts--;
+    dentry_put(m->mountpoint);
+    m->mountpoint = NULL;
+    m->parent = NULL;
+    mount_put(parent);
+    mount_put(m);
+}
+
 void mount_put(struct mount *m)
 {
-    while (m && --m->refs == 0) {
-        struct mount *parent = m->parent;
-        list_del(&m->link);
-        if (m->mountpoint) {
-            m->mountpoint->mounts--;
-            dentry_put(m->mountpoint);
+    if (!m || --m->refs > m->nr_children)
+        return;
+    // Only its children hold it. One reference of ours, so that letting them go does not come back here.
+    m->refs++;
+    while (!list_empty(&m->children))
+        mount_unlink(list_first(&m->children, struct mount, sibling));
+    propagation_leave(m);
+    list_del(&m->link);
+    dentry_put(m->root);
+    sb_put(m->sb);
+    free(m->devname);
+    free(m);
+    nr_mounts--;
+}
+
+struct mount *mount_next(const struct mount *m, const struct mount *top)
+{
+    if (!list_empty(&m->children))
+        return list_first(&m->children, struct mount, sibling);
+    for (; m != top; m = m->parent)
+        if (m->sibling.next != &m->parent->children)
+            return list_entry(m->sibling.next, struct mount, sibling);
+    return NULL;
+}
+
+void mount_tree_set_ns(struct mount *m, struct mount_ns *ns)
+{
+    for (struct mount *at = m; at; at = mount_next(at, m)) {
+        if (at->ns)
+            at->ns->nr_mounts--;
+        list_del(&at->link);
+        at->ns = ns;
+        if (ns) {
+            list_add_tail(&at->link, &ns->mounts);
+            ns->nr_mounts++;
         }
-        dentry_put(m->root);
-        sb_put(m->sb);
-        free(m);
-        m = parent;
     }
 }
 
@@ -51,8 +111,7 @@ struct mount_ns *mount_ns_alloc(struct mount *root)
     ns->refs = 1;
     list_init(&ns->mounts);
     ns->root = root;
-    root->ns = ns;
-    list_add_tail(&root->link, &ns->mounts);
+    mount_tree_set_ns(root, ns);
     return ns;
 }
 
@@ -62,25 +121,42 @@ struct mount_ns *mount_ns_get(struct mount_ns *ns)
     return ns;
 }
 
+// The whole tree leaves its namespace, and each mount its parent; only what is locked stays where it is, so that it goes
+// on hiding what lies below (umount_tree). The caller holds `top`.
+static void dissolve(struct mount *top)
+{
+    struct list_head gone = LIST_INIT(gone);
+    mount_tree_set_ns(top, NULL);
+    for (struct mount *m = top; m; m = mount_next(m, top)) {
+        propagation_leave(m);
+        if (m != top && !m->locked)
+            list_add(&m->link, &gone); // children before their parents
+    }
+    while (!list_empty(&gone)) {
+        struct mount *m = list_first(&gone, struct mount, link);
+        list_del(&m->link);
+        mount_unlink(m);
+    }
+}
+
 void mount_ns_put(struct mount_ns *ns)
 {
     if (!ns || --ns->refs > 0)
         return;
-    while (!list_empty(&ns->mounts)) {
-        struct mount *m = list_entry(ns->mounts.prev, struct mount, link);
-        list_del(&m->link);
-        m->ns = NULL;
-        mount_put(m);
-    }
+    struct mount *root = ns->root;
+    dissolve(root);
+    mount_put(root);
     free(ns);
+}
+
+bool mount_is_ours(const struct mount *m)
+{
+    return m->ns && current && m->ns == current->fs->mnt_ns;
 }
 
 struct mount *mount_find(const struct mount *parent, const struct dentry *at)
 {
-    if (!parent->ns)
-        return NULL;
-    list_for_each(m, &parent->ns->mounts, struct mount,
-                  link) if (m->parent == parent && m->mountpoint == at) return m;
+    list_for_each(m, &parent->children, struct mount, sibling) if (m->mountpoint == at) return m;
     return NULL;
 }
 
@@ -123,144 +199,157 @@ bool path_follow_up(struct path *p)
     return true;
 }
 
-int mount_attach(struct mount *m, const struct path *at)
+static unsigned tree_size(const struct mount *top)
+{
+    unsigned n = 0;
+    for (const struct mount *m = top; m; m = mount_next(m, top))
+        n++;
+    return n;
+}
+
+// What attaching and moving share. `m` stands in no tree, or is about to leave its place.
+static int place(struct mount *m, const struct path *at)
 {
     if (!at->mnt->ns)
         return -LX_EINVAL;
-    if (!at->dentry->inode)
+    if (!at->dentry->inode || at->dentry->inode->dead)
         return -LX_ENOENT;
     if (dentry_is_dir(m->root) != dentry_is_dir(at->dentry))
         return -LX_ENOTDIR;
-    unsigned count = 0;
-    list_for_each(other, &at->mnt->ns->mounts, struct mount, link) count++;
-    if (count >= 10000)
+    if (!m->ns && at->mnt->ns->nr_mounts + tree_size(m) > NS_MOUNTS_MAX)
         return -LX_ENOSPC;
-    m->parent = mount_get(at->mnt);
-    m->mountpoint = dentry_get(at->dentry);
-    m->mountpoint->mounts++;
-    m->ns = at->mnt->ns;
-    list_add_tail(&m->link, &m->ns->mounts);
+    struct mount_copies copies;
+    int err = propagate_prepare(m, at, &copies);
+    if (err)
+        return err;
+    if (m->parent) {
+        mount_get(m);
+        mount_unlink(m);
+    }
+    mount_link(m, at->mnt, at->dentry);
+    if (m->ns != at->mnt->ns)
+        mount_tree_set_ns(m, at->mnt->ns);
+    propagate_attach(&copies, at->dentry);
     return 0;
 }
 
-static bool has_children(const struct mount *m)
+int mount_attach(struct mount *m, const struct path *at)
 {
-    list_for_each(other, &m->ns->mounts, struct mount, link) if (other->parent == m) return true;
-    return false;
+    return place(m, at);
 }
 
-static void detach_one(struct mount *m)
+int mount_move(struct mount *m, const struct path *at)
 {
-    list_del(&m->link);
-    m->ns = NULL;
-    m->mountpoint->mounts--;
-    dentry_put(m->mountpoint);
-    m->mountpoint = NULL;
-    struct mount *parent = m->parent;
-    m->parent = NULL;
-    mount_put(parent);
-    mount_put(m);
+    for (const struct mount *up = at->mnt; up; up = up->parent)
+        if (up == m)
+            return -LX_ELOOP;
+    return place(m, at);
 }
 
 int mount_detach(struct mount *m, bool lazy)
 {
     if (!m->ns || !m->parent)
         return -LX_EINVAL;
-    if (!lazy) {
-        if (has_children(m) || m->refs > 2) // the namespace's and the caller's
-            return -LX_EBUSY;
-        detach_one(m);
-        return 0;
+    // The tree's and the caller's references are no use of it.
+    if (!lazy && (m->nr_children || m->refs > 2 || propagate_busy(m)))
+        return -LX_EBUSY;
+    // Innermost first, so that the copies elsewhere are empty when their turn comes.
+    unsigned n = 0, count = tree_size(m);
+    struct mount **all = malloc(count * sizeof(struct mount *));
+    if (!all)
+        return -LX_ENOMEM;
+    for (struct mount *at = m; at; at = mount_next(at, m))
+        all[n++] = mount_get(at);
+    while (n--) {
+        if (all[n]->parent)
+            propagate_detach(all[n]->parent, all[n]->mountpoint);
+        mount_put(all[n]);
     }
-    for (bool again = true; again;) {
-        again = false;
-        list_for_each(other, &m->ns->mounts, struct mount, link) if (other->parent == m)
-        {
-            again = mount_detach(other, true) == 0;
-            break;
-        }
+    free(all);
+    if (m->parent) {
+        dissolve(m);
+        mount_unlink(m);
     }
-    detach_one(m);
     return 0;
 }
 
-// Walks `dest` below root through mounts and symlinks that stay inside, making what is missing.
-int vfs_make_mountpoint(const struct path *root, const char *dest, bool directory, struct path *out)
+// Does a locked mount that a copy from `root` on would leave out hide anything?
+static bool leaves_out_locked(const struct mount *m, const struct dentry *root)
 {
-    struct path at = *root;
-    path_get(&at);
-    path_follow_mounts(&at);
-    while (*dest == '/')
-        dest++;
-    while (*dest) {
-        size_t len = strcspn(dest, "/");
-        const char *next = dest + len;
-        while (*next == '/')
-            next++;
-        struct dentry *child;
-        int err = dentry_lookup(at.dentry, dest, len, &child);
-        if (err == 0 && !child->inode) {
-            struct inode *dir = at.dentry->inode;
-            vfs_mutex_lock(&dir->lock);
-            if (*next || directory)
-                err = dir->ops->mkdir ? dir->ops->mkdir(dir, child, 0755, 0, 0) : -LX_EROFS;
-            else
-                err = dir->ops->create ? dir->ops->create(dir, child, 0644, 0, 0, true) : -LX_EROFS;
-            dir->dir_seq++;
-            vfs_mutex_unlock(&dir->lock);
-            if (err)
-                dentry_put(child);
+    list_for_each(child, &m->children, struct mount,
+                  sibling) if (child->hides && dentry_is_ancestor(root, child->mountpoint)) return true;
+    return false;
+}
+
+static struct mount *copy_one(struct mount *m, struct dentry *root, unsigned flags)
+{
+    struct mount *c = mount_alloc(m->sb, root, m->flags);
+    if (!c)
+        return NULL;
+    c->locked_flags = m->locked_flags;
+    if (m->devname)
+        c->devname = strdup(m->devname);
+    propagation_copy(c, m, flags);
+    return c;
+}
+
+int mount_copy(struct mount *m, struct dentry *root, unsigned flags, struct mount **out)
+{
+    if (!(flags & COPY_ALL) && m->unbindable)
+        return -LX_EINVAL;
+    if (!(flags & COPY_RECURSIVE) && leaves_out_locked(m, root))
+        return -LX_EINVAL;
+    struct mount *top = copy_one(m, root, flags);
+    if (!top)
+        return -LX_ENOSPC;
+    // Two walks in step: `to` is the copy of from's parent.
+    struct mount *to = top;
+    for (struct mount *from = flags & COPY_RECURSIVE ? mount_next(m, m) : NULL; from;) {
+        bool skip = from->parent == m && !dentry_is_ancestor(root, from->mountpoint);
+        if (!(flags & COPY_ALL) && from->unbindable)
+            skip = true;
+        struct mount *c = skip ? NULL : copy_one(from, from->root, flags);
+        if (!skip && !c) {
+            mount_put(top);
+            return -LX_ENOSPC;
         }
-        if (err == 0 && child->inode && LX_S_ISLNK(child->inode->attr.mode)) {
-            struct path link_start = at, target;
-            char name[VFS_NAME_MAX + 1];
-            memcpy(name, dest, len);
-            name[len] = 0;
-            err = path_lookup_from(&link_start, name, LOOKUP_FOLLOW | LOOKUP_IN_ROOT, &target);
-            dentry_put(child);
-            if (err == 0) {
-                path_put(&at);
-                at = target;
-                dest = next;
-                continue;
-            }
+        if (c) {
+            c->locked = from->locked;
+            c->hides = from->hides;
+            mount_link(c, to, from->mountpoint);
         }
-        if (err) {
-            path_put(&at);
-            return err;
+        // Down into what was copied, else beside it, else up.
+        if (c && !list_empty(&from->children)) {
+            from = list_first(&from->children, struct mount, sibling);
+            to = c;
+            continue;
         }
-        dentry_put(at.dentry);
-        at.dentry = child;
-        path_follow_mounts(&at);
-        dest = next;
+        while (from != m && from->sibling.next == &from->parent->children) {
+            from = from->parent;
+            if (from != m)
+                to = to->parent;
+        }
+        from = from == m ? NULL : list_entry(from->sibling.next, struct mount, sibling);
     }
-    *out = at;
+    *out = top;
     return 0;
 }
 
-int vfs_mount_at(const struct path *root, const char *fstype, const char *source, const char *options,
-                 uint32_t flags, const char *dest)
+struct mount *mount_counterpart(struct mount *tree, struct mount *copy, struct mount *m)
 {
-    struct fs_type *t = fs_type_find(fstype);
-    if (!t)
-        return -LX_ENODEV;
-    struct super_block *sb;
-    struct dentry *top;
-    int err = t->mount(t, source, options, &sb, &top);
-    if (err)
-        return err;
-    struct path at = {NULL, NULL};
-    struct mount *m = mount_alloc(sb, top, flags);
-    err = m ? vfs_make_mountpoint(root, dest, dentry_is_dir(top), &at) : -LX_ENOMEM;
-    if (err == 0) {
-        m->locked = true;
-        m->locked_flags = flags;
-        err = mount_attach(m, &at);
-    }
-    if (err)
-        mount_put(m);
-    path_put(&at);
-    dentry_put(top);
-    sb_put(sb);
-    return err;
+    struct mount *to = copy;
+    for (struct mount *from = tree; from && to; from = mount_next(from, tree), to = mount_next(to, copy))
+        if (from == m)
+            return to;
+    return NULL;
+}
+
+int mount_set_flags(struct mount *m, uint32_t flags)
+{
+    if (m->locked_flags & ~flags & ~MNT_ATIME_FLAGS)
+        return -LX_EPERM;
+    if ((flags & MNT_RDONLY) && !(m->flags & MNT_RDONLY) && m->writers)
+        return -LX_EBUSY;
+    m->flags = flags & MNT_FLAGS_ALL;
+    return 0;
 }

@@ -105,8 +105,7 @@ int open_resolved(const struct path *p, uint32_t flags, uint32_t mode, struct fi
         if (i->write_count < 0) {
             err = -LX_ETXTBSY;
         } else {
-            i->write_count++;
-            f->mode |= FMODE_WRITER;
+            file_is_writer(f);
         }
     }
     if (err == 0)
@@ -119,8 +118,7 @@ int open_resolved(const struct path *p, uint32_t flags, uint32_t mode, struct fi
     if ((flags & LX_O_TRUNC) && type == LX_S_IFREG)
         err = open_truncate(p, f);
     if ((flags & LX_O_TRUNC) && !(f->mode & FMODE_WRITE) && (f->mode & FMODE_WRITER)) {
-        i->write_count--;
-        f->mode &= ~FMODE_WRITER;
+        file_no_writer(f);
     }
     f->flags &= ~(LX_O_TRUNC | LX_O_NOCTTY);
     if (err) {

@@ -112,17 +112,22 @@ struct super_ops {
     void (*put_super)(struct super_block *sb); // the last mount is gone
     // Text after the options of /proc/mounts, such as ",size=1024k". Optional.
     size_t (*show_options)(struct super_block *sb, char *buf, size_t size);
+    // New options of a remount; SB_RDONLY is the caller's. NULL: it takes none. 0 or -errno.
+    int (*reconfigure)(struct super_block *sb, const char *options);
 };
 #define SB_RDONLY 1u
 #define SB_ANON 2u     // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
 #define SB_NODCACHE 4u // negative answers are not cached (proc)
+#define SB_SINGLE 8u   // there is one, which every mount of the type shows
+#define SB_AS_MANY 16u // ...although Linux makes one for each mount (proc, devpts)
 struct super_block {
     unsigned refs;
     const char *fstype; // "tmpfs", "proc", "9p", "overlay"
     char source[64];    // first column of /proc/mounts
     const struct super_ops *ops;
-    uint64_t dev;   // st_dev of its inodes
-    uint32_t flags; // SB_*
+    uint64_t dev;     // st_dev of its inodes
+    uint32_t flags;   // SB_*
+    unsigned writers; // files open for writing
     void *priv;
 };
 
@@ -168,21 +173,45 @@ struct dentry {
 #define MNT_NOSUID 2u
 #define MNT_NODEV 4u
 #define MNT_NOEXEC 8u
+#define MNT_NOSYMFOLLOW 256u
+#define MNT_NOATIME 1024u
+#define MNT_NODIRATIME 2048u
+#define MNT_RELATIME (1u << 21)
+#define MNT_ATIME_FLAGS (MNT_NOATIME | MNT_NODIRATIME | MNT_RELATIME)
+#define MNT_FLAGS_ALL (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_NOSYMFOLLOW | MNT_ATIME_FLAGS)
+// References: its holders, one for standing in a tree (the namespace's root: the namespace), and one for each child. When
+// nobody but its children holds a mount, they are let go and it is freed (sentry/vfs/mount.c).
 struct mount {
     unsigned refs;
     int id;
     struct super_block *sb;
+    char *devname;             // first column of /proc/mounts; NULL: the superblock's
     struct dentry *root;       // what it shows
     struct mount *parent;      // NULL for the root mount
     struct dentry *mountpoint; // in parent; NULL for the root mount
-    uint32_t flags;            // MNT_*
-    uint32_t locked_flags;     // MNT_* that a guest may not take away
-    bool locked;               // made at boot: a guest may not unmount it and see what lies below
-    struct list_head link;     // in the namespace's list, in mount order
-    struct mount_ns *ns;       // NULL: internal (pipes) or detached
+    struct list_head children; // struct mount.sibling: mounts on places of this one
+    struct list_head sibling;
+    unsigned nr_children;
+    unsigned writers;      // files open for writing through it
+    uint32_t flags;        // MNT_*
+    uint32_t locked_flags; // MNT_* that a guest may not take away
+    bool locked;           // made at boot: a guest may not unmount it and see what lies below
+    bool hides;            // made at boot over something that is not empty
+    bool expiring;         // MNT_EXPIRE has been asked once
+    bool unbindable;
+    struct list_head link; // in the namespace's list, in mount order
+    struct mount_ns *ns;   // NULL: internal (pipes) or detached
+    // Propagation (sentry/vfs/propagation.c)
+    int peer_group;              // 0: not shared
+    struct list_head peers;      // ring of the mounts of its group
+    struct mount *master;        // whose events it receives; weak, cleared by it
+    struct list_head slaves;     // struct mount.slave_link
+    struct list_head slave_link; // in master->slaves
+    uint64_t visited;            // the last walk over groups that came by
 };
 struct mount_ns {
     unsigned refs;
+    unsigned nr_mounts;
     struct list_head mounts;
     struct mount *root;
 };
@@ -282,15 +311,44 @@ void inode_allow_write(struct inode *i);
 
 // --- mounts ---
 struct mount *mount_alloc(struct super_block *sb, struct dentry *root,
-                          uint32_t flags); // takes its own references
+                          uint32_t flags); // takes its own references; NULL: no memory, or too many mounts
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m);
 struct mount_ns *mount_ns_alloc(struct mount *root); // takes the reference of root
 struct mount_ns *mount_ns_get(struct mount_ns *ns);
 void mount_ns_put(struct mount_ns *ns);
-// Puts `m` (its reference is taken over on success) onto a place of a namespace: both directories or both not.
+// Puts `m` (its reference is taken over on success), with what is mounted on it, onto a place of a namespace, and copies of
+// it where the place's mount propagates to. -LX_ENOTDIR unless both are directories or both are not.
 int mount_attach(struct mount *m, const struct path *at);
 int mount_detach(struct mount *m, bool lazy); // -LX_EBUSY when in use and not lazy
+// The tree of mounts goes to another place: same rules.
+int mount_move(struct mount *m, const struct path *at);
+// A copy of what `m` shows from `root` on, outside of any namespace; with the mounts below if asked. What is private stays so,
+// what is shared joins the group. 0 and a reference in *out, -LX_EINVAL for a locked or unbindable tree, or -LX_ENOSPC.
+#define COPY_RECURSIVE 1u
+#define COPY_SLAVE 2u // copies of shared mounts only receive (another user namespace)
+#define COPY_ALL 4u   // unbindable and locked mounts too (a copy of a namespace)
+#define COPY_PRIVATE 8u
+int mount_copy(struct mount *m, struct dentry *root, unsigned flags, struct mount **out);
+// The copy of `m` in a tree that mount_copy() made of `tree`; NULL when there is none. Borrowed.
+struct mount *mount_counterpart(struct mount *tree, struct mount *copy, struct mount *m);
+// Puts a detached tree into a fresh namespace or takes it over whole (pivot_root and the like change it by hand).
+void mount_tree_set_ns(struct mount *m, struct mount_ns *ns);
+// Walks a tree in the order parents first: the mount after `m` below `top`, or NULL.
+struct mount *mount_next(const struct mount *m, const struct mount *top);
+// Changes flags: what is locked stays (-LX_EPERM), open writers hinder MNT_RDONLY (-LX_EBUSY).
+int mount_set_flags(struct mount *m, uint32_t flags);
+// May names below `p` be seen from current's namespace?
+bool mount_is_ours(const struct mount *m);
+// MS_SHARED, MS_PRIVATE, MS_SLAVE or MS_UNBINDABLE, of one mount or all below it.
+int mount_set_propagation(struct mount *m, uint32_t type, bool recursive);
+// The nearest group with a mount in `ns` from which `m` hears of changes; 0: none.
+int propagation_dominator(const struct mount *m, const struct mount_ns *ns);
+// Flags of a new mount: relatime unless they say something else.
+static inline uint32_t mount_with_atime(uint32_t flags)
+{
+    return flags & MNT_NOATIME ? flags & ~MNT_RELATIME : flags | MNT_RELATIME;
+}
 // Mounts one filesystem at `dest`, making missing directories on the way; at boot, no permission is asked.
 int vfs_mount_at(const struct path *root, const char *fstype, const char *source, const char *options,
                  uint32_t flags, const char *dest);

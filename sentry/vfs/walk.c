@@ -167,6 +167,8 @@ int walk_follow(struct walk *w, struct dentry *link)
     struct inode *i = link->inode;
     if (++w->links > VFS_SYMLINKS_MAX || (w->flags & LOOKUP_NO_SYMLINKS))
         return -LX_ELOOP;
+    if (w->at.mnt->flags & MNT_NOSYMFOLLOW)
+        return -LX_ELOOP;
     if (i->ops->get_link)
         return follow_magic(w, i);
     if (!i->ops->readlink)

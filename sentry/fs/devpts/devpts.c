@@ -282,7 +282,7 @@ int devpts_init(void)
     devpts_sb = sb_alloc("devpts", &devpts_super_ops, NULL);
     if (!devpts_sb)
         return -LX_ENOMEM;
-    devpts_sb->flags |= SB_NODCACHE;
+    devpts_sb->flags |= SB_NODCACHE | SB_SINGLE | SB_AS_MANY;
     struct inode *root = make_inode(INO_ROOT, LX_S_IFDIR | 0755, 0, 0, 0);
     ptmx_inode = make_inode(INO_PTMX, LX_S_IFCHR | 0666, 0, 0, lx_makedev(5, 2));
     if (!root || !ptmx_inode)

@@ -63,7 +63,7 @@ static int devtmpfs_mount(const struct fs_type *t, const char *source, const cha
 
 int devtmpfs_init(void)
 {
-    static struct fs_type type = {.name = "devtmpfs", .mount = devtmpfs_mount};
+    static struct fs_type type = {.name = "devtmpfs", .mount = devtmpfs_mount, .guest_may_mount = true};
     if (fs_type_find("devtmpfs"))
         return 0;
     fs_type_register(&type);

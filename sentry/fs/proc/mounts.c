@@ -10,9 +10,27 @@
 
 static void add_mount_flags(struct out_text *out, const struct mount *m)
 {
-    out_printf(out, "%s%s%s%s,relatime", m->flags & MNT_RDONLY ? "ro" : "rw",
-               m->flags & MNT_NOSUID ? ",nosuid" : "", m->flags & MNT_NODEV ? ",nodev" : "",
-               m->flags & MNT_NOEXEC ? ",noexec" : "");
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } names[] = {
+        {MNT_NOSUID, ",nosuid"},           {MNT_NODEV, ",nodev"},           {MNT_NOEXEC, ",noexec"},
+        {MNT_NOATIME, ",noatime"},         {MNT_NODIRATIME, ",nodiratime"}, {MNT_RELATIME, ",relatime"},
+        {MNT_NOSYMFOLLOW, ",nosymfollow"},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (m->flags & names[i].flag)
+            out_printf(out, "%s", names[i].name);
+}
+
+static const char *source_of(const struct mount *m)
+{
+    return m->devname ? m->devname : m->sb->source;
+}
+
+static bool read_only(const struct super_block *sb)
+{
+    return sb->flags & SB_RDONLY;
 }
 
 static void add_super_options(struct out_text *out, struct super_block *sb)
@@ -37,14 +55,17 @@ static void add_root_in_super(struct out_text *out, const struct dentry *d)
         out_printf(out, "/");
         return;
     }
-    const struct dentry *chain[64];
-    int n = 0;
-    for (; d->parent != d && n < 64; d = d->parent)
+    bool gone = d->unhashed;
+    const struct dentry *chain[VFS_PATH_MAX / 2];
+    size_t n = 0;
+    for (; d->parent != d && n < sizeof(chain) / sizeof(*chain); d = d->parent)
         chain[n++] = d;
     while (n-- > 0) {
         out_printf(out, "/");
         out_escape(out, chain[n]->name, ESCAPED);
     }
+    if (gone)
+        out_printf(out, "//deleted");
 }
 
 typedef void line_fn(struct out_text *out, struct mount *m, const char *place);
@@ -64,13 +85,27 @@ static int each_mount(const struct pseudo *p, struct out_text *out, line_fn *lin
 
 static void mounts_line(struct out_text *out, struct mount *m, const char *place)
 {
-    out_escape(out, m->sb->source, ESCAPED);
+    out_escape(out, source_of(m), ESCAPED);
     out_printf(out, " ");
     out_escape(out, place, ESCAPED);
-    out_printf(out, " %s ", m->sb->fstype);
+    out_printf(out, " %s %s", m->sb->fstype, read_only(m->sb) || (m->flags & MNT_RDONLY) ? "ro" : "rw");
     add_mount_flags(out, m);
     add_super_options(out, m->sb);
     out_printf(out, " 0 0\n");
+}
+
+static void add_propagation(struct out_text *out, const struct mount *m)
+{
+    if (m->peer_group)
+        out_printf(out, " shared:%d", m->peer_group);
+    if (m->master) {
+        int from = propagation_dominator(m, m->ns);
+        out_printf(out, " master:%d", m->master->peer_group);
+        if (from && from != m->master->peer_group)
+            out_printf(out, " propagate_from:%d", from);
+    }
+    if (m->unbindable)
+        out_printf(out, " unbindable");
 }
 
 static void mountinfo_line(struct out_text *out, struct mount *m, const char *place)
@@ -82,11 +117,12 @@ static void mountinfo_line(struct out_text *out, struct mount *m, const char *pl
     add_root_in_super(out, m->root);
     out_printf(out, " ");
     out_escape(out, place, ESCAPED);
-    out_printf(out, " ");
+    out_printf(out, " %s", m->flags & MNT_RDONLY ? "ro" : "rw");
     add_mount_flags(out, m);
+    add_propagation(out, m);
     out_printf(out, " - %s ", m->sb->fstype);
-    out_escape(out, m->sb->source, ESCAPED);
-    out_printf(out, " %s", m->sb->flags & SB_RDONLY ? "ro" : "rw");
+    out_escape(out, source_of(m), ESCAPED);
+    out_printf(out, " %s", read_only(m->sb) ? "ro" : "rw");
     add_super_options(out, m->sb);
     out_printf(out, "\n");
 }
@@ -94,7 +130,7 @@ static void mountinfo_line(struct out_text *out, struct mount *m, const char *pl
 static void mountstats_line(struct out_text *out, struct mount *m, const char *place)
 {
     out_printf(out, "device ");
-    out_escape(out, m->sb->source, ESCAPED);
+    out_escape(out, source_of(m), ESCAPED);
     out_printf(out, " mounted on ");
     out_escape(out, place, ESCAPED);
     out_printf(out, " with fstype %s\n", m->sb->fstype);

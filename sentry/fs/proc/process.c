@@ -342,8 +342,15 @@ int proc_init(const struct sentry_config *config)
     proc_config = config;
     pseudo_refresh = refresh_owner;
     pseudo_may_access = may_access;
+    // What these ask for is so anyway.
+    static const char *const proc_options[] = {"hidepid=0", "hidepid=off", NULL};
+    static const char *const cgroup_options[] = {"nsdelegate", "memory_recursiveprot", NULL};
     proc_fs.missing_is_error = true;
+    proc_fs.options = proc_options;
+    cgroup_fs.options = cgroup_options;
     int err = pseudo_fs_register(&proc_fs, "proc", &proc_root, PROC_SUPER_MAGIC);
+    if (!err)
+        proc_fs.sb->flags |= SB_AS_MANY;
     if (!err)
         err = pseudo_fs_register(&sys_fs, "sysfs", &sysfs_root, SYSFS_MAGIC);
     if (!err)

@@ -327,10 +327,27 @@ int64_t pseudo_link_text(const char *text, char *buf, size_t size)
     return (int64_t)n;
 }
 
+// Is each option of a mount one of the list, whose last is NULL? The empty text has none.
+static bool options_are(const char *options, const char *const *known)
+{
+    while (*options) {
+        size_t len = strcspn(options, ",");
+        const char *const *k = known;
+        while (len && k && *k && (strlen(*k) != len || memcmp(*k, options, len) != 0))
+            k++;
+        if (len && (!k || !*k))
+            return false;
+        options += len + (options[len] == ',');
+    }
+    return true;
+}
+
 static int mount_pseudo(const struct fs_type *t, const char *source, const char *options,
                         struct super_block **sb, struct dentry **root)
 {
     const struct pseudo_fs *fs = (const void *)t; // its first member
+    if (options && !options_are(options, fs->options))
+        return -LX_EINVAL;
     fs->sb->refs++;
     *sb = fs->sb;
     *root = dentry_get(fs->root_dentry);
@@ -344,7 +361,7 @@ int pseudo_fs_register(struct pseudo_fs *fs, const char *name, const struct pseu
     fs->sb = sb_alloc(name, NULL, fs);
     if (!fs->sb)
         return -LX_ENOMEM;
-    fs->sb->flags |= SB_NODCACHE;
+    fs->sb->flags |= SB_NODCACHE | SB_SINGLE;
     struct inode *i = pseudo_inode(fs->sb, root, NULL);
     fs->root_dentry = i ? dentry_alloc_root(i) : NULL;
     if (!fs->root_dentry)

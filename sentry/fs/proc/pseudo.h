@@ -65,7 +65,8 @@ struct pseudo_fs {
     struct fs_type type; // first
     const struct pseudo_node *root;
     uint64_t magic;
-    bool missing_is_error; // a name that is not there is ENOENT even for calls that would make it
+    const char *const *options; // that a mount may name, ends with NULL; NULL: none
+    bool missing_is_error;      // a name that is not there is ENOENT even for calls that would make it
     struct super_block *sb;
     struct dentry *root_dentry;
 };

@@ -10,14 +10,17 @@ static bool newer(struct timespec64 a, struct timespec64 b)
     return a.sec != b.sec ? a.sec > b.sec : a.nsec > b.nsec;
 }
 
-// relatime, as every Linux mount has it unless asked otherwise.
+// atime_needs_update: as the mount's flags say.
 static void touch_atime(struct file *f)
 {
     struct kstat *a = &f->inode->attr;
-    if ((f->flags & LX_O_NOATIME) || (f->path.mnt && (f->path.mnt->flags & MNT_RDONLY)))
+    uint32_t flags = f->path.mnt ? f->path.mnt->flags : MNT_RELATIME;
+    if ((f->flags & LX_O_NOATIME) || (flags & (MNT_RDONLY | MNT_NOATIME)) ||
+        ((flags & MNT_NODIRATIME) && LX_S_ISDIR(a->mode)))
         return;
     struct timespec64 now = vfs_now();
-    if (newer(a->atime, a->mtime) && newer(a->atime, a->ctime) && now.sec - a->atime.sec < 24 * 3600)
+    if ((flags & MNT_RELATIME) && newer(a->atime, a->mtime) && newer(a->atime, a->ctime) &&
+        now.sec - a->atime.sec < 24 * 3600)
         return;
     a->atime = now;
 }

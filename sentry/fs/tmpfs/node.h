@@ -7,7 +7,7 @@
 
 struct tmpfs_super {
     struct mem_account account;
-    uint64_t size_option; // bytes as given, for /proc/mounts
+    uint64_t size_option, inodes_option; // as given, for /proc/mounts; 0: not given
     uint32_t mode_option;
 };
 struct tmpfs_node { // inode->priv

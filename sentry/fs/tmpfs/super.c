@@ -32,12 +32,14 @@ static size_t show_options(struct super_block *sb, char *buf, size_t size)
     int n = 0;
     if (s->size_option)
         n = snprintf(buf, size, ",size=%lluk", (unsigned long long)(s->size_option / 1024));
+    if (s->inodes_option && n >= 0 && (size_t)n < size)
+        n += snprintf(buf + n, size - (size_t)n, ",nr_inodes=%llu", (unsigned long long)s->inodes_option);
     if (s->mode_option != 01777 && n >= 0 && (size_t)n < size)
         n += snprintf(buf + n, size - (size_t)n, ",mode=%o", s->mode_option);
     return n < 0 || (size_t)n >= size ? 0 : (size_t)n;
 }
 
-static const struct super_ops tmpfs_super_ops = {.put_super = put_super, .show_options = show_options};
+static const struct super_ops tmpfs_super_ops; // below
 
 static int create_super(uint64_t bytes, uint64_t inodes, uint32_t mode, struct super_block **out)
 {
@@ -49,6 +51,7 @@ static int create_super(uint64_t bytes, uint64_t inodes, uint32_t mode, struct s
     }
     mem_account_init(&s->account, bytes ? bytes : default_size, inodes);
     s->size_option = bytes;
+    s->inodes_option = inodes;
     s->mode_option = mode;
     *out = sb;
     return 0;
@@ -120,13 +123,43 @@ static bool parse_size(const char *text, uint64_t *out)
     return end[1] == 0 && v <= UINT64_MAX >> shift;
 }
 
-static int tmpfs_mount(const struct fs_type *t, const char *source, const char *options,
-                       struct super_block **sb, struct dentry **root)
+struct options {
+    uint64_t size, inodes; // 0: not given
+    uint32_t mode, uid, gid;
+    bool with_size, with_inodes;
+};
+
+static bool parse_number(const char *text, int base, uint32_t max, uint32_t *out)
 {
-    uint64_t size = 0, inodes = 0;
-    uint32_t mode = 01777;
-    uint32_t uid = current ? current->cred->fsuid : 0, gid = current ? current->cred->fsgid : 0;
-    char *copy = strdup(options ? options : ""), *rest = copy, *one;
+    char *end;
+    unsigned long v = strtoul(text, &end, base);
+    *out = (uint32_t)v;
+    return end != text && *end == 0 && v <= max;
+}
+
+static bool parse_one(const char *key, const char *value, struct options *o)
+{
+    if (!value)
+        return strcmp(key, "inode32") == 0 || strcmp(key, "inode64") == 0;
+    if (strcmp(key, "size") == 0)
+        return o->with_size = parse_size(value, &o->size);
+    if (strcmp(key, "nr_blocks") == 0)
+        return o->with_size =
+                   parse_size(value, &o->size) && !__builtin_mul_overflow(o->size, MEM_PAGE, &o->size);
+    if (strcmp(key, "nr_inodes") == 0)
+        return o->with_inodes = parse_size(value, &o->inodes);
+    if (strcmp(key, "mode") == 0)
+        return parse_number(value, 8, 07777, &o->mode);
+    if (strcmp(key, "uid") == 0)
+        return parse_number(value, 10, UINT32_MAX - 1, &o->uid);
+    if (strcmp(key, "gid") == 0)
+        return parse_number(value, 10, UINT32_MAX - 1, &o->gid);
+    return false;
+}
+
+static int parse_options(const char *text, struct options *o)
+{
+    char *copy = strdup(text ? text : ""), *rest = copy, *one;
     if (!copy)
         return -LX_ENOMEM;
     bool good = true;
@@ -134,34 +167,53 @@ static int tmpfs_mount(const struct fs_type *t, const char *source, const char *
         char *value = strchr(one, '=');
         if (value)
             *value++ = 0;
-        if (*one == 0)
-            continue;
-        char *end = NULL;
-        if (value && strcmp(one, "size") == 0)
-            good = parse_size(value, &size);
-        else if (value && strcmp(one, "nr_blocks") == 0)
-            good = parse_size(value, &size) && !__builtin_mul_overflow(size, MEM_PAGE, &size);
-        else if (value && strcmp(one, "nr_inodes") == 0)
-            good = parse_size(value, &inodes);
-        else if (value && strcmp(one, "mode") == 0)
-            good = (mode = (uint32_t)strtoul(value, &end, 8)) <= 07777 && end != value && *end == 0;
-        else if (value && strcmp(one, "uid") == 0)
-            good = (uid = (uint32_t)strtoul(value, &end, 10), end != value && *end == 0);
-        else if (value && strcmp(one, "gid") == 0)
-            good = (gid = (uint32_t)strtoul(value, &end, 10), end != value && *end == 0);
-        else
-            good = false;
+        good = *one == 0 || parse_one(one, value, o);
     }
     free(copy);
-    if (!good)
-        return -LX_EINVAL;
-    int err = create(size, inodes, mode, uid, gid, sb, root);
+    return good ? 0 : -LX_EINVAL;
+}
+
+static int tmpfs_mount(const struct fs_type *t, const char *source, const char *options,
+                       struct super_block **sb, struct dentry **root)
+{
+    struct options o = {
+        .mode = 01777, .uid = current ? current->cred->fsuid : 0, .gid = current ? current->cred->fsgid : 0};
+    int err = parse_options(options, &o);
+    if (!err)
+        err = create(o.size, o.inodes, o.mode, o.uid, o.gid, sb, root);
     if (err == 0 && source && *source) {
         memset((*sb)->source, 0, sizeof((*sb)->source));
         strncpy((*sb)->source, source, sizeof((*sb)->source) - 1);
     }
     return err;
 }
+
+// shmem_reconfigure: limits may change, but not below what is used; mode and owner are the root's own by now.
+static int reconfigure(struct super_block *sb, const char *options)
+{
+    struct tmpfs_super *s = sb->priv;
+    struct options o = {0};
+    int err = parse_options(options, &o);
+    if (err)
+        return err;
+    struct mem_account fresh;
+    mem_account_init(&fresh, o.size, o.inodes);
+    if ((o.with_size && fresh.max_pages < s->account.pages) ||
+        (o.with_inodes && fresh.max_inodes < s->account.inodes))
+        return -LX_EINVAL;
+    if (o.with_size) {
+        s->account.max_pages = fresh.max_pages;
+        s->size_option = o.size;
+    }
+    if (o.with_inodes) {
+        s->account.max_inodes = fresh.max_inodes;
+        s->inodes_option = o.inodes;
+    }
+    return 0;
+}
+
+static const struct super_ops tmpfs_super_ops = {
+    .put_super = put_super, .show_options = show_options, .reconfigure = reconfigure};
 
 void tmpfs_init(void)
 {
