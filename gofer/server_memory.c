@@ -24,7 +24,7 @@ int server_memfd(struct server *server)
     }
     if (server->memory >= 0)
         close(server->memory);
-    server->memory = memfd_create("tmpfs", MFD_CLOEXEC);
+    server->memory = memfd_create("tmpfs", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (server->memory < 0)
         return -errno;
     int fd = fcntl(server->memory, F_DUPFD_CLOEXEC, 0);

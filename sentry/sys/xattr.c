@@ -1,6 +1,7 @@
 // Extended attributes (fs/xattr.c).
 #include "sentry/sys/path.h"
 #include "abi/linux/capability.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/notify.h"
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,9 @@ static int permission(const struct path *p, const char *name, bool write)
     if (has_prefix(name, "security."))
         return write && !capable(LX_CAP_SYS_ADMIN) && strcmp(name, "security.capability") != 0 ? -LX_EPERM
                                                                                                : 0;
-    return -LX_EOPNOTSUPP; // POSIX ACLs ("system.") are not kept
+    if (acl_is_name(name) && (i->sb->flags & SB_ACL) && !LX_S_ISLNK(i->attr.mode))
+        return 0;
+    return -LX_EOPNOTSUPP;
 }
 
 static int64_t do_set(const struct path *p, struct call *c)
@@ -60,7 +63,9 @@ static int64_t do_set(const struct path *p, struct call *c)
     if (err == 0 && strcmp(name, "security.capability") == 0 && !capable(LX_CAP_SETFCAP))
         err = -LX_EPERM;
     struct inode *i = p->dentry->inode;
-    if (err == 0)
+    if (err == 0 && acl_is_name(name))
+        err = acl_set(p, name, value, size);
+    else if (err == 0)
         err = i->ops && i->ops->setxattr ? i->ops->setxattr(i, name, value, size, flags) : -LX_EOPNOTSUPP;
     if (err == 0)
         notify_dentry(p->dentry, LX_IN_ATTRIB);
@@ -85,6 +90,8 @@ static int64_t do_get(const struct path *p, struct call *c)
     if (!value)
         return -LX_ENOMEM;
     int64_t n = i->ops->getxattr(i, name, value, size);
+    if (n > 0 && size)
+        acl_note(i, name, value, (size_t)n);
     if (n > 0 && size && copy_out(c->args[2], value, (size_t)n))
         n = -LX_EFAULT;
     free(value);
@@ -139,7 +146,10 @@ static int64_t do_remove(const struct path *p, struct call *c)
     if (err)
         return err;
     struct inode *i = p->dentry->inode;
-    err = i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -LX_EOPNOTSUPP;
+    if (acl_is_name(name))
+        err = acl_set(p, name, NULL, 0);
+    else
+        err = i->ops && i->ops->removexattr ? i->ops->removexattr(i, name) : -LX_EOPNOTSUPP;
     if (err == 0)
         notify_dentry(p->dentry, LX_IN_ATTRIB);
     return err;

@@ -5,6 +5,7 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/notify.h"
 
 // A new name being made: its directory (locked) and the negative dentry.
@@ -54,20 +55,17 @@ static int new_name_begin(struct new_name *n, int dirfd, const char *name, bool 
     return may_create(&n->dir);
 }
 
-static uint32_t with_umask(uint32_t mode)
-{
-    return current ? mode & ~current->fs->umask : mode;
-}
-
 int vfs_mkdirat(int dirfd, const char *name, uint32_t mode)
 {
     struct new_name n;
     int err = new_name_begin(&n, dirfd, name, true);
     if (err == 0) {
         struct inode *dir = n.dir.dentry->inode;
-        uint32_t uid, gid, m = (with_umask(mode) & 01777) | LX_S_IFDIR;
+        uint32_t uid, gid, m = (acl_new_mode(dir, mode) & 01777) | LX_S_IFDIR;
         new_object_owner(dir, &m, &uid, &gid);
         err = dir->ops->mkdir ? dir->ops->mkdir(dir, n.dentry, m & 07777, uid, gid) : -LX_EPERM;
+        if (!err)
+            err = acl_inherit(dir, n.dentry->inode, mode);
     }
     new_name_end(&n, err);
     return err;
@@ -97,13 +95,15 @@ int vfs_mknod_path(int dirfd, const char *name, uint32_t mode, uint64_t rdev, st
         err = -LX_EPERM;
     if (err == 0) {
         struct inode *dir = n.dir.dentry->inode;
-        uint32_t uid, gid, m = (with_umask(mode) & 07777) | (mode & LX_S_IFMT);
+        uint32_t uid, gid, m = (acl_new_mode(dir, mode) & 07777) | (mode & LX_S_IFMT);
         new_object_owner(dir, &m, &uid, &gid);
         if (LX_S_ISREG(m))
             err = dir->ops->create ? dir->ops->create(dir, n.dentry, m & 07777, uid, gid, true) : -LX_EPERM;
         else
             err =
                 dir->ops->mknod ? dir->ops->mknod(dir, n.dentry, m, device ? rdev : 0, uid, gid) : -LX_EPERM;
+        if (!err)
+            err = acl_inherit(dir, n.dentry->inode, mode);
     }
     if (err == 0 && out) {
         *out = (struct path){n.dir.mnt, n.dentry};

@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/core/timer.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/locks.h"
 #include <stdlib.h>
 
@@ -85,6 +86,7 @@ void inode_put(struct inode *i)
     if (i->ops && i->ops->evict)
         i->ops->evict(i);
     locks_free(i);
+    acl_forget(i);
     sb_put(i->sb);
     free(i);
 }

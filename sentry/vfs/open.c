@@ -5,6 +5,7 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/chrdev.h"
 #include "sentry/vfs/notify.h"
 #include <stdio.h>
@@ -179,13 +180,13 @@ static int create_file(struct walk *w, struct dentry **d, uint32_t flags, uint32
             err = -LX_EACCES;
         if (err == 0) {
             uint32_t uid, gid;
-            uint32_t m = (mode & 07777) | LX_S_IFREG;
-            if (current)
-                m &= ~current->fs->umask;
+            uint32_t m = (acl_new_mode(dir, mode) & 07777) | LX_S_IFREG;
             new_object_owner(dir, &m, &uid, &gid);
             err = dir->ops->create(dir, *d, m & 07777, uid, gid, flags & LX_O_EXCL);
             dir->dir_seq++;
             *created = err == 0;
+            if (*created)
+                err = acl_inherit(dir, (*d)->inode, mode);
             if (*created)
                 notify_name(dir, LX_IN_CREATE, 0, (*d)->name);
         }
@@ -261,11 +262,11 @@ static int open_tmpfile(struct walk *w, uint32_t flags, uint32_t mode, struct fi
     if (!d)
         return -LX_ENOMEM;
     d->unhashed = true;
-    uint32_t uid, gid, m = (mode & 07777) | LX_S_IFREG;
-    if (current)
-        m &= ~current->fs->umask;
+    uint32_t uid, gid, m = (acl_new_mode(i, mode) & 07777) | LX_S_IFREG;
     new_object_owner(i, &m, &uid, &gid);
     err = i->ops->tmpfile(i, d, m & 07777, uid, gid);
+    if (err == 0)
+        err = acl_inherit(i, d->inode, mode);
     if (err == 0) {
         char *name = NULL;
         int n = asprintf(&name, "#%llu", (unsigned long long)d->inode->attr.ino);

@@ -4,6 +4,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/acl.h"
 
 bool vfs_capable(int cap)
 {
@@ -34,7 +35,8 @@ int inode_permission(struct inode *i, int mask)
         if (answer)
             return answer < 0 ? answer : 0;
     }
-    if ((mode_bits(i) & mask) == mask)
+    bool by_list = i->acls && i->acls->access && (i->attr.mode & 0070) && current->cred->fsuid != i->attr.uid;
+    if (by_list ? acl_allows(i, mask) : (mode_bits(i) & mask) == mask)
         return 0;
     if (LX_S_ISDIR(i->attr.mode)) {
         if (!(mask & MAY_WRITE) && capable(LX_CAP_DAC_READ_SEARCH))

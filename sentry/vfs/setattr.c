@@ -4,6 +4,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/notify.h"
 
 int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr)
@@ -13,6 +14,8 @@ int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr)
     if (!i->ops || !i->ops->setattr)
         return -LX_EPERM;
     int err = i->ops->setattr(i, attr);
+    if (!err && (attr->valid & ATTR_MODE) && i->acls)
+        err = acl_chmod(i);
     if (err || !notify_watches)
         return err;
     uint32_t mask = 0;

@@ -118,6 +118,7 @@ struct super_ops {
 #define SB_RDONLY 1u
 #define SB_ANON 2u     // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
 #define SB_NODCACHE 4u // negative answers are not cached (proc)
+#define SB_ACL 32u     // keeps POSIX access control lists
 #define SB_SINGLE 8u   // there is one, which every mount of the type shows
 #define SB_AS_MANY 16u // ...although Linux makes one for each mount (proc, devpts)
 struct super_block {
@@ -146,6 +147,7 @@ struct inode {
     struct wait_queue *wait; // for fifos and locks; owned by the code that set it
     void *locks;             // advisory locks (vfs/locks.c); NULL when none
     void *watches;           // inotify marks; NULL when none
+    struct inode_acls *acls; // access control lists (vfs/acl.c); NULL when none is known
     void *socket;            // a bound AF_UNIX socket; weak, cleared by it
     void *pipe;              // the pipe of a fifo while somebody has it open
     void *priv;              // the filesystem's own

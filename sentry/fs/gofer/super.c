@@ -94,6 +94,7 @@ static int gofer_mount(const struct fs_type *type, const char *source, const cha
         return -LX_ENOMEM;
     }
     strcpy((*sb)->source, source);
+    (*sb)->flags |= SB_ACL;
     fs->sb = *sb;
     fs->connection = connection;
     fs->shared = shared;

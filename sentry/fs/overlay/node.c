@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
+#include "sentry/vfs/acl.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,5 +305,7 @@ int ovl_own_xattrs(struct inode *i)
     }
     node->xattrs = all;
     node->own_xattrs = true;
+    for (const struct mem_xattr *a = all.first; a; a = a->next)
+        acl_note(i, a->name, a->value, a->size);
     return 0;
 }

@@ -55,6 +55,7 @@ static int overlay_mount(const struct fs_type *t, const char *source, const char
         mount_put(lower);
         return -LX_ENOMEM;
     }
+    sb->flags |= SB_ACL;
     s->lower = lower;
     s->lower_dev = lower->root->inode->attr.dev;
     s->next_ino = FIRST_OWN_INO;

@@ -232,7 +232,7 @@ static int need_fd(struct mem_data *d, unsigned limit)
         if (err)
             return err == -LX_EMFILE ? -LX_ENFILE : err;
     } else {
-        fd = memfd_create("tmpfs", MFD_CLOEXEC);
+        fd = memfd_create("tmpfs", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (fd < 0)
             return host_errno();
     }
@@ -274,6 +274,14 @@ int mem_data_map_fd(struct mem_data *d, bool may_write, int *fd)
         return err;
     *fd = may_write || d->ro_fd < 0 ? d->fd : d->ro_fd;
     return 0;
+}
+
+int mem_data_seal_write(struct mem_data *d)
+{
+    // Only the host knows whether a writable mapping is left. Without a descriptor there never was one.
+    if (d->fd < 0 || fcntl(d->fd, F_ADD_SEALS, F_SEAL_WRITE) == 0)
+        return 0;
+    return errno == EBUSY ? -LX_EBUSY : -LX_EPERM;
 }
 
 // Pages of [pos, pos + n) that a write would newly allocate.

@@ -34,6 +34,8 @@ int64_t mem_data_seek(struct mem_data *d, int64_t offset, int whence);
 int mem_data_need_fd(struct mem_data *d);
 // How many descriptors all files together may hold. Once at start.
 void mem_data_limit_descriptors(uint64_t rlimit_nofile);
+// No byte changes any more. -LX_EBUSY while somebody has the file mapped to write it.
+int mem_data_seal_write(struct mem_data *d);
 // The descriptor for a mapping: one that can write only for a shared mapping of a file opened for writing. As
 // mem_data_need_fd.
 int mem_data_map_fd(struct mem_data *d, bool may_write, int *fd);

@@ -101,6 +101,8 @@ static int file_map(struct file *f, uint64_t offset, uint64_t len, int prot, int
     struct tmpfs_node *node = tmpfs_node(f->inode);
     bool may_write = (f->mode & FMODE_WRITE) && !(node->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE));
     bool private = (flags & LX_MAP_TYPE) == LX_MAP_PRIVATE;
+    if (!private && (prot & LX_PROT_WRITE) && (f->mode & FMODE_WRITE) && !may_write)
+        return -LX_EPERM; // sealed
     int err = mem_data_map_fd(&node->data, may_write && !private, &out->fd);
     if (err)
         return err;
@@ -125,9 +127,15 @@ static int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
         return -LX_EINVAL;
     if (node->seals & LX_F_SEAL_SEAL)
         return -LX_EPERM;
-    node->seals |= (uint32_t)arg;
-    if (((uint32_t)arg & LX_F_SEAL_EXEC) && (f->inode->attr.mode & 0111))
-        node->seals |= LX_F_SEAL_SHRINK | LX_F_SEAL_GROW | LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE;
+    uint32_t seals = (uint32_t)arg;
+    if ((seals & LX_F_SEAL_EXEC) && (f->inode->attr.mode & 0111))
+        seals |= LX_F_SEAL_SHRINK | LX_F_SEAL_GROW | LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE;
+    if ((seals & LX_F_SEAL_WRITE) && !(node->seals & LX_F_SEAL_WRITE)) {
+        int err = mem_data_seal_write(&node->data);
+        if (err)
+            return err;
+    }
+    node->seals |= seals;
     return 0;
 }
 

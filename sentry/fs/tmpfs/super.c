@@ -49,6 +49,7 @@ static int create_super(uint64_t bytes, uint64_t inodes, uint32_t mode, struct s
         free(s);
         return -LX_ENOMEM;
     }
+    sb->flags |= SB_ACL;
     mem_account_init(&s->account, bytes ? bytes : default_size, inodes);
     s->size_option = bytes;
     s->inodes_option = inodes;
