@@ -195,6 +195,10 @@ int64_t sys_fcntl(struct call *c)
         return LX_F_UNLCK;
     case LX_F_SETLEASE:
         return (int32_t)arg == LX_F_UNLCK ? -LX_EAGAIN : -LX_EINVAL;
+    case LX_F_NOTIFY: // no directory is watched, as in a kernel without dnotify: there is nothing to take away either
+        if (((uint32_t)arg & ~LX_DN_MULTISHOT) == 0)
+            return 0;
+        return LX_S_ISDIR(f->inode->attr.mode) ? -LX_EINVAL : -LX_ENOTDIR;
     case LX_F_GETPIPE_SZ:
     case LX_F_SETPIPE_SZ:
         return f->ops && f->ops->fcntl && LX_S_ISFIFO(f->inode->attr.mode) ? f->ops->fcntl(f, cmd, arg)

@@ -95,8 +95,6 @@ static int check_rwf(const struct file *f, uint32_t rwf, bool writing)
 {
     if (rwf & ~(LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT | LX_RWF_APPEND))
         return -LX_EOPNOTSUPP;
-    if ((rwf & LX_RWF_APPEND) && !writing)
-        return -LX_EOPNOTSUPP;
     // Files that may have to ask the Gofer cannot promise not to wait; streams can.
     if ((rwf & LX_RWF_NOWAIT) && (f->mode & FMODE_SEEKABLE) && writing)
         return -LX_EOPNOTSUPP;

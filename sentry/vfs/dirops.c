@@ -172,7 +172,10 @@ int vfs_linkat(int olddirfd, const char *oldname, int newdirfd, const char *newn
         err = -LX_EPERM;
     if (err == 0) {
         struct inode *dir = n.dir.dentry->inode;
-        err = dir->ops->link ? dir->ops->link(dir, n.dentry, i) : -LX_EPERM;
+        if (i->attr.nlink == 0 && !i->linkable)
+            err = -LX_ENOENT; // whose last name is gone stays gone
+        else
+            err = dir->ops->link ? dir->ops->link(dir, n.dentry, i) : -LX_EPERM;
         if (err == 0)
             notify_inode(i, LX_IN_ATTRIB);
         if (err == 0)

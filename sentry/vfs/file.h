@@ -61,8 +61,9 @@ struct file_ops {
     128u // a program is run from it: denies writing (inode_deny_write) as long as the file lives
 #define FMODE_HOST_POS \
     64u // the position is the host's: lseek sets it, read and write get &f->pos itself and use the host's
-#define FMODE_OPENED 64u // opened by name: its close is told to watchers
-#define FMODE_NO_POS 32u // pread and pwrite work, the file's own position does not exist
+#define FMODE_OPENED 256u // opened by name: its close is told to watchers
+#define FMODE_MAPPED 512u // counts in mem_data.mapping_files (fs/tmpfs)
+#define FMODE_NO_POS 32u  // pread and pwrite work, the file's own position does not exist
 
 struct file {
     unsigned refs;

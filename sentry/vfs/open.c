@@ -268,6 +268,7 @@ static int open_tmpfile(struct walk *w, uint32_t flags, uint32_t mode, struct fi
     if (err == 0)
         err = acl_inherit(i, d->inode, mode);
     if (err == 0) {
+        d->inode->linkable = !(flags & LX_O_EXCL);
         char *name = NULL;
         int n = asprintf(&name, "#%llu", (unsigned long long)d->inode->attr.ino);
         if (n > 0) { // what /proc/self/fd shows

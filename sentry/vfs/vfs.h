@@ -143,6 +143,7 @@ struct inode {
     uint32_t dir_seq;        // of a directory: changes with every change of its names
     uint32_t names_lost;     // of a directory: counts files whose names the cache has let go
     bool dead;               // a removed directory: nothing is found or made in it
+    bool linkable;           // it may get a first name (O_TMPFILE without O_EXCL)
     int write_count;         // open writers; -1 per running program that denies writes (ETXTBSY)
     struct wait_queue *wait; // for fifos and locks; owned by the code that set it
     void *locks;             // advisory locks (vfs/locks.c); NULL when none

@@ -303,6 +303,8 @@ static int op_setattr(struct inode *i, const struct iattr *a)
     int err = ovl_own_attr(i);
     if (err == 0 && (a->valid & ATTR_SIZE)) {
         err = ovl_own_data(i, a->size);
+        if (err == 0 && a->size > node->data.size)
+            err = mem_data_clear_tail(&node->data); // as filesystems on disks do
         if (err == 0)
             err = mem_data_truncate(&node->data, a->size);
         if (err == 0)

@@ -80,8 +80,8 @@ static int op_map(struct file *f, uint64_t offset, uint64_t len, int prot, int f
         out->shared_write_ok = false;
         return err;
     }
-    bool may_write = (f->mode & FMODE_WRITE) && (flags & LX_MAP_TYPE) != LX_MAP_PRIVATE;
-    int err = mem_data_map_fd(&node->data, may_write, &out->fd);
+    bool shared = (flags & LX_MAP_TYPE) != LX_MAP_PRIVATE;
+    int err = mem_data_map_fd(&node->data, f, shared && (f->mode & FMODE_WRITE), shared, &out->fd);
     if (err)
         return err;
     out->offset = offset;
@@ -91,6 +91,7 @@ static int op_map(struct file *f, uint64_t offset, uint64_t len, int prot, int f
 
 static void op_release(struct file *f)
 {
+    mem_data_mapped_release(&ovl_node(f->inode)->data, f);
     file_put(f->priv);
 }
 

@@ -248,7 +248,7 @@ static int copy_up(struct inode *i, uint64_t keep)
         mem_data_free(&data);
         return err;
     }
-    node->data = data;
+    mem_data_move(&node->data, &data);
     node->own_data = true;
     i->attr.size = data.size;
     return 0;

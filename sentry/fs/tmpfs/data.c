@@ -1,6 +1,7 @@
 #include "sentry/task/task.h"
 #include "sentry/core/hostcall.h"
 #include "sentry/fs/tmpfs/data.h"
+#include "sentry/vfs/file.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include <errno.h>
@@ -22,6 +23,10 @@
 // Between guest memory and a page or memfd; used under the kernel lock, never over a drop of it.
 static unsigned char bounce[64 * 1024];
 static unsigned max_fds = 256, nr_fds; // descriptors of all files together
+static struct list_head with_fd = LIST_INIT(with_fd);
+// What is looked at to free a descriptor, and the largest file that goes back to pages.
+#define EVICT_LOOKS 64
+#define EVICT_SIZE_MAX (64u * 1024 * 1024)
 
 static uint64_t page_count(uint64_t bytes)
 {
@@ -50,13 +55,11 @@ void mem_data_init(struct mem_data *d, struct mem_account *account)
     memset(d, 0, sizeof(*d));
     d->account = account;
     d->fd = d->ro_fd = -1;
+    list_init(&d->link);
 }
 
-void mem_data_free(struct mem_data *d)
+static void drop_fds(struct mem_data *d)
 {
-    for (size_t i = 0; i < d->nr_pages; i++)
-        free(d->pages[i]);
-    free(d->pages);
     if (d->fd >= 0) {
         close(d->fd);
         nr_fds--;
@@ -65,8 +68,28 @@ void mem_data_free(struct mem_data *d)
         close(d->ro_fd);
         nr_fds--;
     }
+    d->fd = d->ro_fd = -1;
+    list_del(&d->link);
+}
+
+void mem_data_free(struct mem_data *d)
+{
+    for (size_t i = 0; i < d->nr_pages; i++)
+        free(d->pages[i]);
+    free(d->pages);
+    drop_fds(d);
     mem_uncharge(d->account, d->charged);
     mem_data_init(d, d->account);
+}
+
+void mem_data_move(struct mem_data *to, struct mem_data *from)
+{
+    list_del(&from->link);
+    *to = *from;
+    list_init(&to->link);
+    if (to->fd >= 0)
+        list_add_tail(&to->link, &with_fd);
+    mem_data_init(from, from->account);
 }
 
 // The account follows what the host really allocated: mappings fill holes without telling us.
@@ -220,10 +243,71 @@ void mem_data_limit_descriptors(uint64_t rlimit_nofile)
     max_fds = rlimit_nofile < 1u << 20 ? (unsigned)(rlimit_nofile * 3 / 8) : 3u << 17;
 }
 
+static bool read_page(int fd, unsigned char *page, uint64_t pos)
+{
+    for (size_t n = 0; n < MEM_PAGE;) {
+        ssize_t got = pread(fd, page + n, MEM_PAGE - n, (off_t)(pos + n));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return false;
+        if (got == 0)
+            break; // the rest of the last page is zero already
+        n += (size_t)got;
+    }
+    return true;
+}
+
+// The bytes go back from the memfd to pages of our own. False: nothing has changed.
+static bool back_to_pages(struct mem_data *d)
+{
+    uint64_t found = 0;
+    if (grow_table(d, page_count(d->size)))
+        return false;
+    off_t at = 0;
+    bool good = true;
+    while (good && (at = lseek(d->fd, at, SEEK_DATA)) >= 0) {
+        off_t end = lseek(d->fd, at, SEEK_HOLE);
+        for (at -= at % MEM_PAGE; good && at < end; at += MEM_PAGE) {
+            unsigned char **page = &d->pages[(uint64_t)at / MEM_PAGE];
+            *page = calloc(1, MEM_PAGE);
+            good = *page && read_page(d->fd, *page, (uint64_t)at);
+            found++;
+        }
+    }
+    if (!good || (at < 0 && errno != ENXIO)) {
+        for (size_t i = 0; i < d->nr_pages; i++)
+            free(d->pages[i]);
+        free(d->pages);
+        d->pages = NULL;
+        d->nr_pages = 0;
+        return false;
+    }
+    drop_fds(d);
+    d->account->pages += found - d->charged;
+    d->charged = found;
+    return true;
+}
+
+static bool evict_one(void)
+{
+    for (int i = 0; i < EVICT_LOOKS && !list_empty(&with_fd); i++) {
+        struct mem_data *d = list_first(&with_fd, struct mem_data, link);
+        if (!d->shared && !d->mapping_files && d->size <= EVICT_SIZE_MAX && back_to_pages(d))
+            return true;
+        list_del(&d->link);
+        list_add_tail(&d->link, &with_fd);
+    }
+    return false;
+}
+
 static int need_fd(struct mem_data *d, unsigned limit)
 {
     if (d->fd >= 0)
         return 0;
+    while (limit == max_fds && nr_fds + 2 > limit)
+        if (!evict_one())
+            break;
     if (nr_fds + 2 > limit)
         return -LX_ENFILE;
     int fd, ro_fd = -1;
@@ -258,6 +342,7 @@ static int need_fd(struct mem_data *d, unsigned limit)
     d->fd = fd;
     d->ro_fd = ro_fd;
     nr_fds += ro_fd >= 0 ? 2 : 1;
+    list_add_tail(&d->link, &with_fd);
     recharge(d);
     return 0;
 }
@@ -267,13 +352,26 @@ int mem_data_need_fd(struct mem_data *d)
     return need_fd(d, max_fds);
 }
 
-int mem_data_map_fd(struct mem_data *d, bool may_write, int *fd)
+int mem_data_map_fd(struct mem_data *d, struct file *f, bool may_write, bool shared, int *fd)
 {
     int err = mem_data_need_fd(d);
     if (err)
         return err;
+    list_del(&d->link);
+    list_add_tail(&d->link, &with_fd);
+    d->shared |= shared;
+    if (!(f->mode & FMODE_MAPPED)) {
+        f->mode |= FMODE_MAPPED;
+        d->mapping_files++;
+    }
     *fd = may_write || d->ro_fd < 0 ? d->fd : d->ro_fd;
     return 0;
+}
+
+void mem_data_mapped_release(struct mem_data *d, const struct file *f)
+{
+    if (f->mode & FMODE_MAPPED)
+        d->mapping_files--;
 }
 
 int mem_data_seal_write(struct mem_data *d)
@@ -399,6 +497,20 @@ int64_t mem_data_write(struct mem_data *d, struct iov_iter *it, uint64_t pos)
     }
     recharge(d);
     return done ? done : err;
+}
+
+int mem_data_clear_tail(struct mem_data *d)
+{
+    if (!d->shared || d->fd < 0 || d->size % MEM_PAGE == 0)
+        return 0;
+    uint64_t end = (d->size / MEM_PAGE + 1) * MEM_PAGE;
+    // The page that has an end in it is cut off and comes back whole: the host clears the rest of it.
+    if (ftruncate(d->fd, (off_t)end) < 0)
+        return host_errno();
+    if (fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)d->size, (off_t)(end - d->size)) <
+        0)
+        return host_errno();
+    return 0;
 }
 
 int mem_data_truncate(struct mem_data *d, uint64_t size)

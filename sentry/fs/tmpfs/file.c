@@ -103,13 +103,18 @@ static int file_map(struct file *f, uint64_t offset, uint64_t len, int prot, int
     bool private = (flags & LX_MAP_TYPE) == LX_MAP_PRIVATE;
     if (!private && (prot & LX_PROT_WRITE) && (f->mode & FMODE_WRITE) && !may_write)
         return -LX_EPERM; // sealed
-    int err = mem_data_map_fd(&node->data, may_write && !private, &out->fd);
+    int err = mem_data_map_fd(&node->data, f, may_write && !private, !private, &out->fd);
     if (err)
         return err;
     out->offset = offset;
     out->shared_write_ok = may_write;
     touch_atime(f);
     return 0;
+}
+
+static void file_release(struct file *f)
+{
+    mem_data_mapped_release(&tmpfs_node(f->inode)->data, f);
 }
 
 static int64_t file_fcntl(struct file *f, int cmd, uint64_t arg)
@@ -155,6 +160,7 @@ const struct file_ops tmpfs_file_ops = {
     .fallocate = file_fallocate,
     .map = file_map,
     .fcntl = file_fcntl,
+    .release = file_release,
 };
 const struct file_ops tmpfs_dir_file_ops = {
     .iterate = dir_iterate,
