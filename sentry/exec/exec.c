@@ -4,6 +4,7 @@
 #include "sentry/core/log.h"
 #include "sentry/mm/filemap.h"
 #include "sentry/mm/mm.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/hypercall.h"
 #include <linux/prctl.h>
@@ -283,6 +284,8 @@ static void exec_finish(struct task *t, const struct stub_op *ops, unsigned coun
 {
     t->trap.booted = true;
     trap_trace_result(t, 0);
+    if (ptrace_work_pending(t))
+        trap_kick_ahead(t);
     if (stub_do(t, ops, count, host_fd, THEN_RETURN)) {
         load_failed(t);
         return;

@@ -1,5 +1,6 @@
 // Taking signals off the queues and carrying out default actions (get_signal of kernel/signal.c), and masks.
 #include "sentry/signal/queue.h"
+#include "sentry/ptrace/ptrace.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/signal.h"
 
@@ -14,7 +15,10 @@ sigset64 signals_pending_in(const struct task *t, sigset64 set)
 
 bool signal_pending(const struct task *t)
 {
-    return t->exiting || signals_pending_in(t, ~t->blocked) || (t->tg->job == JOB_STOPPED && !t->stopped);
+    bool stop = t->tg->job == JOB_STOPPED && !t->stopped;
+    if (t->ptrace) // in a stop of its tracer it takes none, and it may be let go on in spite of a group stop
+        stop = t->ptrace->trap_stop || (stop && !t->ptrace->ignores_stop);
+    return t->exiting || signals_pending_in(t, ~t->blocked) || stop;
 }
 
 bool fatal_signal_pending(const struct task *t)
@@ -53,14 +57,31 @@ int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_siga
     for (;;) {
         if (t->exiting || t->state != TASK_RUNNING)
             return 0;
-        if (tg->job == JOB_STOPPED) {
+        if (t->ptrace && t->ptrace->dies) {
+            group_exit(tg, t->ptrace->dies);
+            return 0;
+        }
+        bool traced = t->ptrace, decided = traced && t->ptrace->decide;
+        if (traced && !decided &&
+            (t->ptrace->trap_stop || (tg->job == JOB_STOPPED && !t->ptrace->ignores_stop))) {
+            ptrace_group_stop(t);
+            group_stop_check(tg);
+            return 0;
+        }
+        if (!traced && tg->job == JOB_STOPPED) {
             t->stopped = true;
             group_stop_check(tg);
             return 0;
         }
-        int sig = dequeue_signal(t, ~t->blocked, info);
+        int sig = decided ? ptrace_signal_decision(t, info) : dequeue_signal(t, ~t->blocked, info);
+        if (!sig && decided)
+            continue;
         if (!sig)
             return 0;
+        if (traced && !decided && sig != LX_SIGKILL) {
+            ptrace_signal_stop(t, info);
+            return 0;
+        }
         struct lx_sigaction *a = &t->sighand->action[sig - 1];
         if (a->handler == LX_SIG_IGN)
             continue;
@@ -77,7 +98,8 @@ int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_siga
                 group_stop_begin(tg, sig);
             continue;
         }
-        signal_kill(t, sig);
+        if (!ptrace_dies(t, status_of(t, sig)))
+            signal_kill(t, sig);
         return 0;
     }
 }

@@ -1,5 +1,6 @@
 // Sending: who gets a signal, whether it is queued, and whom that wakes (kernel/signal.c of Linux).
 #include "sentry/signal/queue.h"
+#include "sentry/ptrace/ptrace.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/signal.h"
@@ -9,7 +10,7 @@
 
 static bool ignored(const struct task *t, int sig)
 {
-    if ((t->blocked | t->real_blocked) & SIGBIT(sig))
+    if ((t->blocked | t->real_blocked) & SIGBIT(sig) || (t->ptrace && sig != LX_SIGKILL))
         return false;
     uint64_t handler = t->sighand->action[sig - 1].handler;
     return handler == LX_SIG_IGN || (handler == LX_SIG_DFL && signal_default_ignored(sig));
@@ -24,6 +25,7 @@ static void flush_everywhere(struct thread_group *tg, sigset64 set)
 static void continue_group(struct thread_group *tg)
 {
     flush_everywhere(tg, STOP_SIGNALS);
+    ptrace_group_continued(tg);
     if (tg->job != JOB_STOPPED)
         return;
     bool told = tg->stop_notified;
@@ -81,7 +83,7 @@ static void complete(struct thread_group *tg, struct task *t, int sig, bool grou
     struct task *target = choose(tg, t, sig, group);
     if (!target)
         return;
-    if (is_fatal(target, sig) && !signal_default_dumps_core(sig))
+    if (is_fatal(target, sig) && !signal_default_dumps_core(sig) && !target->ptrace)
         group_exit(tg, sig);
     else
         task_interrupt(target);

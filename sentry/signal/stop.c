@@ -1,5 +1,6 @@
 // Group stops, and what a parent is told of its children (do_signal_stop, do_notify_parent of kernel/signal.c).
 #include "sentry/signal/queue.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/time/time.h"
 #include "abi/linux/signal.h"
 #include "abi/linux/time.h"
@@ -74,15 +75,20 @@ void group_stop_begin(struct thread_group *tg, int sig)
     tg->stop_reported = false;
     tg->stop_notified = false;
     tg->continued_pending = false;
-    list_for_each_safe(t, &tg->threads, struct task, thread_link) if (!t->exiting && !t->stopped)
-        task_interrupt(t);
+    list_for_each_safe(t, &tg->threads, struct task, thread_link)
+    {
+        if (t->ptrace)
+            t->ptrace->ignores_stop = false;
+        if (!t->exiting && !t->stopped)
+            task_interrupt(t);
+    }
 }
 
 void group_stop_check(struct thread_group *tg)
 {
     if (tg->job != JOB_STOPPED || tg->stop_notified)
         return;
-    list_for_each(t, &tg->threads, struct task, thread_link) if (!t->stopped && !t->exiting) return;
+    list_for_each(t, &tg->threads, struct task, thread_link) if (!t->stopped && !ptrace_stopped(t) && !t->exiting) return;
     tg->stop_notified = true;
     notify_parent_job(tg, LX_CLD_STOPPED);
 }

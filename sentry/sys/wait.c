@@ -1,12 +1,14 @@
 // wait4(2) and waitid(2) (do_wait of kernel/exit.c).
 #include "sentry/sys/process.h"
 #include "sentry/fs/pidfd/pidfd.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/task/reap.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/signal.h"
 #include "abi/linux/wait.h"
 #include "syscall_handlers.h"
 #include <limits.h>
+#include <stdlib.h>
 
 enum whom { WHOM_ANY, WHOM_PID, WHOM_PGRP };
 struct wait_request {
@@ -82,6 +84,64 @@ static bool take_continued(const struct wait_request *r, struct thread_group *tg
     return true;
 }
 
+static bool tracee_matches(const struct wait_request *r, int tid, const struct thread_group *tg)
+{
+    return r->whom == WHOM_ANY || (r->whom == WHOM_PID && tid == r->id) ||
+           (r->whom == WHOM_PGRP && tg && tg->pgrp && tg->pgrp->pgid == r->id);
+}
+
+static bool take_trace_stop(const struct wait_request *r, struct task *t, struct wait_result *out)
+{
+    struct ptrace *p = t->ptrace;
+    if (!p->stopped || p->reported || p->listening)
+        return false;
+    describe(out, t->tg, LX_CLD_TRAPPED, p->code, p->code << 8 | 0x7f);
+    out->pid = t->tid;
+    if (!(r->options & LX_WNOWAIT))
+        p->reported = true;
+    return true;
+}
+
+// What the threads that `tracer` traces have to say; *any when there are such.
+static bool take_tracee(const struct wait_request *r, struct task *tracer, struct wait_result *out, bool *any)
+{
+    list_for_each(p, &tracer->tracees, struct ptrace, link)
+    {
+        if (!tracee_matches(r, p->tracee->tid, p->tracee->tg))
+            continue;
+        *any = true;
+        if (take_trace_stop(r, p->tracee, out))
+            return true;
+    }
+    list_for_each(end, &tracer->ended_tracees, struct ptrace_end, link)
+    {
+        if (!tracee_matches(r, end->tid, NULL))
+            continue;
+        *any = true;
+        if (!(r->options & LX_WEXITED))
+            continue;
+        int w = end->status, sig = w & 0x7f;
+        *out = (struct wait_result){.pid = end->tid, .uid = end->uid, .wstatus = w};
+        out->code = !sig ? LX_CLD_EXITED : w & 0x80 ? LX_CLD_DUMPED : LX_CLD_KILLED;
+        out->status = sig ? sig : w >> 8 & 0xff;
+        if (!(r->options & LX_WNOWAIT)) {
+            list_del(&end->link);
+            free(end);
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool take_any_tracee(const struct wait_request *r, struct wait_result *out, bool *any)
+{
+    if (r->options & LX_WNOTHREAD)
+        return take_tracee(r, current, out, any);
+    list_for_each(t, &current->tg->threads, struct task,
+                  thread_link) if (take_tracee(r, t, out, any)) return true;
+    return false;
+}
+
 // The pid of a child that has something to say (*out filled), 0 with WNOHANG, -LX_ECHILD, or blocks.
 static int64_t do_wait(const struct wait_request *r, struct wait_result *out)
 {
@@ -91,9 +151,16 @@ static int64_t do_wait(const struct wait_request *r, struct wait_result *out)
         if (!matches(r, tg))
             continue;
         any = true;
-        if (take_zombie(r, tg, out) || take_stopped(r, tg, out) || take_continued(r, tg, out))
+        bool traced = tg->leader && tg->leader->ptrace && tg->leader->ptrace->tracer->tg == current->tg;
+        if (take_zombie(r, tg, out))
+            return out->pid;
+        if (traced) // its tracer hears of stops below
+            continue;
+        if (take_stopped(r, tg, out) || take_continued(r, tg, out))
             return out->pid;
     }
+    if (take_any_tracee(r, out, &any))
+        return out->pid;
     if (!any)
         return -LX_ECHILD;
     if (r->options & LX_WNOHANG)

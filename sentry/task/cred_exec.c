@@ -1,4 +1,5 @@
 // Credentials of a new program (bprm_creds_from_file and cap_bprm_creds_from_file of Linux, capabilities(7)).
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/task/task.h"
 #include "abi/linux/capability.h"
 
@@ -6,9 +7,9 @@
 #define S_ISGID_LX 02000u
 #define S_IXGRP_LX 00010u
 
-static void take_set_ids(struct cred *c, const struct exec_cred_file *file)
+static void take_set_ids(struct cred *c, const struct exec_cred_file *file, bool limited)
 {
-    if (c->no_new_privs)
+    if (limited)
         return;
     if (file->mode & S_ISUID_LX)
         c->euid = file->uid;
@@ -22,9 +23,10 @@ int cred_for_exec(struct task *t, const struct exec_cred_file *file, struct cred
     struct cred *c = cred_dup(old);
     if (!c)
         return -LX_ENOMEM;
-    take_set_ids(c, file);
+    bool limited = c->no_new_privs || ptrace_limits_exec(t);
+    take_set_ids(c, file, limited);
     bool ids_changed = c->euid != old->euid || c->egid != old->egid;
-    bool file_caps = file->has_caps && !c->no_new_privs, effective = file_caps && file->cap_effective;
+    bool file_caps = file->has_caps && !limited, effective = file_caps && file->cap_effective;
     uint64_t permitted = file_caps ? file->cap_permitted : 0,
              inheritable = file_caps ? file->cap_inheritable : 0;
     bool root_rules = !(c->securebits & LX_SECBIT_NOROOT);

@@ -1,5 +1,6 @@
 // What an exec changes in the task that did it (begin_new_exec of fs/exec.c of Linux).
 #include "sentry/task/internal.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/time/time.h"
 #include "abi/linux/signal.h"
 #include <stdio.h>
@@ -54,6 +55,7 @@ static void become_leader(struct task *t)
 void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm)
 {
     struct thread_group *tg = t->tg;
+    int old_tid = t->tid;
     become_leader(t);
     fdtable_close_on_exec(t->files);
     sighand_exec(t);
@@ -64,6 +66,7 @@ void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm)
     if (--old->users == 0)
         old->dead = true;
     mm_put(old);
+    ptrace_vfork_over(t->vfork_parent);
     task_put(t->vfork_parent);
     t->vfork_parent = NULL;
     snprintf(t->comm, sizeof(t->comm), "%s", comm);
@@ -73,4 +76,5 @@ void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm)
     tg->did_exec = true;
     tg->exec_id++;
     time_group_exec(tg);
+    ptrace_exec(t, old_tid);
 }

@@ -1,5 +1,6 @@
 // Ends of threads and groups: what they release, who is told, who inherits the children (kernel/exit.c of Linux).
 #include "sentry/task/internal.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/task/reap.h"
 #include "sentry/time/time.h"
 #include "abi/linux/signal.h"
@@ -184,9 +185,11 @@ static void finish(struct task *t)
     fs_put(t->fs);
     t->fs = NULL;
     release_mm(t);
+    ptrace_vfork_over(t->vfork_parent);
     task_put(t->vfork_parent);
     t->vfork_parent = NULL;
     sigpending_flush(&t->pending);
+    ptrace_thread_exits(t);
     if (tg->nr_threads == 0) {
         group_finish(tg);
     } else {

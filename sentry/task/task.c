@@ -27,6 +27,8 @@ static struct task *task_alloc(void)
     list_init(&t->hash_link);
     list_init(&t->host_link);
     list_init(&t->call.run_link);
+    list_init(&t->tracees);
+    list_init(&t->ended_tracees);
     sigpending_init(&t->pending);
     wait_queue_init(&t->signalfd_wait);
     nr_tasks++;

@@ -21,6 +21,7 @@
 #define RLIM_NLIMITS_LX 16
 #define TASK_CPUS_MAX 1024
 
+struct ptrace;
 struct seccomp_filter;
 struct thread_group;
 struct tty;
@@ -37,7 +38,7 @@ struct mm {
         start_stack;
     gaddr_t vdso;
     gaddr_t auxv_addr;
-    unsigned auxv_len;
+    unsigned auxv_len; // bytes
     uint64_t auxv[64]; // for /proc/PID/auxv
     struct file *exe;  // the program
     bool dumpable;
@@ -92,6 +93,7 @@ struct trap_state {
     struct stub_order *order;    // work in progress, owned
     struct trace_pending *trace; // --strace: the call whose result is still to come, owned
     bool trace_no_kick; // --strace: the host loses replies when kicked; do without results of native calls
+    bool stepping;           // the trap flag of the context is ours (PTRACE_SINGLESTEP)
     bool waits_for_donation; // its order goes on when the process's donation number is free
     bool natives_trap;       // the host traps what its filter runs or refuses, for the guest's own to see it
     gaddr_t native_ip;       // address after the native call that runs at STUB_NATIVE_CALL
@@ -121,7 +123,10 @@ struct task {
     struct trap_state trap;
     int seccomp_mode;               // LX_SECCOMP_MODE_*
     struct seccomp_filter *seccomp; // referenced; NULL: none
-    bool mm_gone;                   // exec or exit took the address space: no copy may reach it any more
+    struct ptrace *ptrace;            // owned; NULL: not traced (sentry/ptrace)
+    struct list_head tracees;         // ptrace.link
+    struct list_head ended_tracees;   // ptrace_end.link
+    bool mm_gone; // exec or exit took the address space: no copy may reach it any more
     bool exiting; // exit has begun; takes no more signals. Its running call ends in task_exit_finish()
     bool stopped; // parked by a group stop
     gaddr_t clear_child_tid; // informational; the host clears it natively
@@ -129,6 +134,7 @@ struct task {
     int exit_code;     // wait status form
     uint64_t start_ns; // CLOCK_BOOTTIME of creation
     uint64_t personality;
+    bool vfork_held;           // in the stub, until its vfork child has memory of its own; traced ones only
     struct task *vfork_parent; // held while a vfork child has not exec'ed or exited
     // restart_syscall: what a nanosleep, poll or futex goes on with
     int64_t (*restart_fn)(struct call *call);

@@ -8,6 +8,7 @@
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
 #include "sentry/mm/mm.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/hypercall.h"
 #include "sentry/trap/numbers.h"
@@ -30,6 +31,7 @@ struct clone_order {
     uint64_t host_flags; // what the native clone must carry
     uint32_t token;      // what the child says
     unsigned child_area;
+    bool vfork_held;   // the parent waits in the stub for its vfork child, not in clone(2)
     bool detached;     // the parent does not wait in the stub; the slot owns this order once the clone runs
     bool ordered;      // the operations have been handed out
     bool hello;        // the child is there
@@ -121,7 +123,7 @@ static void clone_start(struct stub_order *o)
     }
     // A number that is still in use in the guest can only come again after the host's numbers have wrapped. From then on the
     // parent waits in the stub for its child; before, only its next call waits (clone_pending). A pidfd has to be there first.
-    c->detached = !numbers_may_repeat() && !trap_tracing && !(c->req.flags & LX_CLONE_PIDFD);
+    c->detached = !numbers_may_repeat() && !trap_tracing && !t->ptrace && !(c->req.flags & LX_CLONE_PIDFD);
     c->ordered = true;
     if (stub_do(t, ops, n, -1, c->detached ? THEN_CALL : THEN_REPORT))
         violation(t, "its stub area is gone");
@@ -259,6 +261,11 @@ int64_t trap_clone(struct call *call, const struct clone_request *req)
     c->base.task = task_get(t);
     c->req = *req;
     c->host_flags = host_clone_flags(req);
+    if (t->ptrace &&
+        req->flags & LX_CLONE_VFORK) { // the tracer hears of the child before the wait for it is over
+        c->vfork_held = true;
+        c->host_flags &= ~LX_CLONE_VFORK;
+    }
     c->timeout.fire = clone_timeout;
     slot = c;
     return order_begin(call, &c->base);
@@ -496,6 +503,8 @@ void clone_child_hello(const struct trap_notif *n)
         clone_over(c);
         return;
     }
+    ptrace_child(parent, child, c->req.flags, c->req.exit_signal);
+    parent->vfork_held = c->vfork_held;
     if (child->stopped || signal_pending(child)) {
         hypercall_return_after_ops(child);
     } else {

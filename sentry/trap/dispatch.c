@@ -8,6 +8,7 @@
 #include "sentry/trap/missing.h"
 #include "sentry/trap/seccomp.h"
 #include "sentry/trap/stats.h"
+#include "sentry/trap/traced.h"
 #include "sentry/trap/trap.h"
 #include "abi/stub/layout.h"
 #include <errno.h>
@@ -79,6 +80,8 @@ static void finish_trapped(struct call *c, int64_t result)
     if (!trap->fixup) {
         struct stub_op op = {.nr = c->nr, .flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL};
         memcpy(op.args, c->args, sizeof(op.args));
+        if (ptrace_work_pending(t))
+            trap_kick_ahead(t);
         if (stub_do(t, &op, 1, -1, THEN_RETURN))
             violation(t, "its stub area is gone");
         else if (signal_pending(t) || t->stopped)
@@ -106,17 +109,20 @@ void call_finish(struct call *c, int64_t result)
         return;
     uint64_t id = c->id;
     c->id = 0;
+    if (t->ptrace)
+        t->ptrace->call_over = result != CALL_CONTINUE || c->trapped;
     if (c->trapped) {
         finish_trapped(c, result);
         return;
     }
     if (result == CALL_CONTINUE) {
+        traced_call_continues(c);
         int r = listener_continue(id);
         if (r && r != -ENOENT)
             log_warn("letting the host run call %u failed: %s", c->nr, strerror(-r));
         return;
     }
-    bool work = signal_pending(t) || t->stopped;
+    bool work = signal_pending(t) || t->stopped || ptrace_work_pending(t);
     if (!work && t->restore_mask) {
         restore_saved_mask(t);
         work = signal_pending(t);
@@ -151,6 +157,13 @@ static void call_run(struct call *c)
     c->phase = CALL_RUNNING;
     current = t;
     bool early = clone_pending(t);
+    if (!early && c->first && t->ptrace && traced_call_entry(c)) {
+        current = NULL;
+        call_abandon(c);
+        task_exit_finish(t);
+        task_put(t);
+        return;
+    }
     if (c->first)
         c->interrupted = -LX_ERESTARTSYS; // a wait for the child has its own
     if (early) {
@@ -204,7 +217,7 @@ static void run_one(struct call *c)
     list_del(&c->run_link);
     if (t->trap.resume_queued) {
         t->trap.resume_queued = false;
-        if (!t->stopped && t->trap.parked) {
+        if (!t->stopped && !ptrace_stopped(t) && t->trap.parked && t->trap.hypercall_id && !t->trap.order) {
             task_get(t); // a fatal signal may be waiting
             hypercall_resume(t);
             task_put(t);

@@ -6,6 +6,7 @@
 #include "sentry/trap/host_tid.h"
 #include "sentry/trap/seccomp.h"
 #include "sentry/trap/stats.h"
+#include "sentry/trap/traced.h"
 #include "sentry/trap/watchdog.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +77,15 @@ void trap_task_gone(struct task *t)
 
 void trap_kick(struct task *t)
 {
+    const struct trap_state *trap = &t->trap;
+    if (trap->stage != STAGE_STUB)
+        trap_kick_ahead(t);
+}
+
+void trap_kick_ahead(struct task *t)
+{
     struct trap_state *trap = &t->trap;
-    if (trap->kick_sent || trap->stage == STAGE_STUB || t->state != TASK_RUNNING)
+    if (trap->kick_sent || t->state != TASK_RUNNING)
         return;
     if (syscall(SYS_tgkill, trap->host_tgid, trap->host_tid, STUB_KICK_SIGNAL) != 0)
         return; // the thread is gone
@@ -253,6 +261,16 @@ bool native_may_wait(uint32_t nr, const uint64_t args[6])
     }
 }
 
+void hypercall_show_result(struct task *t, struct frame_regs *regs)
+{
+    struct trap_state *trap = &t->trap;
+    if (!trap->fixup)
+        return;
+    regs->rip = trap->fixup_ip;
+    regs->rax = (uint64_t)trap->fixup_result;
+    regs->dirty = true;
+}
+
 // A kick that delivers no handler must not show. It interrupts a timed futex wait, the one native call that sleeps, with
 // EINTR: an absolute wait is entered again, a relative one ends as a spurious wake-up.
 static void hide_interruption(struct task *t, struct frame_regs *regs)
@@ -279,14 +297,19 @@ static void return_or_order(struct task *t)
 {
     struct trap_state *trap = &t->trap;
     struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
+    if (traced_step_off(t, &regs)) {
+        violation(t, "its context is gone");
+        return;
+    }
     if (trap->order) {
         // A host that dropped the reply rewound the call (kernels before mid-2025): the stub must return behind it.
         if (trap->fixup && trap->rip != trap->fixup_ip) {
             regs.rip = trap->fixup_ip;
-            if (frame_write_regs(t, &regs)) {
-                violation(t, "its context is gone");
-                return;
-            }
+            regs.dirty = true;
+        }
+        if (regs.dirty && frame_write_regs(t, &regs)) {
+            violation(t, "its context is gone");
+            return;
         }
         trap->order->ops->start(trap->order);
         return;
@@ -300,6 +323,12 @@ static void return_or_order(struct task *t)
             force_signal(t, &info);
         }
     }
+    if (t->vfork_held && !t->ptrace) {
+        traced_park(t, &regs);
+        return;
+    }
+    if (t->ptrace && traced_before_signals(t, &regs))
+        return;
     for (;;) {
         struct lx_siginfo info;
         struct lx_sigaction action;
@@ -316,6 +345,11 @@ static void return_or_order(struct task *t)
             trap->parked = true;
             return;
         }
+        if (ptrace_stopped(t)) {
+            hypercall_show_result(t, &regs);
+            traced_park(t, &regs);
+            return;
+        }
         if (!sig)
             break;
         resolve_restart(t, &regs, &action);
@@ -325,6 +359,8 @@ static void return_or_order(struct task *t)
             if (sig == SIGSEGV)
                 t->sighand->action[SIGSEGV - 1].handler = 0; // as force_sigsegv()
             force_signal(t, &fault);
+        } else if (traced_handler_built(t, &regs)) {
+            return;
         }
     }
     if (!seen && trap->by_kick)
@@ -342,7 +378,7 @@ static void return_or_order(struct task *t)
             return;
         }
     }
-    if (regs.dirty && frame_write_regs(t, &regs)) {
+    if (traced_step_on(t, &regs) || (regs.dirty && frame_write_regs(t, &regs))) {
         violation(t, "its context is gone");
         return;
     }
@@ -360,7 +396,10 @@ void hypercall_return_after_ops(struct task *t)
 {
     struct trap_state *trap = &t->trap;
     trap->fixup = false; // the stub has put the result where it belongs
-    if (!signal_pending(t) && !t->stopped && !t->restore_mask && !trap->trace) {
+    if (t->ptrace)
+        t->ptrace->call_over = true;
+    if (!ptrace_work_pending(t) && !t->vfork_held && !signal_pending(t) && !t->stopped && !t->restore_mask &&
+        !trap->trace) {
         hypercall_reply_return(t);
         return;
     }
@@ -391,6 +430,8 @@ static void fault_signal(struct task *t, int signo, gaddr_t info_address)
         info.signo = signo;
         info.code = LX_SI_KERNEL;
     }
+    if (signo == SIGTRAP && info.code == LX_TRAP_TRACE && t->trap.stepping && !t->ptrace)
+        return; // the step of a tracer that is gone
     force_signal(t, &info);
 }
 
@@ -414,6 +455,7 @@ static void on_signal(struct task *t, const struct trap_notif *n)
         violation(t, "its context is gone");
         return;
     }
+    traced_native_call(t);
     if (trap->by_kick) {
         trap->kick_sent = false;
         trap->hypercall_due = false;
@@ -440,8 +482,13 @@ void hypercall_entry(struct task *t, const struct trap_notif *n)
         violation(t, "a hypercall inside a call");
         return;
     }
-    if (t && t->call.phase != CALL_IDLE)
+    if (t && t->call.phase != CALL_IDLE) {
         call_abandon(&t->call);
+        if (t->ptrace && t->ptrace->in_call) { // it makes the call again, without another entry stop
+            t->ptrace->entered = true;
+            t->ptrace->call_ip = t->call.ip;
+        }
+    }
     switch (n->nr) {
     case STUB_HC_ZYGOTE:
         if (!zygote_call(n))

@@ -56,6 +56,9 @@ void hypercall_return_after_ops(struct task *t);
 bool donation_take(struct task *t);
 // Frees the process's donation number if t has it, and lets the next thread go on.
 void donation_release(struct task *t);
+// Puts the outcome of a call that is still to be decided on into the registers, for a tracer.
+struct frame_regs;
+void hypercall_show_result(struct task *t, struct frame_regs *regs);
 // Goes on after a stop.
 void hypercall_resume(struct task *t);
 // The guest broke the protocol: its process is killed, and its tasks end once it is dead. An open hypercall stays open.

@@ -1,5 +1,6 @@
 // Orders: mapping a file through a donated descriptor, and rt_sigreturn.
 #include "sentry/mm/filemap.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/trap/hypercall.h"
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,8 @@ int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, ui
     m->base.task = task_get(call->task);
     m->file = file ? file_get(file) : NULL;
     m->fd = fd;
-    m->alone = (!file || call->task->tg->nr_threads == 1) && !trap_tracing; // the trace wants the result
+    m->alone = (!file || call->task->tg->nr_threads == 1) && !trap_tracing &&
+               !call->task->ptrace; // the trace wants the result
     uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, offset};
     memcpy(m->args, args, sizeof(args));
     args[4] = call->args[4];
@@ -113,6 +115,8 @@ int64_t trap_sigreturn(struct call *call)
 {
     struct task *t = call->task;
     t->trap.sigreturn = true;
+    if (t->ptrace)
+        t->ptrace->call_over = true;
     if (call->trapped) {
         call->id = 0;
         hypercall_return(t);

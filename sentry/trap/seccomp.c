@@ -1,5 +1,6 @@
 #include "sentry/trap/seccomp.h"
 #include "sentry/core/log.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/seccomp/filter.h"
 #include "sentry/signal/frame.h"
 #include "sentry/trap/hypercall.h"
@@ -167,6 +168,7 @@ struct seccomp_order {
     int mode;
     struct seccomp_filter *filter; // referenced
     bool sync;
+    bool only_trap;          // no filter of the guest's: for its tracer
     uint64_t flags, program; // what the stub's call must have
 };
 
@@ -222,6 +224,14 @@ static void seccomp_done(struct stub_order *o, uint32_t index, int64_t result)
     (void)index;
     struct task *t = o->task;
     struct seccomp_order *s = container_of(o, struct seccomp_order, base);
+    if (s->only_trap) {
+        t->trap.natives_trap = result == 0;
+        if (result && t->ptrace)
+            t->ptrace->natives_fail = true;
+        order_end(t);
+        hypercall_return(t);
+        return;
+    }
     if (result == 0)
         commit(t, s);
     else
@@ -244,6 +254,19 @@ static const struct stub_order_ops seccomp_ops = {.name = "seccomp",
                                                   .done = seccomp_done,
                                                   .native = seccomp_native,
                                                   .drop = seccomp_drop};
+
+int trap_natives(struct task *t)
+{
+    struct seccomp_order *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -LX_ENOMEM;
+    s->base.ops = &seccomp_ops;
+    s->base.task = task_get(t);
+    s->only_trap = true;
+    t->trap.order = &s->base;
+    seccomp_start(&s->base);
+    return 0;
+}
 
 static bool all_trap(const struct task *t, bool sync)
 {

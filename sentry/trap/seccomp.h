@@ -16,6 +16,8 @@ void native_call_begin(struct call *c);
 // A thread that was sent to STUB_NATIVE_CALL is in the stub again: it goes back to its own code, before the call if that has not
 // happened. *signo becomes 0 when it was the fault behind the call. 0 or -LX_EFAULT.
 int native_call_over(struct task *t, int *signo);
+// Has the host trap the native calls of t, whose hypercall is open and is returned from afterwards. 0, -LX_ENOMEM.
+int trap_natives(struct task *t);
 // Gives current the filter (whose reference it takes over) and has the host trap its native calls; with `sync` all threads of
 // its process, whose filters it then shares. Returns what the handler returns.
 int64_t trap_seccomp(struct call *call, int mode, struct seccomp_filter *filter, bool sync);

@@ -34,6 +34,8 @@ void trap_trace_kick(struct task *t);
 // --- control of threads ---
 // Sends the kick unless one is on its way or the thread sits in the stub.
 void trap_kick(struct task *t);
+// The same also while it sits in the stub, where the signal waits: it comes before the next instruction of the guest's.
+void trap_kick_ahead(struct task *t);
 // The guest's stack pointer when it is known (inside a hypercall), else 0.
 gaddr_t trap_guest_sp(const struct task *t);
 

@@ -2,6 +2,7 @@
 #include "sentry/fs/proc/proc.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/task/task.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -65,11 +66,8 @@ PROC_SHOW(environ)
 PROC_SHOW(auxv)
 {
     const struct task *t = proc_task(p);
-    unsigned n = t && t->mm ? t->mm->auxv_len : 0;
-    if (n > sizeof(t->mm->auxv) / sizeof(t->mm->auxv[0]))
-        n = 0;
-    if (n)
-        out_add(out, t->mm->auxv, n * sizeof(t->mm->auxv[0]));
+    if (t && t->mm)
+        out_add(out, t->mm->auxv, t->mm->auxv_len);
     return 0;
 }
 
@@ -249,7 +247,16 @@ static int64_t mem_move(struct file *f, struct iov_iter *it, int64_t *pos, bool 
         if (moved < 0)
             return total ? total : moved;
         n = write_it ? (size_t)moved : n;
-        int err = write_it ? task_copy_out(t, address, bytes, n) : task_copy_in(t, bytes, address, n);
+        bool ordered = write_it && ptrace_stopped(t) && t->ptrace->tracer == current && t->ptrace->order;
+        int err = ordered    ? -LX_EIO
+                  : write_it ? task_copy_out(t, address, bytes, n)
+                             : task_copy_in(t, bytes, address, n);
+        if (err && write_it && total == 0 && ptrace_stopped(t) && t->ptrace->tracer == current) {
+            int64_t r = ptrace_write_memory(t, address, bytes, n); // a tracer may write what is protected
+            if (r == -LX_EBLOCKED)
+                return r;
+            err = (int)r;
+        }
         if (err || n == 0)
             return total ? total : -LX_EIO;
         moved = write_it ? (ssize_t)n : iter_copy_to(it, bytes, n);

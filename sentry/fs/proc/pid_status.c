@@ -2,6 +2,7 @@
 #include "sentry/fs/proc/proc.h"
 #include "abi/gofer_proc.h"
 #include "abi/linux/errno.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/seccomp/filter.h"
 #include "sentry/task/task.h"
 #include "sentry/time/time.h"
@@ -56,6 +57,8 @@ static const char *state_name(char state)
         return "D (disk sleep)";
     case 'T':
         return "T (stopped)";
+    case 't':
+        return "t (tracing stop)";
     default:
         return "Z (zombie)";
     }
@@ -171,8 +174,8 @@ PROC_SHOW(status)
     out_printf(out, "Name:\t");
     add_name(out, t->comm);
     out_printf(out, "\nUmask:\t%04o\n", t->fs ? t->fs->umask : 022);
-    out_printf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-               state_name(state), tg->pid, p->task ? t->tid : tg->pid, n.ppid);
+    out_printf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+               state_name(state), tg->pid, p->task ? t->tid : tg->pid, n.ppid, ptrace_tracer_tid(t));
     out_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid,
                c->gid, c->egid, c->sgid, c->fsgid);
     unsigned fds = t->files ? t->files->size : 0;

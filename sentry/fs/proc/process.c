@@ -3,6 +3,7 @@
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
+#include "sentry/ptrace/ptrace.h"
 #include "sentry/task/task.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,8 @@ char proc_state(const struct pseudo *p, const struct task *t, const struct proc_
 {
     if (t->state == TASK_DEAD || t->tg->zombie)
         return 'Z';
+    if (ptrace_stopped(t))
+        return 't';
     if (t->stopped || (t->tg->job == JOB_STOPPED && t != current))
         return 'T';
     if (t == current || t->call.phase == CALL_RUNNING || t->call.phase == CALL_RUNNABLE)
