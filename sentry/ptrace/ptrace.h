@@ -39,16 +39,16 @@ struct ptrace {
 
     int event; // due at the next return to guest code, 0 when none
     uint64_t event_message;
-    bool trap_stop;  // PTRACE_EVENT_STOP is due
-    bool entry_due;  // the entry stop of `nr` is due
-    bool entered;    // the next call at `call_ip` has had its entry stop
-    bool in_call;    // its exit stop is due once it is over
-    bool call_over;  // a call has just ended
+    bool trap_stop;    // PTRACE_EVENT_STOP is due
+    bool entry_due;    // the entry stop of `nr` is due
+    bool entered;      // the next call at `call_ip` has had its entry stop
+    bool in_call;      // its exit stop is due once it is over
+    bool call_over;    // a call has just ended
     bool natives_fail; // the host takes no filter that makes its native calls stop
-    bool exit_told;  // PTRACE_EVENT_EXIT has been told of
-    int dies;        // wait status: ends with it after the present stop
-    gaddr_t call_ip; // after the call
-    uint64_t nr;     // of the call of an entry or exit stop
+    bool exit_told;    // PTRACE_EVENT_EXIT has been told of
+    int dies;          // wait status: ends with it after the present stop
+    gaddr_t call_ip;   // after the call
+    uint64_t nr;       // of the call of an entry or exit stop
     uint64_t args[6];
     uint64_t orig_rax;
 

@@ -4,8 +4,26 @@
 #include "syscall_handlers.h"
 #include <stdlib.h>
 
+#define PAGE 4096u
 #define CHUNK 65536u
 #define UNLOCK_EVERY (16 * CHUNK)
+
+// Moves what can be moved, page by page once something cannot. The number of bytes.
+static size_t transfer(struct task *other, gaddr_t at, uint8_t *buf, size_t n, bool write)
+{
+    if ((write ? task_copy_out(other, at, buf, n) : task_copy_in(other, buf, at, n)) == 0)
+        return n;
+    size_t done = 0;
+    while (done < n) {
+        size_t part = PAGE - (at + done) % PAGE;
+        part = part < n - done ? part : n - done;
+        if (write ? task_copy_out(other, at + done, buf + done, part)
+                  : task_copy_in(other, buf + done, at + done, part))
+            break;
+        done += part;
+    }
+    return done;
+}
 
 // Walks both lists, through a buffer of ours. Bytes moved, or -errno when none.
 static int64_t move(struct task *other, struct iov_iter *local, struct iov_iter *remote, bool write)
@@ -34,17 +52,22 @@ static int64_t move(struct task *other, struct iov_iter *local, struct iov_iter 
             n = local->count;
         gaddr_t at = seg->base + remote->seg_offset;
         ssize_t part = write ? iter_copy_from(local, buf, n) : (ssize_t)n;
-        if (part > 0)
-            err = write ? task_copy_out(other, at, buf, (size_t)part) : task_copy_in(other, buf, at, n);
-        if (!err && !write)
-            part = iter_copy_to(local, buf, n);
-        if (err || part <= 0) {
-            err = err ? err : -LX_EFAULT;
+        size_t moved = part > 0 ? transfer(other, at, buf, (size_t)part, write) : 0;
+        if (part > 0 && moved < (size_t)part) { // up to the page that is not there
+            err = -LX_EFAULT;
+            part = (ssize_t)moved;
+        }
+        if (part > 0 && !write)
+            part = iter_copy_to(local, buf, (size_t)part);
+        if (part <= 0) {
+            err = -LX_EFAULT;
             break;
         }
         remote->seg_offset += (size_t)part;
         remote->count -= (size_t)part;
         done += part;
+        if (err)
+            break;
     }
     free(buf);
     return done ? done : err;

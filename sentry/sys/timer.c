@@ -79,6 +79,13 @@ static int64_t timer_clock(int id, struct guest_clock *clock)
     return 0;
 }
 
+// What /proc/PID/timers shows: the CPU clocks of the caller by their general numbers.
+static int shown_clock(int id)
+{
+    const int process = ~0 * 8 | LX_CPUCLOCK_SCHED;
+    return id == LX_CLOCK_PROCESS_CPUTIME_ID ? process : id == LX_CLOCK_THREAD_CPUTIME_ID ? process | 4 : id;
+}
+
 // good_sigevent
 static bool take_event(struct posix_timer_spec *spec, const struct lx_sigevent *e)
 {
@@ -100,7 +107,10 @@ static bool take_event(struct posix_timer_spec *spec, const struct lx_sigevent *
 
 int64_t sys_timer_create(struct call *call)
 {
-    struct posix_timer_spec spec = {.notify = LX_SIGEV_SIGNAL, .signo = LX_SIGALRM, .default_event = true};
+    struct posix_timer_spec spec = {.clock_id = shown_clock(arg_int(call, 0)),
+                                    .notify = LX_SIGEV_SIGNAL,
+                                    .signo = LX_SIGALRM,
+                                    .default_event = true};
     struct lx_sigevent event;
     if (call->args[1] && get_user(event, call->args[1]) != 0)
         return -LX_EFAULT;

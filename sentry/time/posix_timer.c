@@ -10,7 +10,7 @@ struct posix_timer {
     struct thread_group *tg;
     int id;
     struct guest_clock clock;
-    int notify, tid;
+    int notify, tid, clock_id;
     uint64_t expires; // on its clock; 0: disarmed
     uint64_t interval;
     uint64_t patience_ns; // CPU clocks
@@ -118,6 +118,7 @@ int posix_timer_create(struct thread_group *tg, const struct posix_timer_spec *s
     t->clock = spec->clock;
     t->notify = spec->notify;
     t->tid = spec->tid;
+    t->clock_id = spec->clock_id;
     t->patience_ns = CPU_SAMPLE_MIN_NS;
     t->timer.fire = timer_fire;
     list_init(&t->q.link);
@@ -179,6 +180,22 @@ int posix_timer_set(struct posix_timer *t, const struct itimer_value *new, bool 
     }
     rearm(t);
     return 0;
+}
+
+struct posix_timer *posix_timer_next(struct thread_group *tg, struct posix_timer *previous,
+                                     struct posix_timer_info *out)
+{
+    struct list_head *at = previous ? previous->link.prev : tg->posix_timers.prev;
+    if (at == &tg->posix_timers)
+        return NULL;
+    struct posix_timer *t = list_entry(at, struct posix_timer, link);
+    *out = (struct posix_timer_info){.id = t->id,
+                                     .signo = t->q.info.signo,
+                                     .notify = t->notify,
+                                     .clock_id = t->clock_id,
+                                     .target = t->notify & LX_SIGEV_THREAD_ID ? t->tid : tg->pid,
+                                     .value = t->q.info.u.timer.value};
+    return t;
 }
 
 int posix_timer_overrun(const struct posix_timer *t)

@@ -52,6 +52,7 @@ int itimer_set(struct thread_group *tg, int which, const struct itimer_value *ne
 struct posix_timer;
 struct posix_timer_spec {
     struct guest_clock clock;
+    int clock_id;           // as the program gave it
     int notify, signo, tid; // LX_SIGEV_*
     uint64_t value;
     bool default_event; // no sigevent: SIGALRM with the timer's number
@@ -62,6 +63,14 @@ struct posix_timer *posix_timer_find(struct thread_group *tg, int id);
 void posix_timer_get(struct posix_timer *t, struct itimer_value *out);
 int posix_timer_set(struct posix_timer *t, const struct itimer_value *new, bool absolute,
                     struct itimer_value *old);
+// For /proc/PID/timers: the timer after `previous` (NULL: the first), newest first; NULL at the end.
+struct posix_timer_info {
+    int id, signo, notify, clock_id;
+    int target; // thread or process
+    uint64_t value;
+};
+struct posix_timer *posix_timer_next(struct thread_group *tg, struct posix_timer *previous,
+                                     struct posix_timer_info *out);
 int posix_timer_overrun(const struct posix_timer *t);
 void posix_timer_delete(struct posix_timer *t);
 void posix_timers_delete_all(struct thread_group *tg);

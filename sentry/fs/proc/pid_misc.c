@@ -189,12 +189,6 @@ PROC_SHOW(syscall)
     return 0;
 }
 
-PROC_SHOW(wchan)
-{
-    out_printf(out, "0");
-    return 0;
-}
-
 PROC_SHOW(sched)
 {
     const struct task *t = proc_task(p);

@@ -244,6 +244,7 @@ static int64_t constant_link(const struct pseudo *p, char *buf, size_t size)
         PSEUDO_FILE("mounts", 0444, proc_show_mounts), PSEUDO_FILE("mountinfo", 0444, proc_show_mountinfo), \
         PSEUDO_FILE("wchan", 0444, proc_show_wchan), PSEUDO_TEXT("schedstat", "0 0 0\n"),                   \
         PSEUDO_TEXT("cgroup", "0::/\n"), PSEUDO_FILE("oom_score", 0444, proc_show_oom_score),               \
+        FILE_W("oom_adj", 0644, oom_adj), PRIVATE("stack", 0400, proc_show_stack),                          \
         FILE_W("oom_score_adj", 0644, oom_score_adj), PSEUDO_TEXT("loginuid", "4294967295"),                \
         PSEUDO_TEXT("sessionid", "4294967295"), PRIVATE("io", 0400, proc_show_io),                          \
         PSEUDO_TEXT("uid_map", "         0          0 4294967295\n"),                                       \
@@ -264,6 +265,7 @@ const struct pseudo_node proc_process_rows[] = {
     COMMON_ROWS,
     PSEUDO_FILE("mountstats", 0400, proc_show_mountstats),
     PSEUDO_TEXT("coredump_filter", "00000033\n"),
+    PSEUDO_FILE("timers", 0444, proc_show_timers),
     PSEUDO_FILE("timerslack_ns", 0666, proc_show_timerslack),
     {.name = NULL},
 };
