@@ -64,9 +64,9 @@ static char state_of(pid_t pid)
     return end ? end[2] : '?';
 }
 
-static void until_waiting(pid_t pid)
+static void until_waiting(pid_t pid, long nr)
 {
-    while (state_of(pid) != 'S')
+    while (state_of(pid) != 'S' || slurp(pid, "syscall") <= 0 || (nr >= 0 && strtol(text, NULL, 10) != nr))
         sched_yield();
 }
 
@@ -101,7 +101,7 @@ static void waits_on_futex(void)
 static void waiting(const char *what, void (*body)(void), long nr)
 {
     pid_t pid = child(body);
-    until_waiting(pid);
+    until_waiting(pid, nr);
     slurp(pid, "wchan");
     if (nr >= 0) // a futex may be looked at between two sleeps
         printf("%s: wchan %s\n", what, text);

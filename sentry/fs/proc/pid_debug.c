@@ -66,7 +66,8 @@ static const char *wait_channel(const struct task *t)
         return "do_signal_stop";
     if (t->call.phase == CALL_BLOCKED)
         return waits_in(t->call.nr);
-    if (t != current && t->call.phase == CALL_IDLE && proc_host_stat(t, &host) && host.state == 'S')
+    bool guest = t->trap.stage == STAGE_GUEST && !t->trap.hypercall_id && t->call.phase == CALL_IDLE;
+    if (t != current && guest && proc_host_stat(t, &host) && host.state == 'S')
         return "futex_do_wait"; // the one native call that waits
     return NULL;
 }
