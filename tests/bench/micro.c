@@ -256,6 +256,98 @@ static void signal_once(void)
     kill(getpid(), SIGUSR1);
 }
 
+// A signal to another thread that waits for it, and one back.
+static pthread_t partner, opener;
+static sigset_t question_mask, answer_mask; // what each does not let in while it waits
+static volatile sig_atomic_t answered;
+
+static void on_question(int signal)
+{
+    (void)signal;
+    pthread_kill(opener, SIGUSR2);
+}
+
+static void on_answer(int signal)
+{
+    (void)signal;
+    answered = 1;
+}
+
+static void *answer_signals(void *argument)
+{
+    for (;;)
+        sigsuspend(&question_mask);
+    return argument;
+}
+
+static void open_signals(void)
+{
+    signal(SIGUSR1, on_question);
+    signal(SIGUSR2, on_answer);
+    sigset_t both;
+    sigemptyset(&question_mask);
+    sigemptyset(&answer_mask);
+    sigaddset(&question_mask, SIGUSR2);
+    sigaddset(&answer_mask, SIGUSR1);
+    sigemptyset(&both);
+    sigaddset(&both, SIGUSR1);
+    sigaddset(&both, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &both, NULL);
+    opener = pthread_self();
+    if (pthread_create(&partner, NULL, answer_signals, NULL))
+        fail("pthread_create");
+}
+
+static void signal_thread_once(void)
+{
+    answered = 0;
+    pthread_kill(partner, SIGUSR1);
+    while (!answered)
+        sigsuspend(&answer_mask);
+}
+
+// A child that ends, seen through its pidfd.
+static void pidfd_once(void)
+{
+    pid_t pid = vfork();
+    if (pid == 0)
+        _exit(0);
+    int child = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd p = {.fd = child, .events = POLLIN};
+    siginfo_t info;
+    if (child < 0 || poll(&p, 1, -1) != 1 || waitid((idtype_t)3 /* P_PIDFD */, (id_t)child, &info, WEXITED))
+        fail("pidfd");
+    close(child);
+}
+
+// How late a sleep of 1 ms to an absolute time ends while every processor has work to do.
+static void *spin(void *argument)
+{
+    for (;;)
+        __asm__ volatile("");
+    return argument;
+}
+
+static double timer_late(double seconds)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    for (long i = 0; i < processors; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, spin, NULL))
+            fail("pthread_create");
+    }
+    long long late = 0, end = now() + (long long)(seconds * 1e9);
+    long count = 0;
+    while (now() < end) {
+        long long due = now() + 1000000;
+        struct timespec t = {due / 1000000000, due % 1000000000};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+        late += now() - due;
+        count++;
+    }
+    return (double)late / (double)count;
+}
+
 static void open_epoll(void)
 {
     open_pipe();
@@ -316,6 +408,7 @@ static const struct benchmark {
     const char *name;
     void (*prepare)(void);
     void (*once)(void);
+    double (*measure)(double seconds); // instead: nanoseconds of its own
 } benchmarks[] = {
     {"getppid", NULL, getppid_once},
     {"read", open_zero, read_once},
@@ -334,6 +427,9 @@ static const struct benchmark {
     {"mmap", NULL, mmap_once},
     {"futex", NULL, futex_once},
     {"signal", set_handler, signal_once},
+    {"signal_thread", open_signals, signal_thread_once},
+    {"pidfd_wait", NULL, pidfd_once},
+    {"timer_late", NULL, NULL, timer_late},
     {"epoll", open_epoll, epoll_once},
     {"poll", open_poll, poll_once},
     {"sleep", NULL, sleep_once},
@@ -346,6 +442,10 @@ static void run(const struct benchmark *b, double seconds)
 {
     if (b->prepare)
         b->prepare();
+    if (b->measure) {
+        printf("%s %.1f\n", b->name, b->measure(seconds));
+        return;
+    }
     long count = 1;
     long long elapsed;
     b->once(); // warm
