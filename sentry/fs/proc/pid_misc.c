@@ -221,9 +221,8 @@ PROC_SHOW(timerslack)
 
 // --- mem: the memory itself
 
-static int64_t mem_move(struct file *f, struct iov_iter *it, int64_t *pos, bool write_it)
+static int64_t mem_move(struct task *t, struct iov_iter *it, int64_t *pos, bool write_it)
 {
-    struct task *t = proc_task(pseudo_of(f->inode));
     uint8_t bytes[4096];
     int64_t total = 0;
     if (it->count > MEM_MOVE_MAX)
@@ -264,14 +263,25 @@ static int64_t mem_move(struct file *f, struct iov_iter *it, int64_t *pos, bool 
     return total;
 }
 
+static int64_t mem_of_file(struct file *f, struct iov_iter *it, int64_t *pos, bool write_it)
+{
+    struct task *t = proc_task(pseudo_of(f->inode));
+    if (!t)
+        return 0;
+    task_get(t); // a write for a tracer drops the kernel lock
+    int64_t r = mem_move(t, it, pos, write_it);
+    task_put(t);
+    return r;
+}
+
 static int64_t mem_read(struct file *f, struct iov_iter *it, int64_t *pos)
 {
-    return mem_move(f, it, pos, false);
+    return mem_of_file(f, it, pos, false);
 }
 
 static int64_t mem_write(struct file *f, struct iov_iter *it, int64_t *pos)
 {
-    return mem_move(f, it, pos, true);
+    return mem_of_file(f, it, pos, true);
 }
 
 // Addresses of the upper half are negative positions; none of them is the guest's.
