@@ -47,7 +47,6 @@ struct oci_scheduler {
     uint32_t policy; // SCHED_*; never SCHED_DEADLINE
     int32_t nice;
     uint32_t priority;
-    uint64_t flags; // SCHED_FLAG_RESET_ON_FORK or 0
 };
 
 // process, and the document of `exec --process`.

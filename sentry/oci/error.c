@@ -19,7 +19,8 @@ static void escape(char *to, size_t size, const char *from)
     to[used] = 0;
 }
 
-static void set(struct oci_error *error, const char *reason, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void set(struct oci_error *error, const char *reason,
+                                                      const char *fmt, va_list args)
 {
     char text[OCI_ERROR_TEXT];
     if (!error)

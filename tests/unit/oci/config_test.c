@@ -76,7 +76,7 @@ static const struct refusal refusals[] = {
     {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_DEADLINE\"}",
      "line 2: process.scheduler: SCHED_DEADLINE is not supported"},
     {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_OTHER\", \"flags\": [\"SCHED_FLAG_RECLAIM\"]}",
-     "line 2: process.scheduler.flags: only SCHED_FLAG_RESET_ON_FORK is supported"},
+     "line 2: process.scheduler.flags[0]: flags of the scheduler are not supported"},
     {TOP, "\"hooks\": {\"startContainer\": [1]}", "line 1: hooks.startContainer[0]: an object is expected"},
 
     {PROCESS, "\"terminal\": \"yes\"", "line 2: process.terminal: true or false is expected"},
@@ -117,8 +117,6 @@ static const struct refusal refusals[] = {
      "line 2: process.scheduler: nice is from -20 to 19"},
     {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_OTHER\", \"runtime\": 1}",
      "line 2: process.scheduler: runtime, deadline and period belong to SCHED_DEADLINE"},
-    {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_OTHER\", \"flags\": [\"X\"]}",
-     "line 2: process.scheduler.flags[0]: X is no flag of the scheduler"},
     {PROCESS, "\"ioPriority\": {\"class\": \"X\"}",
      "line 2: process.ioPriority.class: X is no class of I/O priority"},
     {PROCESS, "\"ioPriority\": {\"class\": \"IOPRIO_CLASS_BE\", \"priority\": 8}",
@@ -378,8 +376,7 @@ Test(config, process)
                  "[\"CAP_KILL\", \"CAP_CHOWN\"]},"
                  "\"rlimits\": [{\"type\": \"RLIMIT_NOFILE\", \"soft\": 10, \"hard\": 18446744073709551615}],"
                  "\"noNewPrivileges\": true, \"oomScoreAdj\": -7, \"apparmorProfile\": \"docker-default\","
-                 "\"scheduler\": {\"policy\": \"SCHED_BATCH\", \"nice\": 5, \"flags\": "
-                 "[\"SCHED_FLAG_RESET_ON_FORK\"]},"
+                 "\"scheduler\": {\"policy\": \"SCHED_BATCH\", \"nice\": 5},"
                  "\"ioPriority\": {\"class\": \"IOPRIO_CLASS_IDLE\", \"priority\": 3}");
     const struct oci_process *p = c.process;
     cr_expect(p->terminal && p->console_height == 24 && p->console_width == 80);
@@ -403,15 +400,12 @@ Test(config, process)
     cr_expect(p->no_new_privileges);
     cr_expect(p->oom_score_adj.set && p->oom_score_adj.value == -7);
     cr_expect(p->scheduler.set && p->scheduler.policy == SCHED_BATCH && p->scheduler.nice == 5);
-    cr_expect_eq(p->scheduler.flags, 1);
     cr_expect(p->io_priority_set && p->io_priority == (IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT | 3));
     cr_expect_str_eq(p->apparmor_profile, "docker-default");
-    cr_assert_eq(c.warnings.count, 3);
+    cr_assert_eq(c.warnings.count, 2);
     cr_expect_str_eq(c.warnings.list[0],
                      "process.capabilities.bounding[1]: CAP_NEW is no capability of Linux and is "
                      "not granted");
-    cr_expect_str_eq(c.warnings.list[1],
-                     "process.capabilities.ambient: what is not permitted and inheritable is not granted");
     oci_config_free(&c);
 }
 
