@@ -29,6 +29,7 @@ SUITES = [
     ("matrix-user", [PYTHON, TESTS / "matrix/run.py", "--core", "--user"]),
     ("cli", [PYTHON, TESTS / "cli/run.py"]),
     ("gofer", [PYTHON, TESTS / "gofer/run.py"]),
+    ("gofer-hostile", [PYTHON, TESTS / "gofer/hostile.py"]),
     ("fsx", [PYTHON, TESTS / "fsx/run.py"]),
     ("escape", [PYTHON, TESTS / "escape/run.py"]),
 ]

@@ -146,7 +146,11 @@ void do_times(void)
     long result = outcome(utimensat(AT_FDCWD, path, times, follow ? 0 : AT_SYMLINK_NOFOLLOW));
     if (result == 0)
         result = outcome(follow ? stat(path, &st) : lstat(path, &st));
-    if (result == 0)
+    if (result == 0 &&
+        S_ISLNK(
+            st.st_mode)) // following it on the way, by another of its names, may have moved its access time
+        note("utimens %s: %ld.%09ld", path, (long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    else if (result == 0)
         note("utimens %s: %ld.%09ld %ld.%09ld", path, (long)st.st_atim.tv_sec, st.st_atim.tv_nsec,
              (long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
     else
