@@ -11,6 +11,7 @@
 enum option_name {
     OPTION_ROOTFS,
     OPTION_OVERLAY,
+    OPTION_OWNERS,
     OPTION_BIND,
     OPTION_TMPFS,
     OPTION_MOUNT_9P,
@@ -45,6 +46,8 @@ static const struct {
      "the program's root directory (default: the host's /usr, /etc read-only)"},
     {"overlay", OPTION_OVERLAY, VALUE_REQUIRED, "memory|none",
      "writes to the root stay in memory (default), or reach DIR"},
+    {"owners", OPTION_OWNERS, VALUE_REQUIRED, "self|set",
+     "files made on the host are the caller's (default), or get the owner the program gives them (root only)"},
     {"bind", OPTION_BIND, VALUE_REQUIRED, "SRC:DST[:ro|rw]", "show SRC at DST, read-only unless :rw"},
     {"tmpfs", OPTION_TMPFS, VALUE_REQUIRED, "DST[:size=N,mode=N,noexec]", "an empty directory in memory"},
     {"mount-9p", OPTION_MOUNT_9P, VALUE_REQUIRED, "SOCKET:NAME:DST[:ro|rw]",
@@ -189,6 +192,8 @@ static int apply(struct options *o, size_t index, char *value)
         return 0;
     case OPTION_OVERLAY:
         return choice(value, "memory", "none", &o->overlay_none) ? 0 : bad_value(index, value);
+    case OPTION_OWNERS:
+        return choice(value, "self", "set", &o->owners_set) ? 0 : bad_value(index, value);
     case OPTION_BIND:
         return add_bind(o, index, value);
     case OPTION_TMPFS:

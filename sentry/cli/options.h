@@ -29,6 +29,7 @@ struct tmpfs_option {
 struct options {
     char *rootfs;      // NULL: the default root
     bool overlay_none; // writes to --rootfs reach it
+    bool owners_set;   // files get the owners and modes that the program asks for
     struct bind_option *binds;
     size_t nr_binds;
     struct tmpfs_option *tmpfs;

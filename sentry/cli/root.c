@@ -59,6 +59,13 @@ static int add_export(struct root_plan *plan, const char *path, uint32_t flags, 
     return add_mount(plan, mount);
 }
 
+// What may be made in an export that the program writes to.
+static uint32_t writable_flags(const struct options *options)
+{
+    uint32_t owners = GOFER_EXPORT_SETID | GOFER_EXPORT_XATTRS;
+    return GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS | (options->owners_set ? owners : 0);
+}
+
 static int add_system_directory(struct root_plan *plan, const char *path)
 {
     struct stat st;
@@ -171,7 +178,7 @@ static int add_binds(const struct options *options, struct root_plan *plan)
                                      .nosuid = true,
                                      .nodev = true};
         error = add_export(plan, source,
-                           b->readonly ? GOFER_EXPORT_RO : GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS, mount);
+                           b->readonly ? GOFER_EXPORT_RO : writable_flags(options), mount);
     }
     for (size_t i = 0; !error && i < options->nr_servers; i++) {
         const struct server_option *s = &options->servers[i];
@@ -264,7 +271,7 @@ static int plan_rootfs(const struct options *options, struct root_plan *plan)
                                 .nodev = true};
     int error =
         add_export(plan, path,
-                   options->overlay_none ? GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS : GOFER_EXPORT_RO, root);
+                   options->overlay_none ? writable_flags(options) : GOFER_EXPORT_RO, root);
     if (!error)
         error = add_own_filesystems(plan, false);
     plan->cwd = strdup(options->cwd ? options->cwd : "/");

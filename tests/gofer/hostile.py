@@ -294,8 +294,31 @@ def disk_full(words, work):
     return done.returncode, done.stdout
 
 
+OWNERS = "touch f; chown 1000:1001 f; chmod 4755 f; mkdir d; chown 5:6 d; chmod 0 d; touch d/x; chmod 777 .; " \
+         "setpriv --reuid 7 --regid 8 --clear-groups touch theirs"
+
+
+def owners():
+    """--owners set: files on the host have the owners and modes of a native run; without it chown is EPERM."""
+    name = "owners and modes on the host"
+    if os.geteuid() != 0:
+        harness.report("SKIP", name, "needs root")
+        return True
+    seen = []
+    for words in ([], ["--owners", "set"], ["--owners", "self"]):
+        work = harness.fresh_directory(harness.OUT / "work" / "gofer-owners")
+        prefix = [str(harness.SENTRY)] + words + ["--bind", "%s:/mnt:rw" % work, "--cwd", "/mnt", "--"] if words else []
+        subprocess.run(prefix + ["sh", "-c", OWNERS], cwd=work, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=60, check=False, env=harness.ENVIRONMENT)
+        seen.append(sorted((str(path.relative_to(work)), info.st_mode, info.st_uid, info.st_gid)
+                           for path in work.rglob("*") for info in [path.lstat()]))
+    good = seen[0] == seen[1] and len(seen[0]) == 4 and all(entry[2:] == (0, 0) for entry in seen[2])
+    harness.report("PASS" if good else "FAIL", name, "" if good else "native %s, set %s, self %s" % tuple(seen))
+    return good
+
+
 def main():
-    good = [every_message(), many_fids(), in_both("files changed on the host", changed_on_the_host)]
+    good = [every_message(), many_fids(), owners(), in_both("files changed on the host", changed_on_the_host)]
     if os.geteuid() == 0:
         good.append(in_both("a host file system that is full", disk_full))
     else:
