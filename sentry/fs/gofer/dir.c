@@ -148,7 +148,7 @@ static int fetch_for(struct file *f, struct listing *listing, int64_t position)
     uint32_t lost = f->inode->names_lost;
     int err = fetch(f->inode, f->path.dentry, listing, position, &cached);
     if (cached && position == AFTER_DOTS && listing->end)
-        gofer_set_whole(f->inode, lost);
+        gofer_set_whole(f->path.dentry, lost);
     return err;
 }
 
@@ -166,7 +166,7 @@ void gofer_prefetch(struct dentry *dir)
         position = listing->entries[listing->count - 1].next;
     }
     if (cached && listing->end && seq == gofer_connection_of(inode)->change_seq)
-        gofer_set_whole(inode, lost);
+        gofer_set_whole(dir, lost);
     listing_free(listing);
     inode_put(inode);
 }

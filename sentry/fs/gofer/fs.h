@@ -62,7 +62,8 @@ struct gofer_inode { // inode.priv
     bool mapped;          // somebody maps it shared and writable: attributes are never sure
     bool no_xattrs;       // the Gofer said that there are none (mounts of our own only)
     uint8_t uses;         // of a directory, by names
-    bool whole;           // of a directory: all its names were cached when dir.names_lost was whole_lost
+    // Of a directory: below this all its names were cached when names_lost was whole_lost. Not counted, only compared.
+    const struct dentry *whole;
     uint32_t whole_lost;
     uint8_t misses;     // of a directory: names that had to be asked for one by one
     uint64_t validated; // the call that last saw it at its name (shared mounts)
@@ -88,15 +89,17 @@ static inline struct gofer_inode *gofer_inode(const struct inode *inode)
 {
     return inode->priv;
 }
-// Is every name of the directory in the name cache?
-static inline bool gofer_is_whole(const struct inode *dir)
+// Is every name of the directory cached below `dentry`? A directory may have another place too (a mount of the host in an
+// export), below which others are.
+static inline bool gofer_is_whole(const struct dentry *dentry)
 {
-    return gofer_inode(dir)->whole && gofer_inode(dir)->whole_lost == dir->names_lost;
+    const struct gofer_inode *node = gofer_inode(dentry->inode);
+    return node->whole == dentry && node->whole_lost == dentry->inode->names_lost;
 }
-static inline void gofer_set_whole(struct inode *dir, uint32_t lost)
+static inline void gofer_set_whole(const struct dentry *dentry, uint32_t lost)
 {
-    gofer_inode(dir)->whole = true;
-    gofer_inode(dir)->whole_lost = lost;
+    gofer_inode(dentry->inode)->whole = dentry;
+    gofer_inode(dentry->inode)->whole_lost = lost;
 }
 static inline struct gofer_fs *gofer_fs_of(const struct inode *inode)
 {

@@ -109,7 +109,7 @@ static bool answered(struct inode *dir, struct dentry *dentry)
         gofer_prefetch(dentry->parent);
     struct dentry *found = dentry_find(dentry->parent, dentry->name, dentry->name_len);
     dentry_put(found);
-    return found || gofer_is_whole(dir); // the caller of lookup finds it itself
+    return found || gofer_is_whole(dentry->parent); // the caller of lookup finds it itself
 }
 
 int gofer_lookup(struct inode *dir, struct dentry *dentry)
