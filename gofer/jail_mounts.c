@@ -119,6 +119,9 @@ int jail_empty_root(void)
 {
     if (mutated("empty-root"))
         return 0;
+    // Nothing that happens here may reach another mount namespace: a host's mounts are shared by default.
+    if (mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return fail("cannot make private", "/");
     int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
     if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "size", "4096", 0) < 0 ||
         fsconfig(context, FSCONFIG_SET_STRING, "mode", "0555", 0) < 0 ||

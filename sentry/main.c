@@ -6,6 +6,7 @@
 #include "sentry/cli/features.h"
 #include "sentry/cli/options.h"
 #include "sentry/cli/run.h"
+#include "sentry/oci/command.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@ int main(int argc, char **argv)
         return check_host();
     if (argc >= 2 && strcmp(argv[1], "debug") == 0)
         return debug_main(argc, argv);
+    if (oci_is_command_line(argc, argv))
+        return oci_main(argc, argv);
     struct options options;
     if (options_parse(argc, argv, &options))
         return EXIT_SANDBOX;

@@ -28,6 +28,7 @@ SUITES = [
     ("matrix-fallbacks", [PYTHON, TESTS / "matrix/run.py", "--core", "--fallbacks"]),
     ("matrix-user", [PYTHON, TESTS / "matrix/run.py", "--core", "--user"]),
     ("cli", [PYTHON, TESTS / "cli/run.py"]),
+    ("oci", [PYTHON, TESTS / "oci/run.py", "--core"]),
     ("gofer", [PYTHON, TESTS / "gofer/run.py"]),
     ("gofer-hostile", [PYTHON, TESTS / "gofer/hostile.py"]),
     ("fsx", [PYTHON, TESTS / "fsx/run.py"]),

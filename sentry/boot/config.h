@@ -12,7 +12,9 @@ enum mount_kind {
     MOUNT_DEV,
     MOUNT_DEVPTS,
     MOUNT_MQUEUE,
-    MOUNT_CGROUP
+    MOUNT_CGROUP,
+    MOUNT_MASK,   // hides what is there: an empty read-only directory, or /dev/null
+    MOUNT_REMOUNT // what is there once more, with other flags: read-only paths
 };
 struct mount_config {
     enum mount_kind kind;
@@ -24,6 +26,27 @@ struct mount_config {
     unsigned server; // MOUNT_GOFER: 0 is the sandbox's own; N the N-th of boot_fds.servers
     uint64_t size;   // tmpfs: bytes, 0 = default
     uint32_t mode;   // tmpfs: mode of its root
+    char *options;   // tmpfs: more options, as mount(2) takes them; NULL: none
+    bool copy_up;    // tmpfs: shows what is there before, and keeps what is changed
+};
+
+// A device node below the guest's /dev, beside those that every sandbox has.
+struct device_config {
+    char *path;    // absolute guest path
+    uint32_t mode; // with its type
+    uint32_t major, minor, uid, gid;
+};
+
+// A file below the guest's /proc/sys that is written before the first program starts.
+struct sysctl_config {
+    char *name; // with slashes: "net/core/somaxconn"
+    char *value;
+};
+
+// The capability sets of the first process, where they are not those of its user.
+struct capability_config {
+    bool given;
+    uint64_t bounding, effective, inheritable, permitted, ambient;
 };
 
 // A symbolic link of the root that we compose ourselves (/bin -> usr/bin). Made in the root mount before
@@ -33,11 +56,19 @@ struct link_config {
     char *target; // what readlink gives
 };
 
-// A limit of the caller. Both zero in all of them: the first process has the limits of a login.
+// A limit of the first process. One that is not given is that of a login.
 struct limit_config {
     uint64_t cur, max; // UINT64_MAX: none
 };
 #define CONFIG_LIMITS 16 // by RLIMIT_* number
+
+// A seccomp profile of the operator, for every guest process.
+struct seccomp_config {
+    void *code;      // instructions of classic BPF, 8 bytes each; NULL: none
+    uint32_t length; // instructions
+    bool log;
+    bool native_rows; // it lets through what the host runs natively, so that nobody needs to ask
+};
 
 struct sentry_config {
     char **argv, **envp; // NULL-terminated
@@ -47,12 +78,25 @@ struct sentry_config {
     uint32_t umask;
     uint64_t ignored_signals; // bit N-1: the first process starts with signal N ignored
     struct limit_config limits[CONFIG_LIMITS];
+    uint32_t limits_given; // bit N: limits[N]
+    struct capability_config capabilities;
+    bool no_new_privs;
+    bool scheduler_given; // else those of a login
+    int sched_policy, sched_priority, nice;
+    int ioprio; // as ioprio_set(2) takes it; 0: none
+    struct seccomp_config seccomp;
+    int oom_score_adj;
     uint32_t *groups;
     size_t nr_groups;
     struct mount_config *mounts; // parents before children; [0] is "/"
     size_t nr_mounts;
     struct link_config *links; // only where [0] is a tmpfs
     size_t nr_links;
+    struct device_config *devices;
+    size_t nr_devices;
+    struct sysctl_config *sysctls;
+    size_t nr_sysctls;
+    bool container; // of an engine: no shell stands behind it, and the first program waits for CONTROL_START
     uint64_t memory_limit; // bytes, 0 = none (informational: sysinfo, tmpfs sizes)
     unsigned cpus;         // 0 = host's
     unsigned max_tasks;
@@ -94,5 +138,4 @@ struct boot_fds {
 // Runs the kernel until the first process has ended. Called by the kernel process after jail and zygote are
 // up, with its filter still to be installed by the callback `lock_down` once all threads' resources exist.
 // Never returns.
-_Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds,
-                           void (*lock_down)(void));
+_Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *fds, void (*lock_down)(void));

@@ -1,4 +1,5 @@
 #include "sentry/boot/config_codec.h"
+#include "sentry/core/hostcall.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,24 +141,27 @@ static char **get_strings(struct cursor *c)
     return list;
 }
 
-#define MOUNT_READONLY 1u
-#define MOUNT_NOSUID 2u
-#define MOUNT_NODEV 4u
-#define MOUNT_NOEXEC 8u
-#define MOUNT_OVERLAY 16u
-#define MOUNT_SHARED 32u
+#define FLAG_READONLY 1u
+#define FLAG_NOSUID 2u
+#define FLAG_NODEV 4u
+#define FLAG_NOEXEC 8u
+#define FLAG_OVERLAY 16u
+#define FLAG_SHARED 32u
+#define FLAG_COPY_UP 64u
 
 static void put_mount(struct cursor *c, const struct mount_config *m)
 {
     put_u32(c, (uint32_t)m->kind);
     put_string(c, m->destination);
     put_string(c, m->export_name);
-    put_u32(c, (m->readonly ? MOUNT_READONLY : 0) | (m->nosuid ? MOUNT_NOSUID : 0) |
-                   (m->nodev ? MOUNT_NODEV : 0) | (m->noexec ? MOUNT_NOEXEC : 0) |
-                   (m->overlay ? MOUNT_OVERLAY : 0) | (m->shared ? MOUNT_SHARED : 0));
+    put_u32(c, (m->readonly ? FLAG_READONLY : 0) | (m->nosuid ? FLAG_NOSUID : 0) |
+                   (m->nodev ? FLAG_NODEV : 0) | (m->noexec ? FLAG_NOEXEC : 0) |
+                   (m->overlay ? FLAG_OVERLAY : 0) | (m->shared ? FLAG_SHARED : 0) |
+                   (m->copy_up ? FLAG_COPY_UP : 0));
     put_u64(c, m->size);
     put_u32(c, m->mode);
     put_u32(c, m->server);
+    put_string(c, m->options);
 }
 
 static void get_mount(struct cursor *c, struct mount_config *m)
@@ -166,17 +170,98 @@ static void get_mount(struct cursor *c, struct mount_config *m)
     m->destination = get_string(c);
     m->export_name = get_string(c);
     uint32_t flags = get_u32(c);
-    m->readonly = flags & MOUNT_READONLY;
-    m->nosuid = flags & MOUNT_NOSUID;
-    m->nodev = flags & MOUNT_NODEV;
-    m->noexec = flags & MOUNT_NOEXEC;
-    m->overlay = flags & MOUNT_OVERLAY;
-    m->shared = flags & MOUNT_SHARED;
+    m->readonly = flags & FLAG_READONLY;
+    m->nosuid = flags & FLAG_NOSUID;
+    m->nodev = flags & FLAG_NODEV;
+    m->noexec = flags & FLAG_NOEXEC;
+    m->overlay = flags & FLAG_OVERLAY;
+    m->shared = flags & FLAG_SHARED;
+    m->copy_up = flags & FLAG_COPY_UP;
     m->size = get_u64(c);
     m->mode = get_u32(c);
     m->server = get_u32(c);
-    if (!c->error && (m->kind > MOUNT_CGROUP || !m->destination || m->server > FILE_SERVERS_MAX))
+    m->options = get_string(c);
+    if (!c->error && (m->kind > MOUNT_REMOUNT || !m->destination || m->server > FILE_SERVERS_MAX))
         c->error = -EPROTO;
+}
+
+static void put_capabilities(struct cursor *c, const struct capability_config *caps)
+{
+    put_u32(c, caps->given);
+    put_u64(c, caps->bounding);
+    put_u64(c, caps->effective);
+    put_u64(c, caps->inheritable);
+    put_u64(c, caps->permitted);
+    put_u64(c, caps->ambient);
+}
+
+static void get_capabilities(struct cursor *c, struct capability_config *caps)
+{
+    caps->given = get_u32(c) != 0;
+    caps->bounding = get_u64(c);
+    caps->effective = get_u64(c);
+    caps->inheritable = get_u64(c);
+    caps->permitted = get_u64(c);
+    caps->ambient = get_u64(c);
+}
+
+static void put_seccomp(struct cursor *c, const struct seccomp_config *s)
+{
+    put_u32(c, s->length);
+    put_u32(c, (s->log ? 1u : 0) | (s->native_rows ? 2u : 0));
+    put_bytes(c, s->code, (size_t)s->length * 8);
+}
+
+static void get_seccomp(struct cursor *c, struct seccomp_config *s)
+{
+    s->length = get_count(c);
+    uint32_t flags = get_u32(c);
+    s->log = flags & 1u;
+    s->native_rows = flags & 2u;
+    s->code = s->length ? get_array(c, s->length, 8) : NULL;
+    if (s->code)
+        get_bytes(c, s->code, (size_t)s->length * 8);
+}
+
+static void put_devices(struct cursor *c, const struct sentry_config *config)
+{
+    put_u32(c, (uint32_t)config->nr_devices);
+    for (size_t i = 0; i < config->nr_devices; i++) {
+        const struct device_config *d = &config->devices[i];
+        const uint32_t words[] = {d->mode, d->major, d->minor, d->uid, d->gid};
+        put_string(c, d->path);
+        put_bytes(c, words, sizeof(words));
+    }
+    put_u32(c, (uint32_t)config->nr_sysctls);
+    for (size_t i = 0; i < config->nr_sysctls; i++) {
+        put_string(c, config->sysctls[i].name);
+        put_string(c, config->sysctls[i].value);
+    }
+}
+
+static void get_devices(struct cursor *c, struct sentry_config *config)
+{
+    config->nr_devices = get_count(c);
+    config->devices = get_array(c, config->nr_devices, sizeof(*config->devices));
+    for (size_t i = 0; config->devices && !c->error && i < config->nr_devices; i++) {
+        struct device_config *d = &config->devices[i];
+        d->path = get_string(c);
+        d->mode = get_u32(c);
+        d->major = get_u32(c);
+        d->minor = get_u32(c);
+        d->uid = get_u32(c);
+        d->gid = get_u32(c);
+        if (!c->error && !d->path)
+            c->error = -EPROTO;
+    }
+    config->nr_sysctls = get_count(c);
+    config->sysctls = get_array(c, config->nr_sysctls, sizeof(*config->sysctls));
+    for (size_t i = 0; config->sysctls && !c->error && i < config->nr_sysctls; i++) {
+        config->sysctls[i].name = get_string(c);
+        config->sysctls[i].value = get_string(c);
+        if (!c->error && (!config->sysctls[i].name || !config->sysctls[i].value))
+            c->error = -EPROTO;
+    }
 }
 
 static void put_config(struct cursor *c, const struct sentry_config *config)
@@ -191,6 +276,14 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
     put_u32(c, config->umask);
     put_u64(c, config->ignored_signals);
     put_bytes(c, config->limits, sizeof(config->limits));
+    put_u32(c, config->limits_given);
+    put_capabilities(c, &config->capabilities);
+    put_u32(c, (uint32_t)config->oom_score_adj);
+    put_devices(c, config);
+    put_seccomp(c, &config->seccomp);
+    const int32_t scheduler[] = {config->scheduler_given, config->sched_policy, config->sched_priority,
+                                 config->nice, config->ioprio};
+    put_bytes(c, scheduler, sizeof(scheduler));
     put_u32(c, (uint32_t)config->nr_groups);
     put_bytes(c, config->groups, config->nr_groups * sizeof(*config->groups));
     put_u32(c, (uint32_t)config->nr_mounts);
@@ -206,7 +299,8 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
     put_u32(c, config->max_tasks);
     put_u32(c, (config->network_host ? 1u : 0) | (config->strace ? 2u : 0) | (config->stats ? 4u : 0) |
                    (config->stdio_tty[0] ? 8u : 0) | (config->stdio_tty[1] ? 16u : 0) |
-                   (config->stdio_tty[2] ? 32u : 0));
+                   (config->stdio_tty[2] ? 32u : 0) | (config->container ? 64u : 0) |
+                   (config->no_new_privs ? 128u : 0));
     put_u32(c, (uint32_t)config->log_level);
     put_u64(c, config->disabled_features);
     put_u32(c, config->server_uid);
@@ -224,6 +318,16 @@ static void get_config(struct cursor *c, struct sentry_config *config)
     config->umask = get_u32(c) & 0777;
     config->ignored_signals = get_u64(c);
     get_bytes(c, config->limits, sizeof(config->limits));
+    config->limits_given = get_u32(c);
+    get_capabilities(c, &config->capabilities);
+    config->oom_score_adj = (int)get_u32(c);
+    get_devices(c, config);
+    get_seccomp(c, &config->seccomp);
+    config->scheduler_given = get_u32(c) != 0;
+    config->sched_policy = (int)get_u32(c);
+    config->sched_priority = (int)get_u32(c);
+    config->nice = (int)get_u32(c);
+    config->ioprio = (int)get_u32(c);
     config->nr_groups = get_count(c);
     config->groups = get_array(c, config->nr_groups, sizeof(*config->groups));
     if (config->groups)
@@ -249,6 +353,8 @@ static void get_config(struct cursor *c, struct sentry_config *config)
     config->stats = flags & 4u;
     for (unsigned i = 0; i < 3; i++)
         config->stdio_tty[i] = flags & (8u << i);
+    config->container = flags & 64u;
+    config->no_new_privs = flags & 128u;
     config->log_level = (int)get_u32(c);
     config->disabled_features = get_u64(c);
     config->server_uid = get_u32(c);
@@ -275,7 +381,7 @@ int config_write(int fd, const struct sentry_config *config, const struct kernel
 int config_read(int fd, struct sentry_config *config, struct kernel_params *params)
 {
     struct stat st;
-    if (fstat(fd, &st) < 0)
+    if (host_fstat(fd, &st) < 0)
         return -errno;
     if (st.st_size < 4 || st.st_size > CONFIG_BYTES_MAX)
         return -EPROTO;
@@ -302,4 +408,42 @@ int config_read(int fd, struct sentry_config *config, struct kernel_params *para
         c.error = -EPROTO;
     free(c.data);
     return c.error;
+}
+
+static void free_strings(char **list)
+{
+    for (size_t i = 0; list && list[i]; i++)
+        free(list[i]);
+    free(list);
+}
+
+void config_free(struct sentry_config *config)
+{
+    free_strings(config->argv);
+    free_strings(config->envp);
+    free(config->cwd);
+    free(config->hostname);
+    free(config->domainname);
+    free(config->groups);
+    free(config->seccomp.code);
+    for (size_t i = 0; config->devices && i < config->nr_devices; i++)
+        free(config->devices[i].path);
+    free(config->devices);
+    for (size_t i = 0; config->sysctls && i < config->nr_sysctls; i++) {
+        free(config->sysctls[i].name);
+        free(config->sysctls[i].value);
+    }
+    free(config->sysctls);
+    for (size_t i = 0; config->mounts && i < config->nr_mounts; i++) {
+        free(config->mounts[i].destination);
+        free(config->mounts[i].export_name);
+        free(config->mounts[i].options);
+    }
+    free(config->mounts);
+    for (size_t i = 0; config->links && i < config->nr_links; i++) {
+        free(config->links[i].path);
+        free(config->links[i].target);
+    }
+    free(config->links);
+    *config = (struct sentry_config){0};
 }

@@ -21,6 +21,8 @@ struct kernel_params {
 
 // Writes both into `fd` from its beginning. 0 or -errno.
 int config_write(int fd, const struct sentry_config *config, const struct kernel_params *params);
-// Reads them back. Everything is allocated once and never freed. 0, -EPROTO for anything malformed, or
+// Reads them back. What is allocated lives until config_free(). 0, -EPROTO for anything malformed, or
 // -errno.
 int config_read(int fd, struct sentry_config *config, struct kernel_params *params);
+// Frees what config_read() allocated, also after it failed.
+void config_free(struct sentry_config *config);

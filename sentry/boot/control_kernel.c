@@ -1,9 +1,11 @@
 #include "sentry/boot/control_kernel.h"
+#include "sentry/boot/client.h"
 #include "sentry/boot/control.h"
 #include "sentry/core/event.h"
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/fs/hostfile/hostfile.h"
+#include "sentry/task/task.h"
 #include "sentry/trap/stacks.h"
 #include "sentry/trap/stats.h"
 #include "sentry/trap/trap.h"
@@ -16,16 +18,53 @@
 
 static struct host_watch watch; // kernel lock
 static int control = -1;        // never changes after control_init
+static struct tty *terminal;    // of the first process, borrowed; kernel lock
+static void (*start)(void);     // what CONTROL_START does; NULL: nothing waits for it
 
-static void send_record(uint32_t kind, int value, const char *text, size_t length)
+int control_send(int fd, uint32_t kind, int value, const char *text, size_t length, int flags)
 {
     struct control_record r = {.kind = kind, .value = value};
     r.length = (uint32_t)(length < CONTROL_TEXT_MAX ? length : CONTROL_TEXT_MAX);
     memcpy(r.text, text, r.length);
     struct iovec part = {&r, sizeof(r)};
     struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
-    if (sendmsg(control, &m, MSG_NOSIGNAL) != sizeof(r))
-        log_warn("a record for the monitor is lost: %s", strerror(errno));
+    return sendmsg(fd, &m, MSG_NOSIGNAL | flags) == sizeof(r) ? 0 : -errno;
+}
+
+int control_receive(int fd, struct control_record *r, int fds[CONTROL_FDS_MAX], unsigned *nr_fds)
+{
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
+    } with;
+    struct iovec part = {r, sizeof(*r)};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &with, .msg_controllen = sizeof(with)};
+    ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    *nr_fds = 0;
+    if (n < 0)
+        return -errno;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        *nr_fds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(fds, CMSG_DATA(c), *nr_fds * sizeof(int));
+    }
+    if (n == 0)
+        return 0;
+    if (n == sizeof(*r) && r->length <= CONTROL_TEXT_MAX && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+        return 1;
+    for (unsigned i = 0; i < *nr_fds; i++)
+        close(fds[i]);
+    *nr_fds = 0;
+    return -EPROTO;
+}
+
+static void send_record(uint32_t kind, int value, const char *text, size_t length)
+{
+    int err = control_send(control, kind, value, text, length, 0);
+    if (err)
+        log_warn("a record for the monitor is lost: %s", strerror(-err));
 }
 
 _Noreturn void control_finish(uint32_t kind, int value, const char *text)
@@ -40,28 +79,62 @@ void control_stopped(int sig)
     send_record(CONTROL_STOPPED, sig, "", 0);
 }
 
+void control_ready(void (*start_first)(void))
+{
+    start = start_first;
+    send_record(CONTROL_READY, 0, "", 0);
+}
+
+int control_start(void)
+{
+    void (*begin)(void) = start;
+    if (!begin)
+        return -EINVAL;
+    start = NULL;
+    begin();
+    return 0;
+}
+
+bool control_is_waiting(void)
+{
+    return start != NULL;
+}
+
+void control_terminal(struct tty *t)
+{
+    terminal = t;
+}
+
 static void send_text(const char *text, size_t length)
 {
     send_record(CONTROL_TEXT, 0, text, length);
 }
 
-static void take(const struct control_record *r)
+static void take(const struct control_record *r, int fd)
 {
     switch (r->kind) {
     case CONTROL_SIGNAL:
-        if (r->value > 0 && r->value <= LX_NSIG)
-            host_tty_signal(r->value);
+        if (r->value <= 0 || r->value > LX_NSIG)
+            break;
+        if (control_is_waiting())
+            client_signal_unstarted(r->value);
+        else
+            host_tty_signal(init_tg, terminal, r->value);
         break;
     case CONTROL_WINSIZE:
-        host_tty_signal(LX_SIGWINCH);
+        host_tty_signal(init_tg, terminal, LX_SIGWINCH);
         break;
     case CONTROL_CONTINUE:
-        host_tty_signal(LX_SIGCONT);
+        host_tty_signal(init_tg, terminal, LX_SIGCONT);
         break;
     case CONTROL_STACKS:
         stacks_write(send_text);
         send_record(CONTROL_TEXT_END, 0, "", 0);
         break;
+    case CONTROL_CLIENT:
+        if (fd >= 0)
+            client_add(fd);
+        return;
     default:
         log_warn("unknown record %u from the monitor", r->kind);
     }
@@ -71,13 +144,13 @@ static void readable(struct host_watch *w, uint32_t events)
 {
     (void)events;
     struct control_record r;
-    struct iovec part = {&r, sizeof(r)};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t n = recvmsg(control, &m, MSG_DONTWAIT);
+    int fds[CONTROL_FDS_MAX];
+    unsigned nr_fds;
+    int n = control_receive(control, &r, fds, &nr_fds);
     if (n == 0)
         kernel_fatal("the monitor is gone");
-    if (n == sizeof(r))
-        take(&r);
+    if (n > 0)
+        take(&r, nr_fds == 1 ? fds[0] : -1);
     (void)host_watch_arm(w, EV_IN);
 }
 

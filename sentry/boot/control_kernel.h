@@ -1,10 +1,28 @@
 #pragma once
-// The kernel's end of the control socket. Kernel lock.
+// The kernel's end of the control sockets. Kernel lock.
+#include "sentry/boot/control.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-// Takes the socket over and watches it. Once, after event_init.
+struct tty;
+
+// Takes the monitor's socket over and watches it. Once, after event_init.
 void control_init(int fd);
 // Tells the monitor that the first process has stopped, so that it stops too and the shell outside sees it.
 void control_stopped(int sig);
 // The last record: how the sandbox ended (CONTROL_EXIT, CONTROL_FAILED). Ends the kernel process.
 _Noreturn void control_finish(uint32_t kind, int value, const char *text);
+// Tells the monitor that everything is there; `start` runs when a client says CONTROL_START.
+void control_ready(void (*start)(void));
+// Does what control_ready() was told. 0, or -EINVAL when nothing waits.
+int control_start(void);
+bool control_is_waiting(void);
+// The terminal of the first process (borrowed, may be NULL), where signals of the monitor go.
+void control_terminal(struct tty *t);
+
+// One record to a monitor or client; `flags` as sendmsg(2). 0 or -errno.
+int control_send(int fd, uint32_t kind, int value, const char *text, size_t length, int flags);
+// Receives one without waiting, and the descriptors with it (close-on-exec). 1; 0 at the end of the connection; -EAGAIN; -EPROTO
+// for anything else than one whole record; -errno.
+int control_receive(int fd, struct control_record *r, int fds[CONTROL_FDS_MAX], unsigned *nr_fds);

@@ -11,6 +11,13 @@ static void say_line(const char *line, size_t length)
     (void)unused;
 }
 
+static void (*sink)(const char *text);
+
+void boot_set_sink(void (*take)(const char *text))
+{
+    sink = take;
+}
+
 void boot_say(const char *fmt, ...)
 {
     char line[2048];
@@ -22,6 +29,11 @@ void boot_say(const char *fmt, ...)
     size_t length = (size_t)prefix + (n < 0 ? 0 : (size_t)n);
     if (length > sizeof(line) - 2)
         length = sizeof(line) - 2;
+    line[length] = 0;
+    if (sink) {
+        sink(line + prefix);
+        return;
+    }
     line[length++] = '\n';
     say_line(line, length);
 }

@@ -10,5 +10,7 @@
 // One line on standard error: "sentry: WHAT OBJECT: REASON; ADVICE". `object`, `advice` may be NULL; `error`
 // 0 gives no reason. Returns -error, so that a caller can report and return in one statement.
 int boot_fail(const char *what, const char *object, int error, const char *advice);
+// Messages go to `take`, without the "sentry: ", from here on. NULL: to standard error again.
+void boot_set_sink(void (*take)(const char *text));
 // A line of free text after "sentry: ".
 void boot_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

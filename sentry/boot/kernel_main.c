@@ -1,9 +1,10 @@
 // The kernel process from lock-down to the end of the first process.
 #include "abi/linux/errno.h"
-#include "abi/linux/fcntl.h"
+#include "sentry/boot/client.h"
 #include "sentry/boot/config.h"
 #include "sentry/boot/control.h"
 #include "sentry/boot/control_kernel.h"
+#include "sentry/boot/launch.h"
 #include "sentry/boot/mounts.h"
 #include "sentry/boot/partners.h"
 #include "sentry/core/event.h"
@@ -32,78 +33,70 @@ static _Noreturn void cannot_start(const char *what, int err)
     kernel_fatal("%s: %s", what, strerror(-err));
 }
 
-static const char *environment(char *const *envp, const char *name)
-{
-    size_t n = strlen(name);
-    for (; *envp; envp++)
-        if (strncmp(*envp, name, n) == 0 && (*envp)[n] == '=')
-            return *envp + n + 1;
-    return NULL;
-}
+static struct {
+    const struct sentry_config *config;
+    struct task *task;    // referenced until it is launched
+    struct tty *terminal; // among its standard streams; a reference
+    bool started;
+} first; // kernel lock
 
-// Finds the program as execvp(3) does.
-static int find_program(const struct sentry_config *config, struct exec_image **out)
+static void prepare_first(struct sentry_config *config, const struct boot_fds *fds)
 {
-    const char *name = config->argv[0];
-    if (strchr(name, '/'))
-        return exec_prepare(LX_AT_FDCWD, name, LOOKUP_FOLLOW, config->argv, config->envp, out);
-    const char *path = environment(config->envp, "PATH");
-    if (!path)
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    int err = -LX_ENOENT;
-    if (!*name)
-        return err;
-    for (;;) {
-        char full[VFS_PATH_MAX];
-        int n = (int)strcspn(path, ":");
-        int len = snprintf(full, sizeof(full), "%.*s%s%s", n, path, n ? "/" : "./", name);
-        if (len > 0 && (size_t)len < sizeof(full)) {
-            int r = exec_prepare(LX_AT_FDCWD, full, LOOKUP_FOLLOW, config->argv, config->envp, out);
-            if (r != -LX_ENOENT && r != -LX_ENOTDIR && r != -LX_EACCES)
-                return r;
-            if (r == -LX_EACCES)
-                err = r;
-        }
-        if (!path[n])
-            return err;
-        path += n + 1;
-    }
-}
-
-static struct task *first_task(const struct sentry_config *config, const struct boot_fds *fds)
-{
-    int err;
-    struct task *t = task_create(config, &err);
-    if (!t)
-        cannot_start("making the first task", err);
-    t->fs = boot_mounts(config, &err);
-    if (!t->fs)
+    int err = 0;
+    struct launch_plan plan = {.config = config,
+                               .streams = {.fd = {fds->stdio[0], fds->stdio[1], fds->stdio[2]},
+                                           .uid = config->uid,
+                                           .gid = config->gid}};
+    stdio_find_same(&plan.streams);
+    plan.fs = boot_mounts(config, &err);
+    if (!plan.fs)
         cannot_start("mounting the guest's root", err);
-    current = t;
-    struct path cwd;
-    err = path_lookup(LX_AT_FDCWD, config->cwd ? config->cwd : "/", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd);
+    if (clients_init(config, plan.fs))
+        cannot_start("preparing for clients", -LX_ENOMEM);
+    err = launch_init(config);
     if (err)
-        cannot_start("entering the working directory", err);
-    path_put(&t->fs->pwd);
-    t->fs->pwd = cwd;
-    err = stdio_install(fds, config, t->files);
+        cannot_start("taking the seccomp profile", err);
+    err = launch_prepare(&plan, &first.task, &first.terminal);
     if (err)
-        cannot_start("taking over the standard streams", err);
-    current = NULL;
-    return t;
+        cannot_start("making the first task", err);
+    first.config = config;
 }
 
-static void start_first(const struct sentry_config *config, struct task *t)
+static void start_first(void)
 {
     struct exec_image *image;
-    current = t;
-    int err = find_program(config, &image);
-    current = NULL;
+    if (first.started)
+        return;
+    first.started = true;
+    int err = launch_find(first.config, first.task, &image);
     if (err)
-        control_finish(CONTROL_FAILED, -err, config->argv[0]);
-    err = trap_launch(t, image);
+        control_finish(CONTROL_FAILED, -err, first.config->argv[0]);
+    err = trap_launch(first.task, image);
     if (err)
         cannot_start("starting the first process", err);
+}
+
+// A container's program is looked for before its engine is told that the container is there, and again when it starts.
+static void check_first(void)
+{
+    struct exec_image *image;
+    int err = launch_find(first.config, first.task, &image);
+    if (err)
+        control_finish(CONTROL_FAILED, -err, first.config->argv[0]);
+    exec_image_free(image);
+    control_ready(start_first);
+}
+
+static void launched(struct task *t, int err)
+{
+    if (t != first.task) {
+        client_launched(t, err);
+        return;
+    }
+    init_has_shell = !first.config->container && first.terminal;
+    stdio_control_terminal(t->tg, first.terminal);
+    control_terminal(first.terminal);
+    first.task = NULL;
 }
 
 static void *no_work(void *arg)
@@ -119,8 +112,7 @@ static int prime_threads(void)
     return r ? -r : -pthread_join(thread, NULL);
 }
 
-_Noreturn void kernel_main(const struct sentry_config *config, const struct boot_fds *fds,
-                           void (*lock_down)(void))
+_Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *fds, void (*lock_down)(void))
 {
     // One arena: almost everything runs under the kernel lock, and choosing a number of arenas would read /sys.
     mallopt(M_ARENA_MAX, 1);
@@ -135,6 +127,9 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
     if (err)
         cannot_start("initialising", err);
     init_exit_hook = init_exited;
+    launched_exit_hook = client_process_ended;
+    launch_hook = launched;
+    init_is_protected = config->container;
     init_stop_hook = control_stopped;
     event_batch_hook = kernel_run_woken;
     kernel_lock();
@@ -143,9 +138,12 @@ _Noreturn void kernel_main(const struct sentry_config *config, const struct boot
     if (err)
         cannot_start("watching the zygote", err);
     uts_init(config);
-    struct task *first = first_task(config, fds);
+    prepare_first(config, fds);
     lock_down(); // what follows reads the guest's files
-    start_first(config, first);
+    if (config->container)
+        check_first();
+    else
+        start_first();
     kernel_unlock();
     err = kernel_workers_start();
     if (err)

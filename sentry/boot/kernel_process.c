@@ -95,7 +95,8 @@ static int forbid_namespaces(struct proc_files *proc)
 static int start_zygote(const struct sentry_config *config, const struct proc_files *proc, int image,
                         struct zygote *z)
 {
-    const struct seccomp_program *program = config->strace ? &filter_guest_trace : &filter_guest;
+    bool ask = config->strace || (config->seccomp.length && !config->seccomp.native_rows);
+    const struct seccomp_program *program = ask ? &filter_guest_trace : &filter_guest;
     int score = read_number(proc->oom_score_adj);
     int raised = score + GUEST_OOM_RAISE > OOM_SCORE_MAX ? OOM_SCORE_MAX : score + GUEST_OOM_RAISE;
     int error = write_number(proc->oom_score_adj, mutated("oom") ? score : raised);

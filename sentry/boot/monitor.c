@@ -77,6 +77,10 @@ struct monitor {
     bool reported;      // CONTROL_EXIT or CONTROL_FAILED has come
     bool expired;
     int status; // exit status
+    const struct monitor_container *container;
+    char line[512]; // of messages, as far as it has come
+    size_t line_length;
+    unsigned lines;
 };
 
 static bool send_record(struct monitor *m, enum control_kind kind, int value)
@@ -97,6 +101,8 @@ static bool has_shell(void)
 // program its own when a SIGCONT brings both back.
 static void stop_ourselves(struct monitor *m)
 {
+    if (m->container)
+        return; // nobody waits for a stop
     if (!has_shell()) {
         (void)send_record(m, CONTROL_CONTINUE, 0);
         return;
@@ -134,12 +140,55 @@ static void failed_to_start(struct monitor *m, const struct control_record *reco
     for (uint32_t i = 0; i < n; i++)
         name[i] = record->text[i] >= 32 && record->text[i] < 127 ? record->text[i] : '?';
     name[n] = 0;
+    if (m->container) {
+        m->container->failed(record->value > 0 && record->value < 134 ? record->value : EINVAL, name);
+        return;
+    }
     (void)boot_fail(
         "cannot run", name, record->value > 0 && record->value < 134 ? record->value : EINVAL,
         m->status == EXIT_NOT_FOUND
             ? "it must exist in the sandbox: /usr and the current directory do, others need --bind"
             : "it must be an x86-64 ELF program, or a script whose interpreter is one, with execute "
               "permission");
+}
+
+// Hands the connection of a command to the kernel process.
+static void pass_client(struct monitor *m)
+{
+    int fd = debug_accept(m->container->clients);
+    if (fd < 0)
+        return;
+    struct control_record record = {.kind = CONTROL_CLIENT};
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof(int))];
+    } with = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    memcpy(CMSG_DATA(&with.head), &fd, sizeof(fd));
+    struct iovec part = {&record, sizeof(record)};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &with, .msg_controllen = sizeof(with)};
+    (void)sendmsg(m->sandbox->control, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+#define LINES_MAX 1000 // of our processes; whoever says more has lost his mind, or was taken over
+
+// Text of our own processes, one of which may be taken over: cut into lines, escaped, bounded.
+static void take_messages(struct monitor *m)
+{
+    char bytes[512];
+    ssize_t n = read(m->container->messages, bytes, sizeof(bytes));
+    for (ssize_t i = 0; i < n; i++) {
+        bool end = bytes[i] == '\n' || m->line_length == sizeof(m->line) - 1;
+        if (bytes[i] != '\n')
+            m->line[m->line_length++] = bytes[i] >= 32 && bytes[i] < 127 ? bytes[i] : '?';
+        if (!end)
+            continue;
+        m->line[m->line_length] = 0;
+        m->line_length = 0;
+        if (m->lines++ < LINES_MAX)
+            m->container->say(m->line);
+    }
 }
 
 static void end_client(struct monitor *m)
@@ -205,6 +254,14 @@ static bool receive_record(struct monitor *m)
     case CONTROL_EXIT:
         m->reported = true;
         m->status = status_of_wait(record.value);
+        if (m->container)
+            *m->container->wait_status = record.value & 0xffff;
+        return true;
+    case CONTROL_READY:
+        if (m->container)
+            m->container->ready();
+        else
+            protocol_error(m);
         return true;
     case CONTROL_FAILED:
         failed_to_start(m, &record);
@@ -317,8 +374,10 @@ static void leave_streams(void)
 
 int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
 {
-    leave_streams();
     struct monitor m = {.sandbox = sandbox, .status = EXIT_SANDBOX, .client = -1};
+    m.container = options->container;
+    if (!m.container)
+        leave_streams();
     m.debug_listener = options->debug_listener;
     m.signals = signalfd(-1, &forwarded_set, SFD_CLOEXEC | SFD_NONBLOCK);
     m.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -337,6 +396,8 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
             {.fd = sandbox->gofer_pidfd, .events = POLLIN},
             {.fd = m.debug_listener, .events = POLLIN},
             {.fd = m.client, .events = POLLIN},
+            {.fd = m.container ? m.container->clients : -1, .events = POLLIN},
+            {.fd = m.container ? m.container->messages : -1, .events = POLLIN},
         };
         if (poll(waiting, sizeof(waiting) / sizeof(waiting[0]), -1) < 0) {
             if (errno == EINTR)
@@ -348,7 +409,9 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
             (void)receive_record(&m);
             continue; // records first: a status counts more than the death that follows it
         }
-        if (waiting[3].revents) {
+        if (waiting[8].revents & POLLIN) {
+            take_messages(&m);
+        } else if (waiting[3].revents) {
             report_death(&m);
         } else if (waiting[4].revents) {
             gofer_ended(&m);
@@ -360,6 +423,8 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
             accept_client(&m);
         } else if (waiting[6].revents) {
             serve_client(&m);
+        } else if (waiting[7].revents) {
+            pass_client(&m);
         }
     }
     if (m.status != EXIT_SANDBOX && !m.expired)

@@ -7,6 +7,19 @@
 struct monitor_options {
     int debug_listener;  // where `sentry debug` asks; -1: nowhere
     uint64_t timeout_ns; // 0: none. Then SIGTERM, and the end two seconds later
+    // Of a container, whose streams the monitor does not have:
+    const struct monitor_container *container; // NULL: none
+};
+
+struct monitor_container {
+    int clients;  // listening socket, whose connections are handed to the kernel process
+    int messages; // what our processes write to their standard error comes out here
+    // The program waits for CONTROL_START; or it cannot be started: `error`, and the name of what was not found.
+    void (*ready)(void);
+    void (*failed)(int error, const char *name);
+    // A line of `messages`, printable and bounded.
+    void (*say)(const char *line);
+    int *wait_status; // of the first process, once it has ended; -1 until then
 };
 
 // Blocks the signals that the monitor forwards and remembers the modes of the terminals among the standard

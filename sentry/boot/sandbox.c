@@ -58,8 +58,8 @@ static int gofer_config_fd(const struct sandbox_spec *spec, int connection)
         .export_count = spec->nr_exports,
         .run_uid = UINT32_MAX,
         .run_gid = UINT32_MAX,
-        .self_uid = geteuid(),
-        .self_gid = getegid(),
+        .self_uid = spec->gofer_shows_root ? 0 : geteuid(),
+        .self_gid = spec->gofer_shows_root ? 0 : getegid(),
     };
     memcpy(bytes, &head, sizeof(head));
     if (spec->nr_exports)
@@ -78,13 +78,17 @@ static int start_gofer(const struct sandbox_spec *spec, int program, int connect
     snprintf(number, sizeof(number), "%d", config);
     const char *const argv[] = {"gofer", "--files", "--config-fd", number, NULL};
     const int keep[] = {config, connection};
-    const struct id_map map = {geteuid(), geteuid(), getegid(), getegid()};
-    bool root = geteuid() == 0;
+    bool mapped = spec->gofer_uid_map;
+    const struct id_map own = {geteuid(), geteuid(), getegid(), getegid(), NULL, NULL};
+    const struct id_map given = {.uid_text = spec->gofer_uid_map, .gid_text = spec->gofer_gid_map};
+    bool root = geteuid() == 0 && !mapped;
     const struct spawn spawn = {
         .name = "gofer",
         .namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | (root ? 0 : CLONE_NEWUSER),
-        .map = root ? NULL : &map,
-        .keep_capabilities = root ? 0 : 1ull << 21 /* SYS_ADMIN */ | 1ull << 8 /* SETPCAP */,
+        .map = root     ? NULL
+               : mapped ? &given
+                        : &own,
+        .keep_capabilities = root || mapped ? 0 : 1ull << 21 /* SYS_ADMIN */ | 1ull << 8 /* SETPCAP */,
         .program = program,
         .argv = argv,
         .keep = keep,
@@ -109,7 +113,7 @@ static int start_net_gofer(const struct sandbox_spec *spec, int program, int con
     const char *const argv[] = {
         "gofer", "--net", "--connection-fd", number, landlock ? NULL : "--no-landlock", "1", NULL};
     const int keep[] = {connection};
-    const struct id_map map = {geteuid(), geteuid(), getegid(), getegid()};
+    const struct id_map map = {geteuid(), geteuid(), getegid(), getegid(), NULL, NULL};
     bool root = geteuid() == 0;
     const struct spawn spawn = {
         .name = "gofer --net",
@@ -134,6 +138,12 @@ struct kernel_channels {
     int gofer, gofer_net, control; // sockets
     int gofer_program;
 };
+
+// The standard streams of our own process are inherited anyway.
+static int stream_to_keep(const struct sandbox_spec *spec, int i)
+{
+    return spec->stdio[i] > 2 ? spec->stdio[i] : -1;
+}
 
 static int start_kernel(const struct sandbox_spec *spec, const struct kernel_channels *channels,
                         struct sandbox *sandbox)
@@ -163,13 +173,22 @@ static int start_kernel(const struct sandbox_spec *spec, const struct kernel_cha
     char number[16];
     snprintf(number, sizeof(number), "%d", config);
     const char *const argv[] = {KERNEL_PROCESS_NAME, number, NULL};
-    int keep[8 + FILE_SERVERS_MAX] = {
-        config,    channels->control, channels->gofer, channels->gofer_net, channels->gofer_program,
-        spec->log, spec->strace,      spec->stats};
+    int keep[11 + FILE_SERVERS_MAX] = {config,
+                                       channels->control,
+                                       channels->gofer,
+                                       channels->gofer_net,
+                                       channels->gofer_program,
+                                       spec->log,
+                                       spec->strace,
+                                       spec->stats,
+                                       stream_to_keep(spec, 0),
+                                       stream_to_keep(spec, 1),
+                                       stream_to_keep(spec, 2)};
     for (unsigned i = 0; i < FILE_SERVERS_MAX; i++)
-        keep[8 + i] = params.servers[i];
+        keep[11 + i] = params.servers[i];
     bool root = geteuid() == 0;
-    const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid()};
+    const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid(), NULL,
+                               NULL};
     const struct spawn spawn = {
         .name = "the kernel process",
         .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP |

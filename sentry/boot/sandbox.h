@@ -13,8 +13,11 @@ struct sandbox_spec {
     struct sentry_config config;
     struct gofer_export *exports;
     uint32_t nr_exports;
-    uint32_t gofer_capabilities;   // GOFER_CAP_*
-    uint32_t gofer_owner;          // enum gofer_owner
+    uint32_t gofer_capabilities; // GOFER_CAP_*
+    uint32_t gofer_owner;        // enum gofer_owner
+    // The Gofer is root of a user namespace with these maps (spawn.h); NULL: as the caller's user decides.
+    const char *gofer_uid_map, *gofer_gid_map;
+    bool gofer_shows_root;         // GOFER_OWNER_SINGLE: the caller's own files show as root's
     int stdio[3];                  // -1: closed
     int log, strace, stats;        // -1: nowhere
     int servers[FILE_SERVERS_MAX]; // connected 9P servers beside the Gofer

@@ -44,11 +44,11 @@ static int write_maps(pid_t pid, const struct id_map *map)
         error = write_file_at(dir, "setgroups", "deny");
     if (!error) {
         snprintf(text, sizeof(text), "%u %u 1", map->inside_gid, map->outside_gid);
-        error = write_file_at(dir, "gid_map", text);
+        error = write_file_at(dir, "gid_map", map->gid_text ? map->gid_text : text);
     }
     if (!error) {
         snprintf(text, sizeof(text), "%u %u 1", map->inside_uid, map->outside_uid);
-        error = write_file_at(dir, "uid_map", text);
+        error = write_file_at(dir, "uid_map", map->uid_text ? map->uid_text : text);
     }
     close(dir);
     return error;

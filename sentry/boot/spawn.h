@@ -7,10 +7,11 @@
 
 struct cgroup;
 
-// One-entry maps of a new user namespace.
+// Maps of a new user namespace: one entry each, or as many as the texts have.
 struct id_map {
     uint32_t inside_uid, outside_uid;
     uint32_t inside_gid, outside_gid;
+    const char *uid_text, *gid_text; // as uid_map and gid_map take them; NULL: the entry above
 };
 
 struct spawn {

@@ -141,7 +141,8 @@ static void plan_inherited(struct sentry_config *config)
     for (int i = 0; i < CONFIG_LIMITS; i++) {
         struct rlimit limit;
         if (getrlimit((__rlimit_resource_t)i, &limit) == 0)
-            config->limits[i] = (struct limit_config){limit.rlim_cur, limit.rlim_max};
+            config->limits[i] = (struct limit_config){limit.rlim_cur, limit.rlim_max},
+            config->limits_given |= 1u << i;
     }
     for (int sig = 1; sig < NSIG; sig++) {
         struct sigaction action;

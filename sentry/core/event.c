@@ -91,9 +91,11 @@ void host_watch_del(struct host_watch *w)
     w->armed = 0;
 }
 
+static bool timers_held; // kernel lock
+
 void event_timers_changed(uint64_t first_ns)
 {
-    if (timer_fd < 0 || first_ns >= timer_set_ns)
+    if (timer_fd < 0 || first_ns >= timer_set_ns || timers_held)
         return;
     // An all-zero value would disarm.
     if (first_ns == 0)
@@ -103,6 +105,23 @@ void event_timers_changed(uint64_t first_ns)
         timer_set_ns = first_ns;
     else
         kernel_fatal("timerfd_settime: %s", strerror(errno));
+}
+
+static void run_timers(void)
+{
+    timer_set_ns = KTIMER_NEVER;
+    uint64_t next = ktimer_run(mono_now_ns());
+    if (next != KTIMER_NEVER)
+        event_timers_changed(next);
+}
+
+// At the end an expiry in the past makes the timerfd ready at once.
+void event_hold_timers(bool hold)
+{
+    timers_held = hold;
+    timer_set_ns = KTIMER_NEVER;
+    if (!hold)
+        event_timers_changed(1);
 }
 
 static void dispatch(const struct epoll_event *ev)
@@ -135,12 +154,8 @@ void event_loop(void)
             else
                 dispatch(&batch[i]);
         }
-        if (timers) {
-            timer_set_ns = KTIMER_NEVER;
-            uint64_t next = ktimer_run(mono_now_ns());
-            if (next != KTIMER_NEVER)
-                event_timers_changed(next);
-        }
+        if (timers && !timers_held)
+            run_timers();
         if (event_batch_hook)
             event_batch_hook();
         kernel_unlock();

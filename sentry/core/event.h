@@ -23,3 +23,6 @@ int event_init(void);  // before any of the above; 0 or -errno
 void event_loop(void); // body of the event thread; never returns
 extern void (*event_batch_hook)(
     void); // runs after each batch, under the kernel lock: the calls that it woke up
+
+// While held no timer fires; what expired meanwhile fires at the end of it. Kernel lock.
+void event_hold_timers(bool hold);

@@ -26,6 +26,9 @@ static unsigned parked;    // waiting on `followers`; kernel lock
 static unsigned blocking;  // between kernel_blocking_begin() and kernel_blocking_end(); kernel lock
 static unsigned receivers; // in NOTIF_RECV or on the way there; kernel lock
 
+static pthread_cond_t resumed = PTHREAD_COND_INITIALIZER;
+static bool paused; // kernel lock
+
 void kernel_lock(void)
 {
     pthread_mutex_lock(&lock);
@@ -49,11 +52,33 @@ void kernel_assert_locked(void)
         kernel_fatal("internal error: the kernel lock is not held");
 }
 
+bool kernel_paused(void)
+{
+    return paused;
+}
+
+void kernel_pause(bool on)
+{
+    paused = on;
+    if (!on)
+        pthread_cond_broadcast(&resumed);
+}
+
+static void wait_while_paused(void)
+{
+    while (paused) {
+        holds_lock = false;
+        pthread_cond_wait(&resumed, &lock);
+        holds_lock = true;
+    }
+}
+
 static void *worker_main(void *arg)
 {
     (void)arg;
     kernel_lock();
     for (;;) {
+        wait_while_paused();
         trap_run_queue();
         while (receivers >= RECEIVERS_MAX) {
             parked++;
@@ -61,6 +86,7 @@ static void *worker_main(void *arg)
             pthread_cond_wait(&followers, &lock);
             holds_lock = true;
             parked--;
+            wait_while_paused();
             trap_run_queue();
         }
         receivers++;
@@ -69,6 +95,7 @@ static void *worker_main(void *arg)
         int r = listener_receive(&n);
         kernel_lock();
         receivers--;
+        wait_while_paused();
         if (r == 0)
             trap_receive(&n);
         else if (r != -ENOENT && r != -EINTR)
@@ -111,7 +138,7 @@ static bool another_worker(void)
 
 void kernel_run_woken(void)
 {
-    if (trap_queue_empty())
+    if (trap_queue_empty() || paused)
         return;
     // A worker that is neither parked nor receiving nor away on the host comes back to the queue by itself.
     if (parked == 0 && workers > receivers + blocking)

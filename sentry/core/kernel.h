@@ -26,5 +26,9 @@ int kernel_workers_start(void);
 // with the event thread every timer and descriptor would wait too.
 void kernel_run_woken(void);
 
+// Pause (trap/pause.h): workers handle nothing that they receive, and run no woken call, until it is over. Kernel lock.
+void kernel_pause(bool on);
+bool kernel_paused(void);
+
 // Ends the sandbox: logs the reason, kills every guest and exits (invariant 7). Never returns.
 _Noreturn void kernel_fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -91,7 +91,7 @@ int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_siga
                 a->handler = LX_SIG_DFL;
             return sig;
         }
-        if (signal_default_ignored(sig))
+        if (signal_default_ignored(sig) || signal_init_protected(tg))
             continue;
         if (signal_default_stops(sig)) {
             if (sig == LX_SIGSTOP || !pgrp_is_orphaned(tg->pgrp))

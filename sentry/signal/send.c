@@ -8,11 +8,20 @@
 
 #define STOP_SIGNALS (SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
 
+bool init_is_protected;
+
+bool signal_init_protected(const struct thread_group *tg)
+{
+    return init_is_protected && tg == init_tg;
+}
+
 static bool ignored(const struct task *t, int sig)
 {
     if ((t->blocked | t->real_blocked) & SIGBIT(sig) || (t->ptrace && sig != LX_SIGKILL))
         return false;
     uint64_t handler = t->sighand->action[sig - 1].handler;
+    if (handler == LX_SIG_DFL && signal_init_protected(t->tg))
+        return true;
     return handler == LX_SIG_IGN || (handler == LX_SIG_DFL && signal_default_ignored(sig));
 }
 
@@ -165,6 +174,8 @@ void force_signal(struct task *t, const struct lx_siginfo *info)
         a->handler = LX_SIG_DFL;
         t->blocked &= ~SIGBIT(sig);
     }
+    if (a->handler == LX_SIG_DFL && signal_init_protected(t->tg))
+        init_is_protected = false;
     send_signal_task(t, sig, info);
 }
 

@@ -104,6 +104,12 @@ int signal_permission(const struct thread_group *tg, int sig);
 // The siginfo of kill(2) and tgkill(2) from current.
 void siginfo_from_current(struct lx_siginfo *info, int sig, int code);
 
+// The first process of a container takes no signal whose default action it has not changed, as the first one of a pid
+// namespace on Linux (SIGNAL_UNKILLABLE); its own faults end it all the same. Set by the boot code.
+extern bool init_is_protected;
+struct thread_group;
+bool signal_init_protected(const struct thread_group *tg);
+
 // Takes the lowest signal of `set` off t's queues (its own first, then the shared ones): sigtimedwait, signalfd. 0: none.
 int dequeue_signal(struct task *t, sigset64 set, struct lx_siginfo *info);
 // Signals of `set` that are pending for t, blocked or not.

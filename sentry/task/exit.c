@@ -6,6 +6,7 @@
 #include "abi/linux/signal.h"
 
 void (*init_exit_hook)(int wait_status);
+void (*launched_exit_hook)(struct thread_group *tg, int wait_status);
 
 // Who takes the children of a dying group: the nearest ancestor that asked to (PR_SET_CHILD_SUBREAPER), else the first
 // process. NULL when that is what dies.
@@ -134,6 +135,8 @@ static void group_finish(struct thread_group *tg)
     wake_up(&tg->exit_wait, EV_IN | EV_RDNORM);
     bool first = tg == init_tg;
     int status = tg->exit_code;
+    if (!tg->parent && !first && launched_exit_hook)
+        launched_exit_hook(tg, status);
     if (!tg->parent || notify_parent_exit(tg))
         group_reap(tg);
     if (first && init_exit_hook)

@@ -100,11 +100,10 @@ static void inherit_limits(struct thread_group *tg, const struct sentry_config *
         [LX_RLIMIT_SIGPENDING] = tg->rlim[LX_RLIMIT_SIGPENDING],
         [LX_RLIMIT_MSGQUEUE] = tg->rlim[LX_RLIMIT_MSGQUEUE],
     };
-    bool given = false;
-    for (int i = 0; i < RLIM_NLIMITS_LX; i++)
-        given = given || config->limits[i].max;
-    for (int i = 0; given && i < RLIM_NLIMITS_LX; i++) {
+    for (int i = 0; i < RLIM_NLIMITS_LX; i++) {
         const struct limit_config *from = &config->limits[i];
+        if (!(config->limits_given >> i & 1))
+            continue;
         uint64_t max = most[i].max && most[i].max < from->max ? most[i].max : from->max;
         tg->rlim[i] = (struct lx_rlimit64){from->cur < max ? from->cur : max, max};
     }
@@ -123,6 +122,15 @@ static int compare_gid(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static void take_capabilities(struct cred *c, const struct capability_config *given)
+{
+    c->cap_bounding = given->bounding & LX_CAP_FULL;
+    c->cap_permitted = given->permitted & LX_CAP_FULL;
+    c->cap_effective = given->effective & c->cap_permitted;
+    c->cap_inheritable = given->inheritable & LX_CAP_FULL;
+    c->cap_ambient = given->ambient & c->cap_permitted & c->cap_inheritable;
+}
+
 static struct cred *first_cred(const struct sentry_config *config)
 {
     struct cred *c = cred_alloc();
@@ -133,6 +141,9 @@ static struct cred *first_cred(const struct sentry_config *config)
     c->cap_bounding = LX_CAP_FULL;
     if (config->uid == 0)
         c->cap_permitted = c->cap_effective = LX_CAP_FULL;
+    if (config->capabilities.given)
+        take_capabilities(c, &config->capabilities);
+    c->no_new_privs = config->no_new_privs;
     if (config->nr_groups > 0 && config->nr_groups <= CRED_GROUPS_MAX) {
         c->groups = malloc(config->nr_groups * sizeof(*c->groups));
         if (!c->groups) {
@@ -189,6 +200,7 @@ struct task *task_create(const struct sentry_config *config, int *err)
     default_limits(t->tg);
     inherit_limits(t->tg, config);
     inherit_ignored(t->sighand, config->ignored_signals);
+    t->tg->oom_score_adj = config->oom_score_adj;
     strcpy(t->comm, "sentry");
     return t;
 }

@@ -296,6 +296,8 @@ int task_exec_prepare(struct task *t);
 void task_exec_commit(struct task *t, struct mm *new_mm, const char *comm);
 // The first process has ended, with this wait status; set by the boot code.
 extern void (*init_exit_hook)(int wait_status);
+// Another process that was launched from outside has ended; set by the boot code. `tg` is borrowed.
+extern void (*launched_exit_hook)(struct thread_group *tg, int wait_status);
 // The first process, which has no parent inside, has stopped by this signal; set by the boot code.
 extern void (*init_stop_hook)(int sig);
 

@@ -3,7 +3,6 @@
 // One clone is under way in the sandbox at a time, so a thread that we do not know yet should be its child. It may also be
 // what remains of a clone whose parent was killed meanwhile: a random token, handed out with the order and said by the child,
 // tells them apart.
-#include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
@@ -369,6 +368,8 @@ static bool launch_ordered; // the zygote has been told to clone for the first o
 static bool launch_cloned;
 static uint32_t launch_token; // what the child of the launch says; kernel lock
 
+void (*launch_hook)(struct task *t, int err);
+
 #define LAUNCH_FLAGS ((uint64_t)SIGCHLD)
 
 static void launch_next(void)
@@ -440,12 +441,19 @@ static void launch_hello(const struct trap_notif *n)
     list_del(&l->link);
     launch_ordered = launch_cloned = false;
     int number = guest_number(n->tid);
-    int r = child_register(l->task, n, false, 0, number == -ENOSYS && !init_tg ? 1 : number);
-    if (r)
+    bool first = !init_tg;
+    int r = child_register(l->task, n, false, 0, number == -ENOSYS && first ? 1 : number);
+    if (r && first)
         kernel_fatal("the first process cannot be registered: %s", strerror(-r));
-    if (l->task->tg == init_tg)
-        stdio_control_terminal(init_tg);
-    exec_begin_launched(l->task, l->image);
+    if (launch_hook)
+        launch_hook(l->task, r);
+    if (r) {
+        kill_unknown(n->tid);
+        exec_image_free(l->image);
+        task_abandon(l->task);
+    } else {
+        exec_begin_launched(l->task, l->image);
+    }
     task_put(l->task);
     free(l);
     launch_next();

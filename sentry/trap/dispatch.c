@@ -231,7 +231,7 @@ static void run_one(struct call *c)
 
 void trap_run_queue(void)
 {
-    while (!list_empty(&run_queue))
+    while (!kernel_paused() && !list_empty(&run_queue))
         run_one(list_first(&run_queue, struct call, run_link));
 }
 

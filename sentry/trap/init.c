@@ -9,7 +9,8 @@
 int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
 {
     uaccess_ops = &process_vm_ops;
-    trap_tracing = trap_natives_notified = config->strace;
+    trap_tracing = config->strace;
+    trap_natives_notified = config->strace || (config->seccomp.length && !config->seccomp.native_rows);
     trap_killable = !(config->disabled_features & FEATURE_WAIT_KILLABLE);
     numbers_init(fds->zygote_pidfd, !(config->disabled_features & FEATURE_NS_PID));
     exec_init(fds->stub_image);

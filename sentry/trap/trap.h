@@ -61,5 +61,8 @@ int64_t trap_sigreturn(struct call *call);
 // Starts a first process (the container's, or an exec into it) through the zygote. The task has no thread yet.
 // 0 or -errno. `t` is published when it registers; a failure ends it.
 int trap_launch(struct task *t, struct exec_image *image);
+// A launched task has registered, and is about to load its program, or (err below 0) could not be and is given up. Set by the
+// boot code.
+extern void (*launch_hook)(struct task *t, int err);
 // Takes over the listener and sets the backend of guest copies. 0 or -errno. Once, at boot.
 int trap_init(const struct sentry_config *config, const struct boot_fds *fds);

@@ -144,6 +144,14 @@ int64_t kernel_read(struct file *f, void *buf, size_t n, int64_t offset)
     return (int64_t)done;
 }
 
+int64_t kernel_write(struct file *f, const void *buf, size_t n)
+{
+    struct iov_iter it;
+    int64_t offset = 0;
+    iter_init_kernel(&it, (char *)(uintptr_t)buf, n);
+    return file_write(f, &it, &offset);
+}
+
 int64_t generic_lseek_size(struct file *f, int64_t offset, int whence, int64_t size)
 {
     int64_t to;

@@ -287,6 +287,8 @@ int vfs_open_raw(const struct path *p, uint32_t o_flags, struct file **out);
 int vfs_open_path(const struct path *p, uint32_t o_flags, struct file **out);
 // Reads from a file into our own memory at an offset; may drop the kernel lock. Bytes or -errno.
 int64_t kernel_read(struct file *f, void *buf, size_t n, int64_t offset);
+// Writes our own memory to a file from its beginning, in one piece. Bytes or -errno.
+int64_t kernel_write(struct file *f, const void *buf, size_t n);
 // Finds the parent directory of the last component of `name` and copies that component into `last` (VFS_NAME_MAX + 1
 // bytes). *type tells "." and ".." and "/" apart; *slash whether slashes follow it.
 enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };

@@ -6,21 +6,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct boot_fds;
-struct sentry_config;
 struct fdtable;
 struct thread_group;
 struct tty;
 
-// Puts files for fds->stdio into descriptors 0 to 2 of the first process (a number below 0 stays closed); streams that are one
-// open file outside are one open file inside. Needs the mounts and the event loop. Takes the descriptors over. Once, while the
-// process may still call kcmp (before its filter). 0, -LX_EISDIR for a directory, or another -errno.
-int stdio_install(const struct boot_fds *fds, const struct sentry_config *config, struct fdtable *table);
+struct stdio_streams {
+    int fd[3];         // host descriptors; below 0: stays closed
+    int first[3];      // the first stream that is the same open file outside, itself where there is none
+    uint32_t uid, gid; // whom the files show as their owner
+};
+// Fills `first`. Only while the process may still call kcmp (before its filter).
+void stdio_find_same(struct stdio_streams *s);
+// Puts files for the streams into descriptors 0 to 2 of a table. Takes the descriptors over, also when it fails. *terminal
+// (NULL before) gets a reference to the first terminal among them. Needs the mounts and the event loop. 0, -LX_EISDIR for a
+// directory, or another -errno.
+int stdio_install(const struct stdio_streams *s, struct fdtable *table, struct tty **terminal);
 
-// The first process has its numbers: the terminal among its standard streams, if any, becomes the controlling terminal of its
-// session, with its group in the foreground.
-void stdio_control_terminal(struct thread_group *tg);
+// The process has its numbers: the terminal (or NULL) becomes the controlling terminal of its session, with its group in the
+// foreground.
+void stdio_control_terminal(struct thread_group *tg, struct tty *terminal);
 
 // A signal that the command line caught, for the foreground group of that terminal (SIGINT, SIGQUIT, SIGTSTP, SIGCONT,
-// SIGWINCH), or for the first process where no terminal has a foreground group.
-void host_tty_signal(int sig);
+// SIGWINCH), or for the process where the terminal (or NULL) has no foreground group.
+void host_tty_signal(struct thread_group *tg, struct tty *terminal, int sig);

@@ -1,10 +1,9 @@
-// Standard input, output and error of the first process.
+// Standard input, output and error of a process that was launched from outside.
 #include "sentry/core/hostcall.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/signal.h"
 #include "abi/linux/stat.h"
-#include "sentry/boot/config.h"
 #include "sentry/fs/devpts/devpts.h"
 #include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/fs/hostfile/regular.h"
@@ -15,15 +14,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-static struct tty *controlling; // the terminal among the standard streams; a reference
 
 static uint32_t fmode_of(uint32_t access)
 {
@@ -37,7 +33,8 @@ static bool is_terminal(int fd, const struct stat *st)
     return S_ISCHR(st->st_mode) && ioctl(fd, LX_TCGETS, &t) == 0;
 }
 
-static int open_terminal(int fd, const struct stat *st, uint32_t access, uint32_t uid, struct file **out)
+static int open_terminal(int fd, const struct stat *st, uint32_t access, const struct stdio_streams *s,
+                         struct file **out, struct tty **terminal)
 {
     uint32_t mode = fmode_of(access);
     struct tty *t = host_tty_open(fd, st->st_rdev, mode & FMODE_READ, mode & FMODE_WRITE);
@@ -45,11 +42,11 @@ static int open_terminal(int fd, const struct stat *st, uint32_t access, uint32_
         return -LX_ENOMEM;
     int err = 0;
     if (devpts_find(t->index) != t)
-        err = devpts_add(t, -1, uid, DEVPTS_GID_TTY, DEVPTS_MODE);
+        err = devpts_add(t, -1, s->uid, DEVPTS_GID_TTY, DEVPTS_MODE);
     if (!err)
         err = devpts_open_peer(t, access | LX_O_NOCTTY, out);
-    if (!err && !controlling)
-        controlling = tty_get(t);
+    if (!err && !*terminal)
+        *terminal = tty_get(t);
     tty_put(t);
     return err;
 }
@@ -76,7 +73,7 @@ static bool open_own_device(const struct stat *st, uint32_t access, struct file 
     return true;
 }
 
-static int open_stream(int fd, const struct sentry_config *config, struct file **out)
+static int open_stream(int fd, const struct stdio_streams *s, struct file **out, struct tty **terminal)
 {
     struct stat st;
     int flags = fcntl(fd, F_GETFL);
@@ -86,12 +83,12 @@ static int open_stream(int fd, const struct sentry_config *config, struct file *
     if (S_ISDIR(st.st_mode))
         return -LX_EISDIR;
     if (is_terminal(fd, &st))
-        return open_terminal(fd, &st, access, config->uid, out);
+        return open_terminal(fd, &st, access, s, out, terminal);
     if (open_own_device(&st, access, out)) {
         close(fd);
         return 0;
     }
-    struct inode *i = host_inode(fd, &st, access, config->uid, config->gid);
+    struct inode *i = host_inode(fd, &st, access, s->uid, s->gid);
     if (!i)
         return -LX_ENOMEM;
     char name[64];
@@ -107,51 +104,55 @@ static bool same_open_file(int a, int b)
     return syscall(SYS_kcmp, self, self, KCMP_FILE, (unsigned long)a, (unsigned long)b) == 0;
 }
 
-int stdio_install(const struct boot_fds *fds, const struct sentry_config *config, struct fdtable *table)
+void stdio_find_same(struct stdio_streams *s)
 {
-    int first[3] = {0, 1, 2}; // the first stream that is the same open file
-    signal(SIGPIPE, SIG_IGN);
-    for (int i = 1; i < 3; i++)
-        for (int j = 0; j < i && first[i] == i; j++)
-            if (fds->stdio[i] >= 0 && fds->stdio[j] >= 0 && same_open_file(fds->stdio[i], fds->stdio[j]))
-                first[i] = j;
-    struct file *files[3] = {NULL, NULL, NULL};
     for (int i = 0; i < 3; i++) {
-        if (fds->stdio[i] < 0)
-            continue;
-        int err = 0;
-        if (first[i] != i) {
-            files[i] = file_get(files[first[i]]);
-            close(fds->stdio[i]);
-        } else {
-            err = open_stream(fds->stdio[i], config, &files[i]);
-        }
-        if (!err)
-            err = fd_set_at(table, i, files[i], false);
-        if (err < 0)
-            return err;
+        s->first[i] = i;
+        for (int j = 0; j < i && s->first[i] == i; j++)
+            if (s->fd[i] >= 0 && s->fd[j] >= 0 && same_open_file(s->fd[i], s->fd[j]))
+                s->first[i] = j;
     }
-    return 0;
 }
 
-void stdio_control_terminal(struct thread_group *tg)
+int stdio_install(const struct stdio_streams *s, struct fdtable *table, struct tty **terminal)
+{
+    struct file *files[3] = {NULL, NULL, NULL};
+    int err = 0;
+    for (int i = 0; i < 3; i++) {
+        if (s->fd[i] < 0)
+            continue;
+        struct file *shared = s->first[i] < i ? files[s->first[i]] : NULL;
+        if (err || shared)
+            close(s->fd[i]); // taken over in any case
+        if (err)
+            continue;
+        if (shared)
+            files[i] = file_get(shared);
+        else
+            err = open_stream(s->fd[i], s, &files[i], terminal);
+        int fd = err ? err : fd_set_at(table, i, files[i], false);
+        err = fd < 0 ? fd : 0;
+    }
+    return err;
+}
+
+void stdio_control_terminal(struct thread_group *tg, struct tty *terminal)
 {
     struct session *s = tg->pgrp ? tg->pgrp->session : NULL;
-    if (!controlling || !s || s->tty || controlling->session)
+    if (!terminal || !s || s->tty || terminal->session)
         return;
-    controlling->session = s;
-    controlling->fg_pgid = tg->pgrp->pgid;
-    s->tty = controlling;
-    init_has_shell = true;
+    terminal->session = s;
+    terminal->fg_pgid = tg->pgrp->pgid;
+    s->tty = terminal;
 }
 
-void host_tty_signal(int sig)
+void host_tty_signal(struct thread_group *tg, struct tty *terminal, int sig)
 {
-    if (sig == LX_SIGCONT && init_tg && init_tg->job == JOB_STOPPED)
-        send_signal_group(init_tg, sig, NULL);
-    if (controlling && controlling->fg_pgid) {
-        send_signal_pgrp(controlling->fg_pgid, sig, NULL);
-    } else if (init_tg && !init_tg->zombie && sig != LX_SIGWINCH) {
-        send_signal_group(init_tg, sig, NULL);
+    if (sig == LX_SIGCONT && tg && tg->job == JOB_STOPPED)
+        send_signal_group(tg, sig, NULL);
+    if (terminal && terminal->fg_pgid) {
+        send_signal_pgrp(terminal->fg_pgid, sig, NULL);
+    } else if (tg && !tg->zombie && sig != LX_SIGWINCH) {
+        send_signal_group(tg, sig, NULL);
     }
 }

@@ -13,7 +13,7 @@
 
 #define READ_CHUNK 4096u
 #define DECISECOND_NS 100000000ull
-#define HOST_TTY_MAX 3
+#define HOST_TTY_MAX 256 // standard streams of the first process and of those that `exec` adds
 
 struct host_tty {
     struct tty tty; // first

@@ -7,4 +7,13 @@
 // As in overlayfs, a mapping made before the file was first written keeps showing what is below.
 //
 // The type is mounted as "overlay" with the options "lower=TYPE[,OPTIONS OF THE LOWER]" and the lower's source.
+#include <stdint.h>
+
 void overlay_init(void);
+
+struct dentry;
+struct mount;
+struct super_block;
+// An overlay over a directory of another mount, whose reference is taken over; `bytes` limits what is kept (0: the default). 0 and
+// references in *sb and *root, or -LX_ENOMEM.
+int overlay_over(struct mount *lower, uint64_t bytes, struct super_block **sb, struct dentry **root);

@@ -41,13 +41,8 @@ static int mount_lower(const char *options, const char *source, struct mount **o
     return *out ? 0 : -LX_ENOMEM;
 }
 
-static int overlay_mount(const struct fs_type *t, const char *source, const char *options,
-                         struct super_block **out, struct dentry **root)
+int overlay_over(struct mount *lower, uint64_t bytes, struct super_block **out, struct dentry **root)
 {
-    struct mount *lower;
-    int err = mount_lower(options, source, &lower);
-    if (err)
-        return err;
     struct ovl_super *s = calloc(1, sizeof(*s));
     struct super_block *sb = s ? sb_alloc("overlay", &super_ops, s) : NULL;
     if (!sb) {
@@ -59,7 +54,7 @@ static int overlay_mount(const struct fs_type *t, const char *source, const char
     s->lower = lower;
     s->lower_dev = lower->root->inode->attr.dev;
     s->next_ino = FIRST_OWN_INO;
-    mem_account_init(&s->account, tmpfs_default_size(), 0);
+    mem_account_init(&s->account, bytes ? bytes : tmpfs_default_size(), 0);
     struct inode *i = ovl_get(sb, lower->root, lower->root->inode->attr.ino);
     *root = i ? dentry_alloc_root(i) : NULL;
     if (!*root) {
@@ -68,6 +63,14 @@ static int overlay_mount(const struct fs_type *t, const char *source, const char
     }
     *out = sb;
     return 0;
+}
+
+static int overlay_mount(const struct fs_type *t, const char *source, const char *options,
+                         struct super_block **out, struct dentry **root)
+{
+    struct mount *lower;
+    int err = mount_lower(options, source, &lower);
+    return err ? err : overlay_over(lower, 0, out, root);
 }
 
 void overlay_init(void)
