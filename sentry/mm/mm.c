@@ -1,4 +1,5 @@
 #include "sentry/mm/mm.h"
+#include "sentry/ipc/sysv/sysv.h"
 #include "sentry/mm/filemap.h"
 #include "abi/stub/layout.h"
 #include <stdlib.h>
@@ -12,6 +13,7 @@ struct mm *mm_alloc(void)
     m->refs = 1;
     m->dumpable = true;
     list_init(&m->file_maps);
+    list_init(&m->shm);
     m->areas = calloc(1, 8);
     m->areas_bytes = 8;
     if (!m->areas) {
@@ -34,6 +36,7 @@ void mm_put(struct mm *m)
     if (!m || --m->refs)
         return;
     filemap_free(m);
+    shm_mm_free(m);
     if (m->exe)
         file_put(m->exe);
     free(m->areas);
@@ -49,10 +52,12 @@ struct mm *mm_dup(const struct mm *m)
     copy->refs = 1;
     copy->users = 0;
     list_init(&copy->file_maps);
+    list_init(&copy->shm);
     copy->areas = malloc(m->areas_bytes);
-    if (!copy->areas || filemap_dup(copy, m)) {
+    if (!copy->areas || filemap_dup(copy, m) || shm_mm_dup(copy, m)) {
         free(copy->areas);
         filemap_free(copy);
+        shm_mm_free(copy);
         free(copy);
         return NULL;
     }

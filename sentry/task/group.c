@@ -14,6 +14,7 @@ struct thread_group *group_alloc(void)
     tg->refs = 1;
     tg->host_pid = -1;
     tg->host_pidfd = -1;
+    tg->loginuid = UINT32_MAX;
     tg->exit_signal = LX_SIGCHLD;
     tg->start_ns = clock_now_ns(7 /* CLOCK_BOOTTIME */);
     list_init(&tg->threads);

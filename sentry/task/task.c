@@ -220,6 +220,7 @@ static struct thread_group *copy_group(struct task *parent, uint64_t flags, int 
         return NULL;
     memcpy(tg->rlim, from->rlim, sizeof(tg->rlim));
     tg->oom_score_adj = from->oom_score_adj;
+    tg->loginuid = from->loginuid;
     tg->exit_signal = flags & LX_CLONE_PARENT ? from->exit_signal : exit_signal;
     tg->parent = from; // stays until the child is published
     tg->parent_tid = parent->tid;

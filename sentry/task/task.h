@@ -43,6 +43,7 @@ struct mm {
     struct file *exe;  // the program
     bool dumpable;
     struct list_head file_maps; // files mapped into it, for /proc/PID/maps names (mm/filemap.c)
+    struct list_head shm;       // attached System V segments (ipc/sysv/shm.c)
 };
 struct mm *mm_alloc(void);
 struct mm *mm_get(struct mm *m);
@@ -219,6 +220,7 @@ struct thread_group {
     void *timers; // other timer state (time/)
     void *ipc;    // SEM_UNDO etc.
     int oom_score_adj;
+    uint32_t loginuid; // UINT32_MAX: nobody has logged in
     uint32_t exec_id;
     struct task *pidfd_to; // CLONE_PIDFD: who gets the descriptor at task_publish(), referenced
     gaddr_t pidfd_addr;

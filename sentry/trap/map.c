@@ -1,6 +1,7 @@
 // Orders: mapping a file through a donated descriptor, and rt_sigreturn.
 #include "sentry/mm/filemap.h"
 #include "sentry/ptrace/ptrace.h"
+#include "sentry/signal/frame.h"
 #include "sentry/trap/hypercall.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +12,10 @@ struct map_order {
     struct file *file; // referenced: keeps the host descriptor open
     int fd;
     uint64_t args[6];
-    bool own;   // a trapped call whose own registers say it all
-    bool alone; // no other thread of the process can use the donation number meanwhile
+    bool own;              // a trapped call whose own registers say it all
+    bool alone;            // no other thread of the process can use the donation number meanwhile
+    uint32_t nr;           // SYS_mmap, or SYS_munmap of args[0] and args[1]
+    struct map_then *then; // owned; NULL: nobody asks for the result
 };
 
 bool donation_take(struct task *t)
@@ -30,7 +33,7 @@ static void map_start(struct stub_order *o)
     struct map_order *m = container_of(o, struct map_order, base);
     struct task *t = o->task;
     struct stub_op ops[2] = {
-        {.nr = SYS_mmap, .flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL},
+        {.nr = m->nr, .flags = STUB_OP_RESULT | STUB_OP_MAY_FAIL},
         {.nr = SYS_close, .flags = STUB_OP_MAY_FAIL, .args = {STUB_DONATION_FD}},
     };
     memcpy(ops[0].args, m->args, sizeof(m->args));
@@ -71,10 +74,28 @@ void donation_release(struct task *t)
     }
 }
 
+// The result of the mmap is in the context, where the owner of `then` may put another one.
+static bool tell_result(struct task *t, struct map_order *m)
+{
+    gaddr_t at = t->trap.ucontext + FRAME_RAX_OFFSET;
+    int64_t result;
+    if (task_copy_in(t, &result, at, sizeof(result)))
+        return false;
+    struct map_then *then = m->then;
+    m->then = NULL;
+    int64_t now = then->done(then, t, result);
+    return now == result || task_copy_out(t, at, &now, sizeof(now)) == 0;
+}
+
 static void map_done(struct stub_order *o, uint32_t index, int64_t result)
 {
     (void)index, (void)result;
+    struct map_order *m = container_of(o, struct map_order, base);
     struct task *t = o->task;
+    if (m->then && !tell_result(t, m)) {
+        violation(t, "its context is gone");
+        return;
+    }
     order_end(t);
     donation_release(t);
     hypercall_return_after_ops(t);
@@ -85,6 +106,8 @@ static void map_drop(struct stub_order *o)
     struct map_order *m = container_of(o, struct map_order, base);
     if (m->file)
         file_put(m->file);
+    if (m->then)
+        m->then->drop(m->then);
     task_put(o->task);
     free(m);
 }
@@ -92,23 +115,50 @@ static void map_drop(struct stub_order *o)
 static const struct stub_order_ops map_ops = {
     .name = "mmap", .start = map_start, .done = map_done, .drop = map_drop};
 
-int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot,
-                 int flags, uint64_t offset)
+static int64_t begin(struct call *call, uint32_t nr, struct file *file, int fd, const uint64_t args[6],
+                     struct map_then *then)
 {
     struct map_order *m = calloc(1, sizeof(*m));
-    if (!m)
+    if (!m) {
+        if (then)
+            then->drop(then);
         return -LX_ENOMEM;
+    }
     m->base.ops = &map_ops;
     m->base.task = task_get(call->task);
     m->file = file ? file_get(file) : NULL;
     m->fd = fd;
-    m->alone = (!file || call->task->tg->nr_threads == 1) && !trap_tracing &&
-               !call->task->ptrace; // the trace wants the result
-    uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, offset};
-    memcpy(m->args, args, sizeof(args));
-    args[4] = call->args[4];
-    m->own = call->trapped && call->nr == SYS_mmap && file && memcmp(args, call->args, sizeof(args)) == 0;
+    m->nr = nr;
+    m->then = then;
+    // The trace wants the result, and so do a tracer and whoever gave `then`.
+    m->alone = (!file || call->task->tg->nr_threads == 1) && !trap_tracing && !call->task->ptrace && !then;
+    memcpy(m->args, args, sizeof(m->args));
+    uint64_t said[6];
+    memcpy(said, args, sizeof(said));
+    said[4] = call->args[4];
+    m->own = call->trapped && call->nr == SYS_mmap && nr == SYS_mmap && file &&
+             memcmp(said, call->args, sizeof(said)) == 0;
     return order_begin(call, &m->base);
+}
+
+int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot,
+                 int flags, uint64_t offset)
+{
+    const uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, offset};
+    return begin(call, SYS_mmap, file, fd, args, NULL);
+}
+
+int64_t trap_map_then(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot,
+                      int flags, struct map_then *then)
+{
+    const uint64_t args[6] = {addr, len, (uint64_t)prot, (uint64_t)flags, (uint64_t)fd, 0};
+    return begin(call, SYS_mmap, file, fd, args, then);
+}
+
+int64_t trap_unmap(struct call *call, uint64_t addr, uint64_t len)
+{
+    const uint64_t args[6] = {addr, len};
+    return begin(call, SYS_munmap, NULL, -1, args, NULL);
 }
 
 int64_t trap_sigreturn(struct call *call)

@@ -56,6 +56,17 @@ int64_t trap_exec(struct call *call, struct exec_image *image);
 // the handler returns.
 int64_t trap_map(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot,
                  int flags, uint64_t offset);
+// Who wants to know what a mapping came to. Owned by the order until one of the two is called.
+struct map_then {
+    // `result` is an address or -errno, the guest's word; what it returns is what the guest's call returns. Frees.
+    int64_t (*done)(struct map_then *then, struct task *t, int64_t result);
+    void (*drop)(struct map_then *then); // the thread is gone. Frees
+};
+// trap_map() from offset 0 that tells `then`, which it takes over also when it fails.
+int64_t trap_map_then(struct call *call, struct file *file, int fd, uint64_t addr, uint64_t len, int prot,
+                      int flags, struct map_then *then);
+// munmap(2) by the stub: the guest's own memory, where the handler has looked first.
+int64_t trap_unmap(struct call *call, uint64_t addr, uint64_t len);
 // rt_sigreturn: the frame is restored inside a kick.
 int64_t trap_sigreturn(struct call *call);
 // Starts a first process (the container's, or an exec into it) through the zygote. The task has no thread yet.

@@ -155,6 +155,33 @@ PROC_STORE(oom_score_adj)
     return (int64_t)n;
 }
 
+PROC_SHOW(loginuid)
+{
+    const struct task *t = proc_task(p);
+    if (!t)
+        return -LX_ESRCH;
+    out_printf(out, "%u", t->tg->loginuid);
+    return 0;
+}
+
+// A process may say once who logged in (audit_set_loginuid).
+PROC_STORE(loginuid)
+{
+    char *end;
+    struct task *t = proc_task(p);
+    if (!t)
+        return -LX_ESRCH;
+    if (t->tg != current->tg)
+        return -LX_EPERM;
+    unsigned long value = strtoul(text, &end, 10);
+    if (end == text || (*end && *end != '\n') || value > UINT32_MAX)
+        return -LX_EINVAL;
+    if (t->tg->loginuid != UINT32_MAX && !capable(LX_CAP_AUDIT_CONTROL))
+        return -LX_EPERM;
+    t->tg->loginuid = (uint32_t)value;
+    return (int64_t)n;
+}
+
 PROC_SHOW(io)
 {
     out_printf(

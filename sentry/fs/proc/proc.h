@@ -43,7 +43,7 @@ bool proc_root_alive(const struct pseudo *dir, const struct pseudo *entry);
 
 // Rows of other files, for the tables.
 extern const struct pseudo_node proc_process_rows[], proc_thread_rows[];
-extern const struct pseudo_node proc_sys_rows[], proc_net_rows[];
+extern const struct pseudo_node proc_sys_rows[], proc_net_rows[], proc_sysvipc_rows[];
 extern const struct pseudo_node sysfs_root, cgroup_root;
 extern const struct file_ops proc_mem_fops;
 
@@ -61,6 +61,8 @@ PROC_SHOW(limits);
 PROC_SHOW(oom_score);
 PROC_SHOW(oom_score_adj);
 PROC_STORE(oom_score_adj);
+PROC_SHOW(loginuid);
+PROC_STORE(loginuid);
 PROC_SHOW(io);
 PROC_SHOW(personality);
 PROC_SHOW(syscall);

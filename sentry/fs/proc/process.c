@@ -245,7 +245,7 @@ static int64_t constant_link(const struct pseudo *p, char *buf, size_t size)
         PSEUDO_FILE("wchan", 0444, proc_show_wchan), PSEUDO_TEXT("schedstat", "0 0 0\n"),                   \
         PSEUDO_TEXT("cgroup", "0::/\n"), PSEUDO_FILE("oom_score", 0444, proc_show_oom_score),               \
         FILE_W("oom_adj", 0644, oom_adj), PRIVATE("stack", 0400, proc_show_stack),                          \
-        FILE_W("oom_score_adj", 0644, oom_score_adj), PSEUDO_TEXT("loginuid", "4294967295"),                \
+        FILE_W("oom_score_adj", 0644, oom_score_adj), FILE_W("loginuid", 0644, loginuid),                   \
         PSEUDO_TEXT("sessionid", "4294967295"), PRIVATE("io", 0400, proc_show_io),                          \
         PSEUDO_TEXT("uid_map", "         0          0 4294967295\n"),                                       \
         PSEUDO_TEXT("gid_map", "         0          0 4294967295\n"), PSEUDO_TEXT("setgroups", "allow\n")
@@ -289,6 +289,7 @@ static const struct pseudo_node root_rows[] = {
     {.name = "mounts", .mode = LX_S_IFLNK | 0777, .readlink = constant_link, .data = "self/mounts"},
     {.name = "net", .mode = LX_S_IFLNK | 0777, .readlink = constant_link, .data = "self/net"},
     PSEUDO_DIR("sys", proc_sys_rows),
+    PSEUDO_DIR("sysvipc", proc_sysvipc_rows),
     PSEUDO_DIR("sysvipc", sysvipc_rows),
     PSEUDO_DIR("tty", empty_rows),
     PSEUDO_DIR("bus", empty_rows),

@@ -3,10 +3,12 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/fs/devpts/devpts.h"
+#include "sentry/ipc/sysv/sysv.h"
 #include "sentry/task/task.h"
 #include "sentry/task/uts.h"
 #include "sentry/vfs/file.h"
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -24,18 +26,57 @@ static int show_number(const struct pseudo *p, struct out_text *out)
     return 0;
 }
 
+// Text that is a number within bounds and nothing else.
+static bool parse_number(const char *text, int64_t least, int64_t most, int64_t *value)
+{
+    char *end;
+    *value = strtoll(text, &end, 0);
+    bool empty = end == text;
+    while (*end == '\n' || *end == ' ' || *end == '\t')
+        end++;
+    return !empty && !*end && *value >= least && *value <= most;
+}
+
 static int64_t store_number(const struct pseudo *p, const char *text, size_t n)
 {
     struct number *number = (struct number *)(uintptr_t)p->node->data;
-    char *end;
-    long long value = strtoll(text, &end, 0);
-    while (*end == '\n' || *end == ' ' || *end == '\t')
-        end++;
-    if (end == text || *end || value < number->least || value > number->most)
+    int64_t value;
+    if (!parse_number(text, number->least, number->most, &value))
         return -LX_EINVAL;
     number->value = value;
     return (int64_t)n;
 }
+
+// A number that governs something, kept where that is.
+struct limit {
+    int64_t *at, least, most;
+};
+
+static int show_limit(const struct pseudo *p, struct out_text *out)
+{
+    const struct limit *l = p->node->data;
+    out_printf(out, "%" PRId64 "\n", *l->at);
+    return 0;
+}
+
+static int64_t store_limit(const struct pseudo *p, const char *text, size_t n)
+{
+    const struct limit *l = p->node->data;
+    int64_t value;
+    if (!parse_number(text, l->least, l->most, &value))
+        return -LX_EINVAL;
+    *l->at = value;
+    return (int64_t)n;
+}
+
+#define LIMIT(name_, at_, least_, most_)                                                    \
+    {                                                                                       \
+        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_limit, .store = store_limit, \
+        .data = &(struct limit)                                                             \
+        {                                                                                   \
+            at_, least_, most_                                                              \
+        }                                                                                   \
+    }
 
 // A row and the number behind it.
 #define NUMBER(name_, initial_, ...)                                                          \
@@ -76,7 +117,7 @@ static int64_t store_name(const struct pseudo *p, const char *text, size_t n)
 
 static char core_pattern[128] = "core";
 static char port_range[32] = "32768\t60999", ping_range[32] = "1\t0";
-static char shm_words[40] = "32000\t1024000000\t500\t32000", printk_words[24] = "4\t4\t1\t7";
+static char printk_words[24] = "4\t4\t1\t7";
 static char tcp_rmem[40] = "4096\t131072\t6291456", tcp_wmem[40] = "4096\t16384\t4194304";
 
 // --- live values
@@ -145,6 +186,55 @@ static const struct pseudo_node seccomp_rows[] = {
     {.name = NULL},
 };
 
+// --- System V IPC
+
+static int show_size(const struct pseudo *p, struct out_text *out)
+{
+    out_printf(out, "%" PRIu64 "\n", *(const uint64_t *)p->node->data);
+    return 0;
+}
+
+static int64_t store_size(const struct pseudo *p, const char *text, size_t n)
+{
+    char *end;
+    if (*text == '-')
+        return -LX_EINVAL;
+    unsigned long long value = strtoull(text, &end, 0);
+    if (end == text || (*end && *end != '\n'))
+        return -LX_EINVAL;
+    *(uint64_t *)(uintptr_t)p->node->data = value;
+    return (int64_t)n;
+}
+
+#define SIZE(name_, at_)                                                                              \
+    {                                                                                                 \
+        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_size, .store = store_size, .data = at_ \
+    }
+
+static int show_sem(const struct pseudo *p, struct out_text *out)
+{
+    out_printf(out, "%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\n", sysv_limits.semmsl,
+               sysv_limits.semmns, sysv_limits.semopm, sysv_limits.semmni);
+    return 0;
+}
+
+static int64_t store_sem(const struct pseudo *p, const char *text, size_t n)
+{
+    int64_t *const at[] = {&sysv_limits.semmsl, &sysv_limits.semmns, &sysv_limits.semopm,
+                           &sysv_limits.semmni};
+    static const int64_t most[] = {65536, INT32_MAX, 65536, 32768};
+    int64_t value[4];
+    if (sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &value[0], &value[1], &value[2],
+               &value[3]) != 4)
+        return -LX_EINVAL;
+    for (unsigned i = 0; i < 4; i++)
+        if (value[i] < 0 || value[i] > most[i])
+            return -LX_EINVAL;
+    for (unsigned i = 0; i < 4; i++)
+        *at[i] = value[i];
+    return (int64_t)n;
+}
+
 static const struct pseudo_node kernel_rows[] = {
     PSEUDO_TEXT("ostype", UTS_SYSNAME "\n"),
     PSEUDO_TEXT("osrelease", UTS_RELEASE "\n"),
@@ -159,14 +249,14 @@ static const struct pseudo_node kernel_rows[] = {
     NUMBER("overflowuid", 65534, 0, 65535),
     NUMBER("overflowgid", 65534, 0, 65535),
     NUMBER("randomize_va_space", 2, 0, 2),
-    NAME("sem", shm_words),
-    PSEUDO_TEXT("shmmax", "18446744073692774399\n"),
-    PSEUDO_TEXT("shmall", "18446744073692774399\n"),
-    NUMBER("shmmni", 4096, 0, 32768),
+    {.name = "sem", .mode = LX_S_IFREG | 0644, .show = show_sem, .store = store_sem},
+    SIZE("shmmax", &sysv_limits.shmmax),
+    SIZE("shmall", &sysv_limits.shmall),
+    LIMIT("shmmni", &sysv_limits.shmmni, 0, 32768),
     NUMBER("shm_rmid_forced", 0, BOOLEAN),
-    NUMBER("msgmax", 8192, 0, INT32_MAX),
-    NUMBER("msgmnb", 16384, 0, INT32_MAX),
-    NUMBER("msgmni", 32000, 0, 32768),
+    LIMIT("msgmax", &sysv_limits.msgmax, 0, INT32_MAX),
+    LIMIT("msgmnb", &sysv_limits.msgmnb, 0, INT32_MAX),
+    LIMIT("msgmni", &sysv_limits.msgmni, 0, 32768),
     NUMBER("auto_msgmni", 0, BOOLEAN),
     NUMBER("sem_next_id", -1, -1, INT32_MAX),
     NUMBER("msg_next_id", -1, -1, INT32_MAX),
