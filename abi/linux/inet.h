@@ -23,9 +23,53 @@ _Static_assert(sizeof(struct lx_sockaddr_in6) == 28, "struct sockaddr_in6");
 #define LX_IPPROTO_TCP 6
 #define LX_IPPROTO_UDP 17
 #define LX_IPPROTO_IPV6 41
+#define LX_IPPROTO_UDPLITE 136
 
+#define LX_IP_TOS 1
+#define LX_IP_TTL 2
+#define LX_IP_PKTINFO 8
+#define LX_IP_MTU_DISCOVER 10
+#define LX_IP_RECVTTL 12
+#define LX_IP_RECVTOS 13
+#define LX_IP_MULTICAST_TTL 33
+#define LX_IP_MULTICAST_LOOP 34
+#define LX_IPV6_UNICAST_HOPS 16
+#define LX_IPV6_MULTICAST_HOPS 18
+#define LX_IPV6_MULTICAST_LOOP 19
 #define LX_IPV6_V6ONLY 26
+#define LX_IPV6_RECVPKTINFO 49
+#define LX_IPV6_PKTINFO 50
+#define LX_IPV6_RECVHOPLIMIT 51
+#define LX_IPV6_HOPLIMIT 52
+#define LX_IPV6_RECVTCLASS 66
+#define LX_IPV6_TCLASS 67
+
+struct lx_in_pktinfo {
+    int32_t ifindex;
+    uint8_t spec_dst[4], addr[4];
+};
+_Static_assert(sizeof(struct lx_in_pktinfo) == 12, "struct in_pktinfo");
+
+struct lx_in6_pktinfo {
+    uint8_t addr[16];
+    int32_t ifindex;
+};
+_Static_assert(sizeof(struct lx_in6_pktinfo) == 20, "struct in6_pktinfo");
+
+#define LX_TCP_NODELAY 1
+#define LX_TCP_MAXSEG 2
+#define LX_TCP_CORK 3
+#define LX_TCP_KEEPIDLE 4
+#define LX_TCP_KEEPINTVL 5
+#define LX_TCP_KEEPCNT 6
+#define LX_TCP_SYNCNT 7
+#define LX_TCP_QUICKACK 12
 #define LX_TCP_INFO 11
+#define LX_TCP_CONGESTION 13
 #define LX_TCP_ESTABLISHED 1
+#define LX_TCP_SYN_SENT 2
+#define LX_TCP_FIN_WAIT2 5
+#define LX_TCP_CLOSE_WAIT 8
+#define LX_TCP_LAST_ACK 9
 #define LX_TCP_CLOSE 7
 #define LX_TCP_LISTEN 10

@@ -77,6 +77,11 @@ int sock_setsockopt(struct socket *s, int name, const void *value, uint32_t len)
         return 0;
     case LX_SO_TIMESTAMP_OLD:
         s->timestamp = v;
+        s->timestampns = false;
+        return 0;
+    case LX_SO_TIMESTAMPNS_OLD:
+        s->timestampns = v;
+        s->timestamp = false;
         return 0;
     case LX_SO_SNDBUFFORCE:
     case LX_SO_RCVBUFFORCE:
@@ -206,6 +211,13 @@ int sock_getsockopt(struct socket *s, int name, void *value, uint32_t *len)
     case LX_SO_TIMESTAMP_OLD:
         v = s->timestamp;
         break;
+    case LX_SO_TIMESTAMPNS_OLD:
+        v = s->timestampns;
+        break;
+    case LX_SO_INCOMING_CPU:
+    case LX_SO_BUSY_POLL:
+        v = 0;
+        break;
     case LX_SO_RCVLOWAT:
         v = s->rcvlowat;
         break;
@@ -221,6 +233,9 @@ int sock_getsockopt(struct socket *s, int name, void *value, uint32_t *len)
     case LX_SO_MARK:
         v = 0;
         break;
+    case LX_SO_BINDTODEVICE: // to none
+        *len = 0;
+        return 0;
     case LX_SO_LINGER:
         return put(value, len, &s->linger, sizeof(s->linger));
     case LX_SO_RCVTIMEO_OLD:

@@ -2,6 +2,7 @@
 #include "sentry/net/scm.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
+#include "abi/linux/inet.h"
 #include "abi/linux/resource.h"
 #include "sentry/net/socket.h"
 #include "sentry/net/unix/unix.h"
@@ -72,11 +73,52 @@ static int check_cred(const struct lx_ucred *u)
     return -LX_EPERM;
 }
 
+// A number of a packet's header. 0 or -LX_EINVAL.
+static int parse_number(const uint8_t *data, size_t n, bool byte_ok, int32_t *value, bool *has)
+{
+    if (n == 1 && byte_ok) {
+        *value = *data;
+    } else if (n == sizeof(*value)) {
+        memcpy(value, data, sizeof(*value));
+        if (*value < -1 || *value > 255)
+            return -LX_EINVAL;
+    } else {
+        return -LX_EINVAL;
+    }
+    *has = *value >= 0;
+    return 0;
+}
+
+// Of the internet's control messages: the source address, time to live, class of traffic.
+static int parse_inet(struct scm *scm, const struct lx_cmsghdr *h, const uint8_t *data, size_t n)
+{
+    bool four = h->level == LX_IPPROTO_IP && h->type == LX_IP_PKTINFO;
+    bool six = h->level == LX_IPPROTO_IPV6 && h->type == LX_IPV6_PKTINFO;
+    static const uint8_t mapped[12] = {[10] = 0xff, 0xff}, none[16];
+    if (h->level == LX_IPPROTO_IP && h->type == LX_IP_TTL)
+        return parse_number(data, n, false, &scm->hops, &scm->has_hops);
+    if (h->level == LX_IPPROTO_IP && h->type == LX_IP_TOS)
+        return parse_number(data, n, true, &scm->class, &scm->has_class);
+    if (h->level == LX_IPPROTO_IPV6 && h->type == LX_IPV6_HOPLIMIT)
+        return parse_number(data, n, false, &scm->hops, &scm->has_hops);
+    if (h->level == LX_IPPROTO_IPV6 && h->type == LX_IPV6_TCLASS)
+        return parse_number(data, n, false, &scm->class, &scm->has_class);
+    if (!four && !six)
+        return 0;
+    if (n != (four ? sizeof(struct lx_in_pktinfo) : sizeof(struct lx_in6_pktinfo)))
+        return -LX_EINVAL;
+    memcpy(scm->source, six ? data : mapped, six ? 16 : 12);
+    if (four) // after the interface
+        memcpy(scm->source + 12, data + sizeof(int32_t), 4);
+    scm->has_source = memcmp(scm->source + 12, none, 4) != 0;
+    return 0;
+}
+
 static int parse_one(struct scm *scm, const struct lx_cmsghdr *h, const void *data)
 {
     size_t n = h->len - sizeof(*h);
     if (h->level != LX_SOL_SOCKET)
-        return 0;
+        return parse_inet(scm, h, data, n);
     switch (h->type) {
     case LX_SCM_RIGHTS:
         return add_files(scm, data, n);
@@ -111,6 +153,7 @@ static int parse(struct scm *scm, const uint8_t *buf, size_t len)
 int scm_send(struct scm *scm, gaddr_t control, uint64_t len)
 {
     scm->files = NULL;
+    scm->has_source = scm->has_hops = scm->has_class = false;
     scm->has_cred = true;
     sock_current_cred(&scm->cred);
     if (!control || len < sizeof(struct lx_cmsghdr))

@@ -20,7 +20,9 @@ static inline size_t scm_files_bytes(const struct scm_files *f)
 struct scm {
     struct scm_files *files; // owned; NULL: none
     struct lx_ucred cred;
-    bool has_cred;
+    bool has_cred, has_source, has_hops, has_class;
+    int32_t hops, class; // IP_TTL or IPV6_HOPLIMIT, IP_TOS or IPV6_TCLASS
+    uint8_t source[16];  // IP_PKTINFO, IPV6_PKTINFO: the address to send from; IPv4 as ::ffff:a.b.c.d
 };
 
 // Reads the control messages of a send. 0, -LX_EINVAL, -LX_EFAULT, -LX_EBADF, -LX_EPERM, -LX_ENOMEM,

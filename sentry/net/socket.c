@@ -104,7 +104,8 @@ static uint32_t socket_poll(struct file *f, struct poll_table *pt)
 static int64_t socket_ioctl(struct file *f, uint32_t cmd, uint64_t arg)
 {
     struct socket *s = f->priv;
-    return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -LX_ENOTTY;
+    int64_t ret = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -LX_ENOTTY;
+    return ret == -LX_ENOTTY ? interface_ioctl(cmd, arg) : ret;
 }
 
 static void socket_release(struct file *f)

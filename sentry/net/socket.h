@@ -15,6 +15,10 @@ struct sock_msg {
     uint8_t name[LX_SOCKADDR_MAX];
     uint32_t name_len; // send: 0 when no address is given; receive: length of the sender's
     struct scm scm;    // send: what goes along, taken by the family on success; receive: what came along
+    struct timespec64 stamp; // receive: when it came; 0: unknown
+    uint8_t to[16];          // receive: the address it was sent to
+    uint8_t hops, class;     // receive: of the header
+    bool has_to;
 };
 
 // What a family does. An operation may be NULL: -LX_EOPNOTSUPP. Blocking as handlers do (see sock_block()).
@@ -31,6 +35,8 @@ struct socket_ops {
     uint32_t (*poll)(struct socket *s, struct poll_table *pt);
     int64_t (*ioctl)(struct socket *s, uint32_t cmd, uint64_t arg);
     int (*take_error)(struct socket *s); // -errno of SO_ERROR, once; NULL: what `err` says
+    // Control messages of its own, beside those of every socket. 0 or -LX_EFAULT.
+    int (*put_control)(struct socket *s, const struct sock_msg *m, struct scm_out *out);
     // Levels other than LX_SOL_SOCKET, and of that what only the family knows. -LX_ENOPROTOOPT: unknown.
     int (*setsockopt)(struct socket *s, int level, int name, const void *value, uint32_t len);
     int (*getsockopt)(struct socket *s, int level, int name, void *value,
@@ -55,7 +61,8 @@ struct socket {
     int sndbuf, rcvbuf, rcvlowat, priority;
     uint64_t rcvtimeo, sndtimeo; // nanoseconds, KTIMER_NEVER: none
     struct lx_linger linger;
-    bool passcred, passpidfd, keepalive, reuseaddr, reuseport, broadcast, timestamp, oobinline, listening;
+    bool passcred, passpidfd, keepalive, reuseaddr, reuseport, broadcast, timestamp, timestampns, oobinline,
+        listening;
     struct lx_ucred peercred;        // pid 0: unknown
     struct thread_group *peer_group; // counted; for SO_PEERPIDFD; NULL: unknown
 };
@@ -91,7 +98,11 @@ void sock_current_cred(struct lx_ucred *out);
 int sock_setsockopt(struct socket *s, int name, const void *value, uint32_t len);
 int sock_getsockopt(struct socket *s, int name, void *value, uint32_t *len);
 
+// The ioctls that every socket knows (interface.c). -LX_ENOTTY for others.
+int64_t interface_ioctl(uint32_t cmd, uint64_t arg);
+
 // --- families
 int unix_socket(int type, int protocol, struct socket **out);
 int inet_socket(int family, int type, int protocol, struct socket **out);
+int netlink_socket(int type, int protocol, struct socket **out);
 int unix_socketpair(int type, int protocol, struct socket *out[2]);

@@ -102,6 +102,14 @@ int64_t sys_sendmsg(struct call *c)
     return send_one(s, f, &h, arg_uint(c, 2));
 }
 
+static int put_stamp(const struct socket *s, const struct sock_msg *m, struct scm_out *out)
+{
+    const struct lx_timespec exact = {m->stamp.sec, m->stamp.nsec};
+    const struct lx_timeval coarse = {m->stamp.sec, m->stamp.nsec / 1000};
+    return s->timestampns ? scm_put(out, LX_SOL_SOCKET, LX_SO_TIMESTAMPNS_OLD, &exact, sizeof(exact))
+                          : scm_put(out, LX_SOL_SOCKET, LX_SO_TIMESTAMP_OLD, &coarse, sizeof(coarse));
+}
+
 // Writes what came along: control messages, address, flags. `user` is the guest's struct msghdr.
 static int finish_receive(struct socket *s, struct sock_msg *m, const struct lx_msghdr *h, gaddr_t user)
 {
@@ -112,6 +120,10 @@ static int finish_receive(struct socket *s, struct sock_msg *m, const struct lx_
         err = scm_put(&out, LX_SOL_SOCKET, LX_SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody,
                       sizeof(m->scm.cred));
     }
+    if (!err && (s->timestamp || s->timestampns) && m->stamp.sec)
+        err = put_stamp(s, m, &out);
+    if (!err && s->ops->put_control)
+        err = s->ops->put_control(s, m, &out);
     if (m->scm.files)
         scm_put_files(&out, &m->scm, m->flags & LX_MSG_CMSG_CLOEXEC);
     struct lx_msghdr r = *h;

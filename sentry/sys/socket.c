@@ -37,6 +37,8 @@ static int make(int family, int type, int protocol, struct socket **out)
     if (family == LX_AF_INET || family == LX_AF_INET6)
         return net_broker_present() ? host_inet_socket(family, type, protocol, out)
                                     : inet_socket(family, type, protocol, out);
+    if (family == LX_AF_NETLINK && !net_broker_present()) // of the host's interfaces nobody tells
+        return netlink_socket(type, protocol, out);
     return -LX_EAFNOSUPPORT;
 }
 
@@ -77,7 +79,8 @@ int64_t sys_socketpair(struct call *c)
     struct socket *pair[2];
     int err = split_type(&type, &flags);
     if (!err && family != LX_AF_UNIX)
-        err = family == LX_AF_INET || family == LX_AF_INET6 ? -LX_EOPNOTSUPP : -LX_EAFNOSUPPORT;
+        err = family == LX_AF_INET || family == LX_AF_INET6 || family == LX_AF_NETLINK ? -LX_EOPNOTSUPP
+                                                                                       : -LX_EAFNOSUPPORT;
     if (!err)
         err = unix_socketpair(type, arg_int(c, 2), pair);
     if (err)

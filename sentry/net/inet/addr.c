@@ -8,11 +8,11 @@
 
 #define BUCKETS 256u
 
-static struct list_head ports[2][BUCKETS]; // of TCP and UDP, by port
+static struct list_head ports[2][BUCKETS]; // of TCP and of everything else, by port
 static bool ports_ready;
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-static struct list_head *bucket(int type, uint16_t port)
+static struct list_head *bucket(int protocol, uint16_t port)
 {
     if (!ports_ready) {
         for (unsigned i = 0; i < BUCKETS; i++) {
@@ -21,7 +21,7 @@ static struct list_head *bucket(int type, uint16_t port)
         }
         ports_ready = true;
     }
-    return &ports[type == LX_SOCK_DGRAM][port % BUCKETS];
+    return &ports[protocol != LX_IPPROTO_TCP][port % BUCKETS];
 }
 
 static bool is_v4(const struct inet_addr *a)
@@ -126,16 +126,27 @@ static int matches(const struct inet_sock *s, const struct inet_addr *to)
     return is_any_v6(at);
 }
 
-struct inet_sock *inet_lookup(int type, const struct inet_addr *to, const struct inet_addr *from)
+// Are the two alternatives for what comes to one of them?
+static bool same_place(const struct inet_sock *s, const struct inet_sock *other)
 {
+    return s->sk.protocol == other->sk.protocol && s->state == other->state &&
+           s->local.port == other->local.port &&
+           memcmp(s->local.ip, other->local.ip, sizeof(s->local.ip)) == 0 &&
+           (s->state != INET_CONNECTED || memcmp(&s->remote, &other->remote, sizeof(s->remote)) == 0);
+}
+
+struct inet_sock *inet_lookup(int protocol, const struct inet_addr *to, const struct inet_addr *from)
+{
+    static unsigned turn;
     struct inet_sock *best = NULL;
     int score = 0;
-    list_for_each(s, bucket(type, to->port), struct inet_sock, port_link)
+    unsigned equal = 0, nth = 0;
+    list_for_each(s, bucket(protocol, to->port), struct inet_sock, port_link)
     {
         int now = matches(s, to);
-        if (!now || (type == LX_SOCK_STREAM && s->state != INET_LISTENING))
+        if (!now || s->sk.protocol != protocol || (protocol == LX_IPPROTO_TCP && s->state != INET_LISTENING))
             continue;
-        if (type == LX_SOCK_DGRAM && s->state == INET_CONNECTED) {
+        if (protocol != LX_IPPROTO_TCP && s->state == INET_CONNECTED) {
             if (s->remote.port != from->port || memcmp(s->remote.ip, from->ip, 16) != 0)
                 continue;
             now += 4;
@@ -143,7 +154,18 @@ struct inet_sock *inet_lookup(int type, const struct inet_addr *to, const struct
         if (now > score) {
             score = now;
             best = s;
+            equal = 0;
         }
+        equal += now == score && s->sk.reuseport;
+    }
+    if (equal < 2)
+        return best;
+    // Several share the port (SO_REUSEPORT): they take turns.
+    unsigned pick = turn++ % equal;
+    list_for_each(s, bucket(protocol, to->port), struct inet_sock, port_link)
+    {
+        if (s->sk.reuseport && same_place(s, best) && nth++ == pick)
+            return s;
     }
     return best;
 }
@@ -151,6 +173,8 @@ struct inet_sock *inet_lookup(int type, const struct inet_addr *to, const struct
 static bool overlap(const struct inet_sock *s, const struct inet_sock *other)
 {
     const struct inet_addr *a = &s->local, *b = &other->local;
+    if (s->sk.protocol != other->sk.protocol)
+        return false;
     if (memcmp(a->ip, b->ip, 16) == 0)
         return true;
     struct inet_addr a_to = *a, b_to = *b;
@@ -161,7 +185,7 @@ static bool overlap(const struct inet_sock *s, const struct inet_sock *other)
 // May `s` have its local address beside the sockets that are bound already? (inet_csk_get_port)
 static bool port_free(const struct inet_sock *s)
 {
-    list_for_each(other, bucket(s->sk.type, s->local.port), struct inet_sock, port_link)
+    list_for_each(other, bucket(s->sk.protocol, s->local.port), struct inet_sock, port_link)
     {
         if (other == s || other->local.port != s->local.port || !overlap(s, other))
             continue;
@@ -175,7 +199,7 @@ static bool port_free(const struct inet_sock *s)
 void inet_register(struct inet_sock *s)
 {
     s->bound = true;
-    list_add_tail(&s->port_link, bucket(s->sk.type, s->local.port));
+    list_add_tail(&s->port_link, bucket(s->sk.protocol, s->local.port));
 }
 
 void inet_unregister(struct inet_sock *s)
@@ -193,7 +217,7 @@ static int pick_port(struct inet_sock *s)
         s->local.port = (uint16_t)(INET_EPHEMERAL_FIRST + next++ % range);
         // Nobody shares a port that was not asked for.
         bool taken = false;
-        list_for_each(other, bucket(s->sk.type, s->local.port), struct inet_sock, port_link) taken =
+        list_for_each(other, bucket(s->sk.protocol, s->local.port), struct inet_sock, port_link) taken =
             taken || (other->local.port == s->local.port && overlap(s, other));
         if (!taken)
             return 0;

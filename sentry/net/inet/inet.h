@@ -5,7 +5,6 @@
 #include "sentry/net/socket.h"
 #include "sentry/net/unix/unix.h"
 
-#define INET_OPTIONS 80u // per level, options with a smaller number are remembered
 #define INET_EPHEMERAL_FIRST 32768u
 #define INET_EPHEMERAL_LAST 60999u
 #define UDP_PAYLOAD_MAX 65507u
@@ -18,12 +17,14 @@ struct inet_addr {
 
 struct inet_datagram {
     struct list_head link;
-    struct inet_addr from;
+    struct inet_addr from, to;
+    struct timespec64 stamp;
+    uint8_t hops, class; // of the header it would have
     uint32_t len;
     uint8_t data[];
 };
 
-enum inet_state { INET_CLOSED, INET_LISTENING, INET_CONNECTED };
+enum inet_state { INET_CLOSED, INET_LISTENING, INET_CONNECTED, INET_CONNECTING };
 
 struct inet_sock {
     struct socket sk;
@@ -35,12 +36,14 @@ struct inet_sock {
     struct unix_sock *data;        // carries the bytes; its peer is the other side's
     struct list_head accept_queue; // inet_sock.accept_link; owned
     struct list_head accept_link;
+    // Connects that wait for a place in the queue: inet_sock.pending_link, state INET_CONNECTING.
+    struct list_head pending, pending_link;
     unsigned queue_len, backlog;
     bool connecting; // a connect that did not wait has yet to be told how it ended
     // UDP
     struct list_head queue; // inet_datagram.link
     uint64_t queued_bytes;
-    int32_t tcp_options[INET_OPTIONS], ip_options[INET_OPTIONS], ip6_options[INET_OPTIONS];
+    int32_t *options; // by place in the table of option.c; NULL: none was ever set
 };
 
 static inline struct inet_sock *inet_sk(struct socket *s)
@@ -49,6 +52,9 @@ static inline struct inet_sock *inet_sk(struct socket *s)
 }
 struct inet_sock *inet_alloc(int family, int type, int protocol); // NULL: no memory
 void inet_free(struct inet_sock *s);
+int32_t inet_option(const struct inet_sock *s, int level, int name); // its value, or what it is at first
+// An accepted socket has the options of its listener, as far as memory goes.
+void inet_copy_options(struct inet_sock *to, const struct inet_sock *from);
 
 // --- addresses and ports (addr.c)
 // Reads a guest's address for socket `s`. 0, -LX_EINVAL, -LX_EAFNOSUPPORT.
@@ -65,12 +71,13 @@ int inet_autobind(struct inet_sock *s, const struct inet_addr *local);
 void inet_register(struct inet_sock *s); // its port is taken
 void inet_unregister(struct inet_sock *s);
 // The socket that gets what is sent to `to`; `from` prefers a UDP socket connected to it. NULL: nobody.
-// `listening`: TCP.
-struct inet_sock *inet_lookup(int type, const struct inet_addr *to, const struct inet_addr *from);
+struct inet_sock *inet_lookup(int protocol, const struct inet_addr *to, const struct inet_addr *from);
 int inet_getname(struct socket *s, uint8_t *addr, bool peer);
 
 int inet_setsockopt(struct socket *s, int level, int name, const void *value, uint32_t len);
 int inet_getsockopt(struct socket *s, int level, int name, void *value, uint32_t *len);
-int64_t inet_ioctl(struct socket *s, uint32_t cmd, uint64_t arg);
+
+// struct tcp_info of a socket; bytes written.
+uint32_t tcp_info(const struct inet_sock *s, void *value, uint32_t room);
 
 extern const struct socket_ops tcp_ops, udp_ops;

@@ -6,18 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LX_SIOCGIFNAME 0x8910u
-#define LX_SIOCGIFCONF 0x8912u
-#define LX_SIOCGIFFLAGS 0x8913u
-#define LX_SIOCGIFADDR 0x8915u
-#define LX_SIOCGIFNETMASK 0x891bu
-#define LX_SIOCGIFMTU 0x8921u
-#define LX_SIOCGIFHWADDR 0x8927u
-#define LX_SIOCGIFINDEX 0x8933u
-#define LO_FLAGS 0x49 // UP, LOOPBACK, RUNNING
-#define LO_MTU 65536
-#define ARPHRD_LOOPBACK 772
-
 struct inet_sock *inet_alloc(int family, int type, int protocol)
 {
     struct inet_sock *s = socket_available() ? calloc(1, sizeof(*s)) : NULL;
@@ -35,54 +23,126 @@ struct inet_sock *inet_alloc(int family, int type, int protocol)
     list_init(&s->port_link);
     list_init(&s->accept_queue);
     list_init(&s->accept_link);
+    list_init(&s->pending);
+    list_init(&s->pending_link);
     list_init(&s->queue);
     if (family == LX_AF_INET) { // 0.0.0.0
         s->local.ip[10] = s->local.ip[11] = 0xff;
         s->remote.ip[10] = s->remote.ip[11] = 0xff;
     }
-    s->ip_options[2] = 64;     // IP_TTL
-    s->ip_options[33] = 1;     // IP_MULTICAST_TTL
-    s->ip_options[34] = 1;     // IP_MULTICAST_LOOP
-    s->ip_options[10] = 1;     // IP_MTU_DISCOVER
-    s->ip6_options[16] = 64;   // IPV6_UNICAST_HOPS
-    s->ip6_options[18] = 1;    // IPV6_MULTICAST_HOPS
-    s->ip6_options[19] = 1;    // IPV6_MULTICAST_LOOP
-    s->tcp_options[2] = 65483; // TCP_MAXSEG of the loopback
-    s->tcp_options[4] = 7200;  // TCP_KEEPIDLE, seconds
-    s->tcp_options[5] = 75;    // TCP_KEEPINTVL, seconds
-    s->tcp_options[6] = 9;     // TCP_KEEPCNT
-    s->tcp_options[7] = 6;     // TCP_SYNCNT
-    s->tcp_options[12] = 1;    // TCP_QUICKACK
     return s;
 }
 
 void inet_free(struct inet_sock *s)
 {
     socket_done(&s->sk);
+    free(s->options);
     free(s);
 }
 
-// The options of a level that are remembered and told again; they change nothing between sockets of one host.
-static int32_t *remembered(struct inet_sock *s, int level, int name)
+// Options that are remembered and told again, and what they are at first. Most change nothing between sockets of one host.
+static const struct option {
+    uint8_t level, name;
+    int32_t initial;
+} table[] = {
+    {LX_IPPROTO_IP, LX_IP_TOS, 0},
+    {LX_IPPROTO_IP, LX_IP_TTL, 64},
+    {LX_IPPROTO_IP, 6, 0}, // IP_RECVOPTS
+    {LX_IPPROTO_IP, 7, 0}, // IP_RETOPTS
+    {LX_IPPROTO_IP, LX_IP_PKTINFO, 0},
+    {LX_IPPROTO_IP, LX_IP_MTU_DISCOVER, 1},
+    {LX_IPPROTO_IP, 11, 0}, // IP_RECVERR
+    {LX_IPPROTO_IP, LX_IP_RECVTTL, 0},
+    {LX_IPPROTO_IP, LX_IP_RECVTOS, 0},
+    {LX_IPPROTO_IP, 15, 0}, // IP_FREEBIND
+    {LX_IPPROTO_IP, 24, 0}, // IP_BIND_ADDRESS_NO_PORT
+    {LX_IPPROTO_IP, LX_IP_MULTICAST_TTL, 1},
+    {LX_IPPROTO_IP, LX_IP_MULTICAST_LOOP, 1},
+    {LX_IPPROTO_IP, 49, 1}, // IP_MULTICAST_ALL
+    {LX_IPPROTO_IP, 50, 0}, // IP_UNICAST_IF
+    {LX_IPPROTO_IP, 51, 0}, // IP_LOCAL_PORT_RANGE
+    {LX_IPPROTO_IPV6, LX_IPV6_UNICAST_HOPS, 64},
+    {LX_IPPROTO_IPV6, LX_IPV6_MULTICAST_HOPS, 1},
+    {LX_IPPROTO_IPV6, LX_IPV6_MULTICAST_LOOP, 1},
+    {LX_IPPROTO_IPV6, 23, 1}, // IPV6_MTU_DISCOVER
+    {LX_IPPROTO_IPV6, 25, 0}, // IPV6_RECVERR
+    {LX_IPPROTO_IPV6, LX_IPV6_RECVPKTINFO, 0},
+    {LX_IPPROTO_IPV6, LX_IPV6_RECVHOPLIMIT, 0},
+    {LX_IPPROTO_IPV6, 56, 0}, // IPV6_RECVRTHDR
+    {LX_IPPROTO_IPV6, LX_IPV6_RECVTCLASS, 0},
+    {LX_IPPROTO_IPV6, LX_IPV6_TCLASS, 0},
+    {LX_IPPROTO_IPV6, 70, 0},    // IPV6_AUTOFLOWLABEL
+    {LX_IPPROTO_IPV6, 72, 0},    // IPV6_ADDR_PREFERENCES
+    {LX_IPPROTO_IPV6, 73, 0},    // IPV6_MINHOPCOUNT
+    {LX_IPPROTO_UDPLITE, 10, 8}, // UDPLITE_SEND_CSCOV
+    {LX_IPPROTO_UDPLITE, 11, 0}, // UDPLITE_RECV_CSCOV
+    {LX_IPPROTO_TCP, LX_TCP_NODELAY, 0},
+    {LX_IPPROTO_TCP, LX_TCP_MAXSEG, 65483},
+    {LX_IPPROTO_TCP, LX_TCP_CORK, 0},
+    {LX_IPPROTO_TCP, LX_TCP_KEEPIDLE, 7200},
+    {LX_IPPROTO_TCP, LX_TCP_KEEPINTVL, 75},
+    {LX_IPPROTO_TCP, LX_TCP_KEEPCNT, 9},
+    {LX_IPPROTO_TCP, LX_TCP_SYNCNT, 6},
+    {LX_IPPROTO_TCP, 8, 60}, // TCP_LINGER2
+    {LX_IPPROTO_TCP, 9, 0},  // TCP_DEFER_ACCEPT
+    {LX_IPPROTO_TCP, 10, 0}, // TCP_WINDOW_CLAMP
+    {LX_IPPROTO_TCP, LX_TCP_QUICKACK, 1},
+    {LX_IPPROTO_TCP, 18, 0}, // TCP_USER_TIMEOUT
+    {LX_IPPROTO_TCP, 23, 0}, // TCP_FASTOPEN
+    {LX_IPPROTO_TCP, 25, 0}, // TCP_NOTSENT_LOWAT
+    {LX_IPPROTO_TCP, 30, 0}, // TCP_FASTOPEN_CONNECT
+    {LX_IPPROTO_TCP, 36, 0}, // TCP_INQ
+    {LX_IPPROTO_TCP, 37, 0}, // TCP_TX_DELAY
+};
+#define OPTIONS (sizeof(table) / sizeof(table[0]))
+
+// The place of an option that the socket has, or -1.
+static int place(const struct inet_sock *s, int level, int name)
 {
-    static const uint8_t ip[] = {1, 2, 6, 7, 8, 10, 11, 12, 13, 15, 24, 33, 34, 49, 50, 51};
-    static const uint8_t ip6[] = {16, 18, 19, 23, 25, 49, 51, 56, 66, 67, 70, 72, 73};
-    static const uint8_t tcp[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 18, 23, 25, 30, 36, 37};
-    const uint8_t *known = level == LX_IPPROTO_IP ? ip : level == LX_IPPROTO_IPV6 ? ip6 : tcp;
-    size_t n = level == LX_IPPROTO_IP ? sizeof(ip) : level == LX_IPPROTO_IPV6 ? sizeof(ip6) : sizeof(tcp);
-    int32_t *values = level == LX_IPPROTO_IP     ? s->ip_options
-                      : level == LX_IPPROTO_IPV6 ? s->ip6_options
-                                                 : s->tcp_options;
-    if (level == LX_IPPROTO_TCP && s->sk.type != LX_SOCK_STREAM)
-        return NULL;
-    if (level == LX_IPPROTO_IPV6 && s->sk.family != LX_AF_INET6)
-        return NULL;
-    if (level != LX_IPPROTO_IP && level != LX_IPPROTO_IPV6 && level != LX_IPPROTO_TCP)
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        if (known[i] == name)
-            return &values[name];
-    return NULL;
+    if ((level == LX_IPPROTO_TCP && s->sk.type != LX_SOCK_STREAM) ||
+        (level == LX_IPPROTO_IPV6 && s->sk.family != LX_AF_INET6) ||
+        (level == LX_IPPROTO_UDPLITE && s->sk.protocol != level))
+        return -1;
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (table[i].level == level && table[i].name == name)
+            return (int)i;
+    return -1;
+}
+
+int32_t inet_option(const struct inet_sock *s, int level, int name)
+{
+    int i = place(s, level, name);
+    return i < 0 ? 0 : s->options ? s->options[i] : table[i].initial;
+}
+
+static int remember(struct inet_sock *s, int i, int32_t value)
+{
+    if (!s->options) {
+        s->options = malloc(OPTIONS * sizeof(*s->options));
+        if (!s->options)
+            return -LX_ENOBUFS;
+        for (size_t n = 0; n < OPTIONS; n++)
+            s->options[n] = table[n].initial;
+    }
+    s->options[i] = value;
+    return 0;
+}
+
+void inet_copy_options(struct inet_sock *to, const struct inet_sock *from)
+{
+    if (from->options && remember(to, 0, from->options[0]) == 0)
+        memcpy(to->options, from->options, OPTIONS * sizeof(*to->options));
+}
+
+static int set_congestion(struct inet_sock *s, const void *value, uint32_t len)
+{
+    if (s->sk.type != LX_SOCK_STREAM)
+        return -LX_ENOPROTOOPT;
+    if (len < 1)
+        return -LX_EINVAL;
+    return (len >= 5 && memcmp(value, "cubic", 5) == 0) || (len >= 4 && memcmp(value, "reno", 4) == 0)
+               ? 0
+               : -LX_ENOENT;
 }
 
 int inet_setsockopt(struct socket *sk, int level, int name, const void *value, uint32_t len)
@@ -90,9 +150,10 @@ int inet_setsockopt(struct socket *sk, int level, int name, const void *value, u
     struct inet_sock *s = inet_sk(sk);
     int32_t v = 0;
     bool v6only = level == LX_IPPROTO_IPV6 && name == LX_IPV6_V6ONLY && sk->family == LX_AF_INET6;
-    int32_t *slot = v6only ? NULL : remembered(s, level, name);
-    if (!v6only && !slot)
-        return -LX_ENOPROTOOPT;
+    int slot = v6only ? -1 : place(s, level, name);
+    if (!v6only && slot < 0)
+        return level == LX_IPPROTO_TCP && name == LX_TCP_CONGESTION ? set_congestion(s, value, len)
+                                                                    : -LX_ENOPROTOOPT;
     if (len >= sizeof(v))
         memcpy(&v, value, sizeof(v));
     else if (level == LX_IPPROTO_IP && len >= 1)
@@ -111,8 +172,10 @@ int inet_setsockopt(struct socket *sk, int level, int name, const void *value, u
         return -LX_EINVAL;
     if (level == LX_IPPROTO_TCP && (name == 1 || name == 3))
         v = v != 0;
-    *slot = level == LX_IPPROTO_IP && name == 2 && v == -1 ? 64 : v;
-    return 0;
+    if (level == LX_IPPROTO_IPV6 && (name == LX_IPV6_UNICAST_HOPS || name == LX_IPV6_TCLASS) &&
+        (v < -1 || v > 255))
+        return -LX_EINVAL;
+    return remember(s, slot, v == -1 ? table[slot].initial : v);
 }
 
 int inet_getsockopt(struct socket *sk, int level, int name, void *value, uint32_t *len)
@@ -120,104 +183,28 @@ int inet_getsockopt(struct socket *sk, int level, int name, void *value, uint32_
     struct inet_sock *s = inet_sk(sk);
     int32_t v;
     if (level == LX_IPPROTO_TCP && name == LX_TCP_INFO && sk->type == LX_SOCK_STREAM) {
-        uint8_t info[232] = {s->state == INET_CONNECTED   ? LX_TCP_ESTABLISHED
-                             : s->state == INET_LISTENING ? LX_TCP_LISTEN
-                                                          : LX_TCP_CLOSE};
-        if (*len > sizeof(info))
-            *len = sizeof(info);
-        memcpy(value, info, *len);
+        *len = tcp_info(s, value, *len);
+        return 0;
+    }
+    if (level == LX_IPPROTO_TCP && name == LX_TCP_CONGESTION && sk->type == LX_SOCK_STREAM) {
+        *len = *len < 16 ? *len : 16;
+        memcpy(value, "cubic\0\0\0\0\0\0\0\0\0\0", *len);
         return 0;
     }
     if (level == LX_IPPROTO_IPV6 && name == LX_IPV6_V6ONLY && sk->family == LX_AF_INET6) {
         v = s->v6only;
     } else {
-        int32_t *slot = remembered(s, level, name);
-        if (!slot)
+        int slot = place(s, level, name);
+        if (slot < 0)
             return level == LX_IPPROTO_IP || level == LX_IPPROTO_IPV6 || level == LX_IPPROTO_TCP
                        ? -LX_ENOPROTOOPT
                        : -LX_EOPNOTSUPP;
-        v = *slot;
+        v = inet_option(s, level, name);
     }
     if (*len > sizeof(v))
         *len = sizeof(v);
     memcpy(value, &v, *len);
     return 0;
-}
-
-struct lx_ifreq {
-    char name[16];
-    union {
-        uint8_t addr[16];
-        int32_t value;
-        int16_t flags;
-        uint8_t room[24];
-    } u;
-};
-_Static_assert(sizeof(struct lx_ifreq) == 40, "struct ifreq");
-
-static void lo_address(struct lx_ifreq *r, uint8_t first, uint8_t last)
-{
-    struct lx_sockaddr_in in = {.family = LX_AF_INET, .addr = {first, 0, 0, last}};
-    memcpy(r->u.addr, &in, sizeof(in));
-}
-
-static int64_t interface_list(uint64_t arg)
-{
-    struct {
-        int32_t len, pad;
-        uint64_t buf;
-    } conf;
-    struct lx_ifreq r = {.name = "lo"};
-    if (get_user(conf, arg))
-        return -LX_EFAULT;
-    lo_address(&r, 127, 1);
-    if (conf.buf && conf.len >= (int32_t)sizeof(r)) {
-        if (put_user(r, conf.buf))
-            return -LX_EFAULT;
-        conf.len = sizeof(r);
-    } else {
-        conf.len = conf.buf ? 0 : (int32_t)sizeof(r);
-    }
-    return put_user(conf, arg);
-}
-
-int64_t inet_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
-{
-    struct lx_ifreq r;
-    if (cmd == LX_SIOCGIFCONF)
-        return interface_list(arg);
-    switch (cmd) {
-    case LX_SIOCGIFNAME:
-    case LX_SIOCGIFFLAGS:
-    case LX_SIOCGIFADDR:
-    case LX_SIOCGIFNETMASK:
-    case LX_SIOCGIFMTU:
-    case LX_SIOCGIFHWADDR:
-    case LX_SIOCGIFINDEX:
-        break;
-    default:
-        return -LX_ENOTTY;
-    }
-    if (get_user(r, arg))
-        return -LX_EFAULT;
-    if (cmd == LX_SIOCGIFNAME ? r.u.value != 1 : strncmp(r.name, "lo", sizeof(r.name)) != 0)
-        return -LX_ENODEV;
-    memcpy(r.name, "lo", 3);
-    if (cmd != LX_SIOCGIFNAME)
-        memset(&r.u, 0, sizeof(r.u));
-    if (cmd == LX_SIOCGIFFLAGS)
-        r.u.flags = LO_FLAGS;
-    else if (cmd == LX_SIOCGIFADDR)
-        lo_address(&r, 127, 1);
-    else if (cmd == LX_SIOCGIFNETMASK)
-        lo_address(&r, 255, 0);
-    else if (cmd == LX_SIOCGIFMTU)
-        r.u.value = LO_MTU;
-    else if (cmd == LX_SIOCGIFHWADDR)
-        r.u.flags = ARPHRD_LOOPBACK;
-    else if (cmd == LX_SIOCGIFINDEX)
-        r.u.value = 1;
-    return put_user(r, arg);
 }
 
 int inet_socket(int family, int type, int protocol, struct socket **out)
@@ -229,6 +216,8 @@ int inet_socket(int family, int type, int protocol, struct socket **out)
     int only = type == LX_SOCK_STREAM ? LX_IPPROTO_TCP : LX_IPPROTO_UDP;
     if (type == LX_SOCK_DGRAM && protocol == LX_IPPROTO_ICMP)
         return -LX_EACCES; // net.ipv4.ping_group_range names nobody
+    if (type == LX_SOCK_DGRAM && protocol == LX_IPPROTO_UDPLITE)
+        only = protocol;
     if (protocol && protocol != only)
         return -LX_EPROTONOSUPPORT;
     struct inet_sock *s = inet_alloc(family, type, only);

@@ -6,44 +6,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Connects that wait for a place are refused: nobody listens any more.
+static void refuse_pending(struct inet_sock *s)
+{
+    while (!list_empty(&s->pending)) {
+        struct inet_sock *other = list_first(&s->pending, struct inet_sock, pending_link);
+        list_del(&other->pending_link);
+        other->state = INET_CLOSED;
+        other->sk.err = LX_ECONNREFUSED;
+        wake_up(&other->sk.wait, EV_ALL);
+    }
+}
+
+// The other side's connection is over in both directions (RST).
+static void reset_peer(struct inet_sock *s)
+{
+    struct unix_sock *peer = s->data->peer;
+    if (!peer)
+        return;
+    peer->sk.err = LX_ECONNRESET;
+    peer->sk.shutdown = SOCK_SHUT_BOTH;
+    wake_up(&peer->sk.wait, EV_ALL);
+}
+
 static void tcp_release(struct socket *sk)
 {
     struct inet_sock *s = inet_sk(sk);
     inet_unregister(s);
+    list_del(&s->pending_link);
+    // Closed with a linger time of 0: the connection is reset.
+    if (s->state == INET_CONNECTED && sk->linger.onoff && sk->linger.linger == 0)
+        reset_peer(s);
     s->state = INET_CLOSED;
+    refuse_pending(s);
     while (!list_empty(&s->accept_queue)) {
         struct inet_sock *embryo = list_first(&s->accept_queue, struct inet_sock, accept_link);
         list_del(&embryo->accept_link);
-        if (embryo->data->peer) {
-            embryo->data->peer->sk.err = LX_ECONNRESET;
-            wake_up(&embryo->data->peer->sk.wait, EV_ALL);
-        }
+        reset_peer(embryo);
         tcp_release(&embryo->sk);
     }
     unix_release_sock(s->data);
     inet_free(s);
-}
-
-static int tcp_listen(struct socket *sk, int backlog)
-{
-    struct inet_sock *s = inet_sk(sk);
-    if (s->state == INET_CONNECTED || s->connecting)
-        return -LX_EINVAL;
-    if (!s->bound) {
-        struct inet_addr any = s->local;
-        int err = inet_autobind(s, &any);
-        if (err)
-            return err;
-    }
-    // Two may be bound to one port, but only one may listen there.
-    struct inet_sock *other = inet_lookup(LX_SOCK_STREAM, &s->local, NULL);
-    if (other && other != s && !(other->sk.reuseport && sk->reuseport) && s->state != INET_LISTENING &&
-        memcmp(other->local.ip, s->local.ip, 16) == 0)
-        return -LX_EADDRINUSE;
-    s->backlog = (unsigned)backlog < LX_SOMAXCONN ? (unsigned)backlog : LX_SOMAXCONN;
-    s->state = INET_LISTENING;
-    sk->listening = true;
-    return 0;
 }
 
 static void join(struct inet_sock *a, struct inet_sock *b)
@@ -59,9 +62,14 @@ static void join(struct inet_sock *a, struct inet_sock *b)
 // Makes the connection to who listens at s->remote. 0 or -errno.
 static int establish(struct inet_sock *s)
 {
-    struct inet_sock *listener = inet_lookup(LX_SOCK_STREAM, &s->remote, &s->local);
-    if (!listener || listener->queue_len > LX_SOMAXCONN)
+    struct inet_sock *listener = inet_lookup(LX_IPPROTO_TCP, &s->remote, &s->local);
+    if (!listener)
         return -LX_ECONNREFUSED;
+    if (listener->queue_len > listener->backlog) { // its queue is full
+        s->state = INET_CONNECTING;
+        list_add_tail(&s->pending_link, &listener->pending);
+        return -LX_EINPROGRESS;
+    }
     struct inet_sock *embryo = inet_alloc(listener->sk.family, LX_SOCK_STREAM, LX_IPPROTO_TCP);
     if (!embryo)
         return -LX_ENOMEM;
@@ -74,12 +82,51 @@ static int establish(struct inet_sock *s)
     embryo->sk.linger = listener->sk.linger;
     embryo->sk.sndbuf = listener->sk.sndbuf;
     embryo->sk.rcvbuf = listener->sk.rcvbuf;
-    memcpy(embryo->tcp_options, listener->tcp_options, sizeof(embryo->tcp_options));
+    inet_copy_options(embryo, listener);
     inet_register(embryo);
     join(s, embryo);
     list_add_tail(&embryo->accept_link, &listener->accept_queue);
     listener->queue_len++;
     wake_up(&listener->sk.wait, EV_IN | EV_RDNORM);
+    return 0;
+}
+
+// There may be room in the queue: those who wait get it in their order.
+static void admit_pending(struct inet_sock *s)
+{
+    while (!list_empty(&s->pending) && s->queue_len <= s->backlog) {
+        struct inet_sock *other = list_first(&s->pending, struct inet_sock, pending_link);
+        list_del(&other->pending_link);
+        other->state = INET_CLOSED;
+        int err = establish(other);
+        if (err == -LX_EINPROGRESS)
+            return; // another listener of the port, and that is full
+        if (err)
+            other->sk.err = -err;
+        wake_up(&other->sk.wait, EV_ALL);
+    }
+}
+
+static int tcp_listen(struct socket *sk, int backlog)
+{
+    struct inet_sock *s = inet_sk(sk);
+    if (s->state == INET_CONNECTED || s->state == INET_CONNECTING || s->connecting)
+        return -LX_EINVAL;
+    if (!s->bound) {
+        struct inet_addr any = s->local;
+        int err = inet_autobind(s, &any);
+        if (err)
+            return err;
+    }
+    // Two may be bound to one port, but only one may listen there.
+    struct inet_sock *other = inet_lookup(LX_IPPROTO_TCP, &s->local, NULL);
+    if (other && other != s && !(other->sk.reuseport && sk->reuseport) && s->state != INET_LISTENING &&
+        memcmp(other->local.ip, s->local.ip, 16) == 0)
+        return -LX_EADDRINUSE;
+    s->backlog = (unsigned)backlog < LX_SOMAXCONN ? (unsigned)backlog : LX_SOMAXCONN;
+    s->state = INET_LISTENING;
+    sk->listening = true;
+    admit_pending(s);
     return 0;
 }
 
@@ -90,6 +137,7 @@ static int disconnect(struct inet_sock *s)
         return -LX_ENOMEM;
     fresh->half_close = true;
     unix_release_sock(s->data);
+    list_del(&s->pending_link);
     s->data = fresh;
     s->state = INET_CLOSED;
     s->connecting = false;
@@ -97,6 +145,15 @@ static int disconnect(struct inet_sock *s)
     s->remote.port = 0;
     s->sk.shutdown = 0;
     return 0;
+}
+
+// Waits for a place in the listener's queue.
+static int64_t wait_connected(struct inet_sock *s)
+{
+    int64_t r = sock_block(&s->sk.wait, EV_OUT, s->sk.sndtimeo, 0);
+    if (r == -LX_EAGAIN)
+        return -LX_EINPROGRESS; // the time that sending may take is over; it goes on
+    return r;
 }
 
 static int64_t tcp_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
@@ -111,7 +168,12 @@ static int64_t tcp_connect(struct socket *sk, const uint8_t *addr, uint32_t len,
         return disconnect(s);
     if (s->state == INET_LISTENING)
         return -LX_EISCONN;
-    if (s->connecting) { // the one that did not wait is told now
+    if (s->state == INET_CONNECTING) {
+        if (nonblock)
+            return -LX_EALREADY;
+        return wait_connected(s);
+    }
+    if (s->connecting || !current->call.first) { // the one that did not wait, or has waited, is told now
         s->connecting = false;
         if (sk->err || s->state == INET_CONNECTED)
             return sock_take_error(sk);
@@ -130,9 +192,10 @@ static int64_t tcp_connect(struct socket *sk, const uint8_t *addr, uint32_t len,
     s->remote = to;
     err = establish(s);
     if (!nonblock)
-        return err;
+        return err == -LX_EINPROGRESS ? wait_connected(s) : err;
     s->connecting = true;
-    sk->err = -err;
+    if (err != -LX_EINPROGRESS)
+        sk->err = -err;
     wake_up(&sk->wait, EV_ALL);
     return -LX_EINPROGRESS;
 }
@@ -147,6 +210,7 @@ static int64_t tcp_accept(struct socket *sk, struct socket **out, bool nonblock)
     struct inet_sock *embryo = list_first(&s->accept_queue, struct inet_sock, accept_link);
     list_del(&embryo->accept_link);
     s->queue_len--;
+    admit_pending(s);
     *out = &embryo->sk;
     return 0;
 }
@@ -169,6 +233,10 @@ static int64_t tcp_send(struct socket *sk, struct sock_msg *m)
     m->name_len = 0;
     if (sk->err)
         return sock_take_error(sk);
+    if (s->data->sk.err && sock_progress() == 0)
+        return sock_take_error(&s->data->sk);
+    if (s->state == INET_CONNECTING)
+        return m->flags & LX_MSG_DONTWAIT ? -LX_EAGAIN : sock_block(&sk->wait, EV_OUT, sk->sndtimeo, 0);
     if (s->state != INET_CONNECTED)
         return sock_epipe(m->flags);
     int64_t ret = unix_stream_send(buffer_of(s), m);
@@ -182,6 +250,8 @@ static int64_t tcp_recv(struct socket *sk, struct sock_msg *m)
     struct inet_sock *s = inet_sk(sk);
     if (sk->err)
         return sock_take_error(sk);
+    if (s->state == INET_CONNECTING)
+        return m->flags & LX_MSG_DONTWAIT ? -LX_EAGAIN : sock_block(&sk->wait, EV_IN, sk->rcvtimeo, 0);
     if (s->state != INET_CONNECTED)
         return -LX_ENOTCONN;
     int64_t ret = unix_stream_recv(buffer_of(s), m);
@@ -196,6 +266,7 @@ static int tcp_shutdown(struct socket *sk, int how)
         if (how != LX_SHUT_WR) { // stops listening
             s->state = INET_CLOSED;
             sk->listening = false;
+            refuse_pending(s);
             wake_up(&sk->wait, EV_ALL);
         }
         return 0;
@@ -221,10 +292,65 @@ static uint32_t tcp_poll(struct socket *sk, struct poll_table *pt)
     poll_wait(pt, &s->data->sk.wait);
     if (s->state == INET_LISTENING)
         return list_empty(&s->accept_queue) ? 0 : EV_IN | EV_RDNORM;
+    if (s->state == INET_CONNECTING)
+        return 0;
     uint32_t events = s->data->sk.ops->poll(&s->data->sk, NULL);
     if (sk->err)
         events |= EV_ERR | EV_IN | EV_RDNORM | EV_RDHUP;
     return events & ~EV_WRBAND;
+}
+
+static uint8_t state_number(const struct inet_sock *s)
+{
+    uint32_t shut = s->data->sk.shutdown;
+    switch (s->state) {
+    case INET_LISTENING:
+        return LX_TCP_LISTEN;
+    case INET_CONNECTING:
+        return LX_TCP_SYN_SENT;
+    case INET_CONNECTED:
+        return shut == SOCK_SHUT_BOTH  ? LX_TCP_CLOSE
+               : shut & SOCK_SHUT_SEND ? LX_TCP_FIN_WAIT2
+               : shut & SOCK_SHUT_RECV ? LX_TCP_CLOSE_WAIT
+                                       : LX_TCP_ESTABLISHED;
+    default:
+        return LX_TCP_CLOSE;
+    }
+}
+
+uint32_t tcp_info(const struct inet_sock *s, void *value, uint32_t room)
+{
+    struct {
+        uint8_t state, ca_state, retransmits, probes, backoff, options, wscale, flags;
+        uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
+        uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
+        uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering;
+        uint32_t rcv_rtt, rcv_space, total_retrans;
+        uint64_t rest[16];
+    } info = {.state = state_number(s),
+              .options = 7, // timestamps, selective acknowledgements, window scale
+              .wscale = 0x77,
+              .rto = 200000,
+              .ato = 40000,
+              .snd_mss = 32768,
+              .rcv_mss = 536,
+              .pmtu = 65535,
+              .rcv_ssthresh = 65483,
+              .rtt = 20,
+              .rttvar = 10,
+              .snd_ssthresh = INT32_MAX,
+              .snd_cwnd = 10,
+              .advmss = 65483,
+              .reordering = 3,
+              .rcv_space = 65483};
+    if (s->state == INET_LISTENING) {
+        info.unacked = s->queue_len; // as Linux tells the length of the queue
+        info.sacked = s->backlog;
+    }
+    if (room > sizeof(info))
+        room = sizeof(info);
+    memcpy(value, &info, room);
+    return room;
 }
 
 static int tcp_take_error(struct socket *sk)
@@ -239,7 +365,7 @@ static int64_t tcp_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
         return -LX_EINVAL;
     if (cmd == LX_FIONREAD || cmd == LX_SIOCOUTQ)
         return s->data->sk.ops->ioctl(&s->data->sk, cmd, arg);
-    return inet_ioctl(sk, cmd, arg);
+    return -LX_ENOTTY;
 }
 
 const struct socket_ops tcp_ops = {

@@ -68,6 +68,10 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
 {
     struct inet_sock *s = inet_sk(sk);
     struct inet_addr to, from;
+    struct inet_addr source = {.port = 0};
+    const struct scm given = m->scm;
+    bool has_source = given.has_source;
+    memcpy(source.ip, m->scm.source, sizeof(source.ip));
     scm_destroy(&m->scm);
     from = s->local;
     int err = inet_autobind(s, &from); // before anything else is looked at (inet_send_prepare)
@@ -85,7 +89,11 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
     if (sk->shutdown & SOCK_SHUT_SEND)
         return sock_epipe(m->flags);
     from = s->local;
-    if (inet_is_any(&from))
+    if (has_source && !inet_is_local(&source))
+        return -LX_EINVAL;
+    if (has_source)
+        memcpy(from.ip, source.ip, 16);
+    else if (inet_is_any(&from))
         memcpy(from.ip, to.ip, 16);
     size_t n = m->it.count;
     struct inet_datagram *d = malloc(sizeof(*d) + n);
@@ -95,7 +103,7 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
         free(d);
         return -LX_EFAULT;
     }
-    struct inet_sock *other = inet_lookup(LX_SOCK_DGRAM, &to, &from);
+    struct inet_sock *other = inet_lookup(sk->protocol, &to, &from);
     if (!other || (other->sk.shutdown & SOCK_SHUT_RECV) ||
         other->queued_bytes + n + UNIX_BUF_OVERHEAD > (uint64_t)other->sk.rcvbuf ||
         bytes_queued + n + UNIX_BUF_OVERHEAD > UDP_BYTES_MAX) {
@@ -108,6 +116,15 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
         return (int64_t)n;
     }
     d->from = from;
+    d->to = to;
+    d->stamp = vfs_now();
+    bool six = sk->family == LX_AF_INET6;
+    d->hops = (uint8_t)(given.has_hops ? given.hops
+                        : six          ? inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_UNICAST_HOPS)
+                                       : inet_option(s, LX_IPPROTO_IP, LX_IP_TTL));
+    d->class = (uint8_t)(given.has_class ? given.class
+                         : six           ? inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_TCLASS)
+                                         : inet_option(s, LX_IPPROTO_IP, LX_IP_TOS));
     d->len = (uint32_t)n;
     list_add_tail(&d->link, &other->queue);
     other->queued_bytes += n + UNIX_BUF_OVERHEAD;
@@ -135,6 +152,11 @@ static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
     if (n && iter_copy_to(&m->it, d->data, n) != (ssize_t)n)
         return -LX_EFAULT;
     m->name_len = (uint32_t)inet_format(s, &d->from, m->name);
+    m->stamp = d->stamp;
+    memcpy(m->to, d->to.ip, sizeof(m->to));
+    m->has_to = true;
+    m->hops = d->hops;
+    m->class = d->class;
     int64_t ret = m->flags & LX_MSG_TRUNC ? (int64_t)d->len : (int64_t)n;
     if (!(m->flags & LX_MSG_PEEK)) {
         list_del(&d->link);
@@ -143,6 +165,38 @@ static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
         free(d);
     }
     return ret;
+}
+
+// What IP_PKTINFO, IP_RECVTTL and the like ask for (ip_cmsg_recv, ip6_datagram_recv_common_ctl).
+static int udp_put_control(struct socket *sk, const struct sock_msg *m, struct scm_out *out)
+{
+    const struct inet_sock *s = inet_sk(sk);
+    static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+    const int32_t hops = m->hops, class = m->class;
+    int err = 0;
+    if (!m->has_to)
+        return 0;
+    bool four = memcmp(m->to, mapped, sizeof(mapped)) == 0;
+    if (four && inet_option(s, LX_IPPROTO_IP, LX_IP_PKTINFO)) {
+        struct lx_in_pktinfo info = {.ifindex = 1};
+        memcpy(info.spec_dst, m->to + 12, 4);
+        memcpy(info.addr, m->to + 12, 4);
+        err = scm_put(out, LX_IPPROTO_IP, LX_IP_PKTINFO, &info, sizeof(info));
+    }
+    if (!err && four && inet_option(s, LX_IPPROTO_IP, LX_IP_RECVTTL))
+        err = scm_put(out, LX_IPPROTO_IP, LX_IP_TTL, &hops, sizeof(hops));
+    if (!err && four && inet_option(s, LX_IPPROTO_IP, LX_IP_RECVTOS))
+        err = scm_put(out, LX_IPPROTO_IP, LX_IP_TOS, &class, 1);
+    if (!err && inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_RECVPKTINFO)) {
+        struct lx_in6_pktinfo info = {.ifindex = 1};
+        memcpy(info.addr, m->to, sizeof(info.addr));
+        err = scm_put(out, LX_IPPROTO_IPV6, LX_IPV6_PKTINFO, &info, sizeof(info));
+    }
+    if (!err && inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_RECVHOPLIMIT))
+        err = scm_put(out, LX_IPPROTO_IPV6, LX_IPV6_HOPLIMIT, &hops, sizeof(hops));
+    if (!err && inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_RECVTCLASS))
+        err = scm_put(out, LX_IPPROTO_IPV6, LX_IPV6_TCLASS, &class, sizeof(class));
+    return err;
 }
 
 static int udp_shutdown(struct socket *sk, int how)
@@ -178,7 +232,7 @@ static int64_t udp_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
         value = (int32_t)list_first(&s->queue, struct inet_datagram, link)->len;
     if (cmd == LX_FIONREAD || cmd == LX_SIOCOUTQ)
         return put_user(value, arg);
-    return inet_ioctl(sk, cmd, arg);
+    return -LX_ENOTTY;
 }
 
 const struct socket_ops udp_ops = {
@@ -190,6 +244,7 @@ const struct socket_ops udp_ops = {
     .recvmsg = udp_recv,
     .shutdown = udp_shutdown,
     .poll = udp_poll,
+    .put_control = udp_put_control,
     .ioctl = udp_ioctl,
     .setsockopt = inet_setsockopt,
     .getsockopt = inet_getsockopt,

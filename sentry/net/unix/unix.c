@@ -68,8 +68,10 @@ static void hang_up_peer(struct unix_sock *u)
         return;
     peer->sk.shutdown |= u->half_close ? SOCK_SHUT_RECV : SOCK_SHUT_BOTH;
     // What the other side sent and nobody will read is lost: it is told.
-    if (!list_empty(&u->queue) && !peer->dead)
+    if (!list_empty(&u->queue) && !peer->dead) {
         peer->sk.err = LX_ECONNRESET;
+        peer->sk.shutdown = SOCK_SHUT_BOTH;
+    }
     wake_up(&peer->sk.wait, EV_IN | EV_RDNORM | EV_OUT | EV_WRNORM | EV_HUP | EV_RDHUP | EV_ERR);
 }
 

@@ -1,0 +1,22 @@
+#pragma once
+// AF_NETLINK: NETLINK_ROUTE answers what programs ask of interfaces, addresses, routes and rules; NETLINK_KOBJECT_UEVENT may be
+// listened to and is silent. Nothing can be changed. Kernel lock.
+#include "abi/linux/netlink.h"
+#include "sentry/net/socket.h"
+
+// Messages under way to one reader, built up in one buffer.
+struct nl_out {
+    uint8_t *data;
+    size_t len, room;
+    size_t message;    // where the message in hand begins
+    uint32_t seq, pid; // of the request, for every header
+    bool failed;       // out of memory
+};
+void nl_begin(struct nl_out *out, uint16_t type, uint16_t flags, const void *head, size_t n);
+void nl_attr(struct nl_out *out, uint16_t type, const void *data, size_t n);
+void nl_attr_u32(struct nl_out *out, uint16_t type, uint32_t value);
+void nl_end(struct nl_out *out);
+
+// A request that reads. `payload` follows its header, n bytes. Writes the answers; with `dump` all that there are. 0 or -errno.
+int nl_route_get(const struct lx_nlmsghdr *h, const uint8_t *payload, size_t n, bool dump, bool strict,
+                 struct nl_out *out);
