@@ -40,7 +40,7 @@ static int prepare_loop(struct loop *loop, uint32_t kind)
     int error = loop_uring_prepare(loop);
     if (!error || kind == GOFER_LOOP_AUTO)
         return 0;
-    fprintf(stderr, "gofer: io_uring is not to be had: %s; use --disable-feature io_uring\n",
+    fprintf(stderr, "gofer: io_uring is not to be had: %s; use --disable-feature io-uring\n",
             strerror(-error));
     return error;
 }
@@ -70,6 +70,14 @@ int gofer_files_main(int argc, char **argv)
     error = host_open_self(&host, mounts);
     if (error) {
         fprintf(stderr, "gofer: cannot open /proc/self/fd: %s\n", strerror(-error));
+        return GOFER_EXIT_FAILED;
+    }
+    error = host_check(&host);
+    if (error) {
+        fprintf(
+            stderr,
+            "gofer: cannot resolve names safely: openat2(2): %s; a seccomp profile around it must allow it\n",
+            strerror(-error));
         return GOFER_EXIT_FAILED;
     }
     // Leaves the working directory at "/"; the descriptor of /proc/self/fd lives on.

@@ -28,6 +28,16 @@ int host_open_self(struct host *host, bool clone)
     return 0;
 }
 
+int host_check(const struct host *host)
+{
+    const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH};
+    int fd = (int)syscall(SYS_openat2, host->self_fds, ".", &how, sizeof(how));
+    if (fd < 0)
+        return -errno;
+    close(fd);
+    return 0;
+}
+
 const struct export *host_find_export(const struct host *host, struct np_str name)
 {
     if (name.length && name.bytes[0] == '/')

@@ -43,6 +43,8 @@ struct node {
 // Opens /proc/self/fd (cloned as a mount of its own when `clone`), and makes it the working directory. 0 or
 // -errno.
 int host_open_self(struct host *host, bool clone);
+// Is openat2(2), on which all resolution rests, to be had? 0 or -errno.
+int host_check(const struct host *host);
 
 const struct export *host_find_export(const struct host *host, struct np_str name);
 

@@ -107,7 +107,7 @@ int jail_confine(const struct gofer_config *config, const struct host *host, int
         return error;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fail("set no_new_privs");
-    if (!config || !(config->waive & GOFER_WAIVE_LANDLOCK)) {
+    if (!mutated("landlock") && (!config || !(config->waive & GOFER_WAIVE_LANDLOCK))) {
         error = landlock_restrict(host, readable);
         if (error) {
             errno = -error;

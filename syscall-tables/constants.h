@@ -44,18 +44,12 @@
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS // 6.6
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #endif
-#ifndef NS_GET_PID_FROM_PIDNS // 6.11
-#define NS_GET_PID_FROM_PIDNS _IOR(NSIO, 0x6, int)
-#define NS_GET_TGID_FROM_PIDNS _IOR(NSIO, 0x7, int)
+#ifndef NS_GET_PID_IN_PIDNS // 6.11
 #define NS_GET_PID_IN_PIDNS _IOR(NSIO, 0x8, int)
-#define NS_GET_TGID_IN_PIDNS _IOR(NSIO, 0x9, int)
 #endif
 #ifndef PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE // 6.11
 #define PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE _IO(0xFF, 6)
 #endif
-// PIDFD_GET_INFO (6.13) without the size of its struct, which later kernels enlarge.
-#define IOCTL_WITHOUT_SIZE (~((uint32_t)_IOC_SIZEMASK << _IOC_SIZESHIFT))
-#define PIDFD_GET_INFO_WITHOUT_SIZE _IOC(_IOC_READ | _IOC_WRITE, 0xFF, 11, 0)
 // What the kernel takes for the type of a socket, without SOCK_NONBLOCK and SOCK_CLOEXEC.
 #define SOCK_TYPE_MASK 0xf
 // The page of the legacy vsyscalls, the same in every process.

@@ -8,6 +8,8 @@ import difflib
 import os
 import pathlib
 import shutil
+import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -16,7 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
-SENTRY = pathlib.Path(os.environ.get("SENTRY", BUILD / "release" / "bin" / "sentry"))
+# Which build is tested (`./dev test --preset NAME`); guest programs are always those of the release.
+PRESET = os.environ.get("SENTRY_PRESET", "release")
+SLOWER = 1 if PRESET == "release" else 6  # with sanitizers every limit is so much longer
+SENTRY = pathlib.Path(os.environ.get("SENTRY", BUILD / PRESET / "bin" / "sentry"))
 OUT = BUILD / "tests"
 JOBS = int(os.environ.get("TEST_JOBS", "2"))
 
@@ -29,8 +34,13 @@ ENVIRONMENT = {
     "TZ": "UTC",
 }
 
-# Features that `--disable-feature` knows, asked of the binary so that the list has one home.
+# Ignored signals are inherited, by what runs in the sandbox too: nohup and `&` must not change what the tests see.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
 _print_lock = threading.Lock()
+failures = []  # names that were reported as FAIL
 
 
 def isolation(timeout, user=None):
@@ -72,6 +82,7 @@ class Result:
 def run(argv, cwd, timeout=30, user=None, env=None, stdin=None):
     """Run argv in a pid namespace; standard output and error come back as one byte string, in order."""
     start = time.monotonic()
+    timeout *= SLOWER
     words = isolation(timeout, user) + [str(word) for word in argv]
     with subprocess.Popen(words, cwd=cwd, env={**ENVIRONMENT, **(env or {})}, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, stdin=stdin or subprocess.DEVNULL,
@@ -128,6 +139,8 @@ def compare(native, sandbox):
 
 
 def report(verdict, name, reason="", detail=()):
+    if verdict == "FAIL":
+        failures.append(name)
     with _print_lock:
         print("%s %s%s" % (verdict, name, ": " + reason if reason else ""))
         for line in detail:
@@ -158,5 +171,18 @@ def disabled_features():
     return words + ["--log", "/dev/null"]
 
 
+def deny(number, error):
+    """From now on this system call (x86-64) answers the errno, in this process and what it starts."""
+    code = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | error), (0x06, 0, 0, 0x7fff0000)]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *instruction) for instruction in code))
+    libc = ctypes.CDLL(None)
+    # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP with SECCOMP_MODE_FILTER
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, struct.pack("<HxxxxxxQ", len(code), ctypes.addressof(program)), 0, 0):
+        sys.exit("harness: no filter can be installed")
+
+
 if __name__ == "__main__" and sys.argv[1:2] == ["--reap"]:
     sys.exit(reap(sys.argv[2:]))
+if __name__ == "__main__" and sys.argv[1:2] == ["--deny"]:
+    deny(int(sys.argv[2]), int(sys.argv[3]))
+    os.execv(sys.argv[4], sys.argv[4:])

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Run the test suites and end with one line: N passed, N failed (, N skipped).
 
-usage: run.py [SUITE...]    without a name: all of them
+usage: run.py [--preset NAME] [SUITE...]    without a suite: all of them
+With another preset than release (debug, tsan) the suites that run it: unit, guest-plain, guest, matrix and cli.
 A suite prints PASS, FAIL and SKIP lines (see harness.py). One that ends badly without a FAIL line, or that ran no
 test at all, counts as a failure.
 """
@@ -74,8 +75,14 @@ def run_suite(name, command, totals):
           (name, new["PASS"], new["FAIL"], new["SKIP"], time.monotonic() - start), flush=True)
 
 
+WITH_SANITIZERS = ["unit", "guest-plain", "guest", "matrix", "cli"]
+
+
 def main():
     names = sys.argv[1:]
+    if names[:1] == ["--preset"] and len(names) > 1:
+        os.environ["SENTRY_PRESET"] = names[1]
+        names = names[2:] or WITH_SANITIZERS
     unknown = set(names) - {name for name, _ in SUITES}
     if unknown:
         sys.exit("run.py: unknown suite %s; there are %s" %

@@ -111,12 +111,11 @@ struct sentry_config {
 
 // Kernel features with a fallback (--disable-feature NAME).
 #define FEATURE_SYNC_WAKE_UP 1u
-#define FEATURE_PIDFD_INFO 2u
-#define FEATURE_NS_PID 4u
-#define FEATURE_IO_URING 8u
-#define FEATURE_LANDLOCK 16u
-#define FEATURE_PIDFD_GETFD 32u
-#define FEATURE_WAIT_KILLABLE 64u
+#define FEATURE_NS_PID 2u
+#define FEATURE_IO_URING 4u
+#define FEATURE_LANDLOCK 8u
+#define FEATURE_PIDFD_GETFD 16u
+#define FEATURE_WAIT_KILLABLE 32u
 
 #define FILE_SERVERS_MAX 8 // beside the Gofer
 

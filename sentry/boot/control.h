@@ -9,6 +9,7 @@ enum control_kind {
     CONTROL_SIGNAL = 1, // value: host signal number, for the guest's foreground group or first process
     CONTROL_WINSIZE,    // the terminal's size changed; the kernel asks the terminal itself
     CONTROL_CONTINUE,   // the monitor runs again after CONTROL_STOPPED: continue the guest's foreground group
+    CONTROL_TERMINAL, // answer to CONTROL_MAY_READ, value: 0, or what Linux does to a reader in the background: EIO or -SIGTTIN
     CONTROL_STACKS,     // `debug --stacks`: answered with CONTROL_TEXT records and a CONTROL_TEXT_END
     CONTROL_CLIENT,     // with one descriptor: the connection of a command, accepted by the monitor
 
@@ -33,6 +34,9 @@ enum control_kind {
     CONTROL_TEXT_END,
     CONTROL_READY, // a container waits for CONTROL_START
     CONTROL_DONE,  // value: 0 or -errno; text may say more
+
+    // Kernel to monitor: may the program read from the terminal now, that is, is `sentry` in the foreground?
+    CONTROL_MAY_READ,
 };
 
 // The value of CONTROL_EXEC.

@@ -105,6 +105,11 @@ void control_terminal(struct tty *t)
     terminal = t;
 }
 
+void control_may_read(void)
+{
+    send_record(CONTROL_MAY_READ, 0, "", 0);
+}
+
 static void send_text(const char *text, size_t length)
 {
     send_record(CONTROL_TEXT, 0, text, length);
@@ -126,6 +131,9 @@ static void take(const struct control_record *r, int fd)
         break;
     case CONTROL_CONTINUE:
         host_tty_signal(init_tg, terminal, LX_SIGCONT);
+        break;
+    case CONTROL_TERMINAL:
+        host_tty_answer(r->value);
         break;
     case CONTROL_STACKS:
         stacks_write(send_text);

@@ -11,6 +11,8 @@ struct tty;
 void control_init(int fd);
 // Tells the monitor that the first process has stopped, so that it stops too and the shell outside sees it.
 void control_stopped(int sig);
+// Asks the monitor whether the program may read from the terminal now; host_tty_answer() takes the answer.
+void control_may_read(void);
 // The last record: how the sandbox ended (CONTROL_EXIT, CONTROL_FAILED). Ends the kernel process.
 _Noreturn void control_finish(uint32_t kind, int value, const char *text);
 // Tells the monitor that everything is there; `start` runs when a client says CONTROL_START.

@@ -97,11 +97,11 @@ static int allow_reading(int ruleset, int fd, uint64_t access)
 
 int jail_landlock(const struct jail_allowed *allowed)
 {
+    if (mutated("landlock"))
+        return 0;
     int version = jail_landlock_version();
     if (version < 0)
         return version;
-    if (mutated("landlock"))
-        return 0;
     struct ruleset_attr attr = {.fs = FS_V1};
     size_t size = sizeof(attr.fs);
     if (version >= 2)

@@ -12,6 +12,7 @@
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
 #include "sentry/fs/hostfile/hostfile.h"
+#include "sentry/mm/process_vm.h"
 #include "sentry/task/uts.h"
 #include "sentry/trap/trap.h"
 #include "sentry/vfs/vfs.h"
@@ -117,7 +118,11 @@ _Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *
     // One arena: almost everything runs under the kernel lock, and choosing a number of arenas would read /sys.
     mallopt(M_ARENA_MAX, 1);
     log_open(fds->log, (enum log_level)config->log_level);
-    int err = event_init();
+    int err = process_vm_check();
+    if (err)
+        cannot_start(
+            "guest memory cannot be read: process_vm_readv(2) and process_vm_writev(2) must be allowed", err);
+    err = event_init();
     if (!err)
         err = trap_init(config, fds);
     if (!err)
@@ -131,6 +136,8 @@ _Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *
     launch_hook = launched;
     init_is_protected = config->container;
     init_stop_hook = control_stopped;
+    if (!config->container) // whose terminal is nobody's but its own
+        host_tty_ask_hook = control_may_read;
     event_batch_hook = kernel_run_woken;
     kernel_lock();
     control_init(fds->control);

@@ -40,8 +40,21 @@ int monitor_prepare(void)
     return 0;
 }
 
+// Has the shell another job in the foreground of our terminal? Its modes are that job's or the shell's then.
+static bool in_background(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        pid_t foreground = has_modes[fd] ? tcgetpgrp(fd) : -1; // -1: not our controlling terminal
+        if (foreground >= 0 && foreground != getpgrp())
+            return true;
+    }
+    return false;
+}
+
 void monitor_restore_terminals(void)
 {
+    if (in_background())
+        return;
     for (int fd = 0; fd < 3; fd++) {
         struct termios now;
         if (has_modes[fd] && tcgetattr(fd, &now) == 0 && memcmp(&now, &saved_modes[fd], sizeof(now)) != 0)
@@ -107,6 +120,11 @@ static void stop_ourselves(struct monitor *m)
         (void)send_record(m, CONTROL_CONTINUE, 0);
         return;
     }
+    if (in_background()) {
+        raise(SIGSTOP);
+        (void)send_record(m, CONTROL_CONTINUE, 0);
+        return;
+    }
     struct termios guest_modes[3];
     for (int fd = 0; fd < 3; fd++)
         has_modes[fd] = has_modes[fd] && tcgetattr(fd, &guest_modes[fd]) == 0;
@@ -117,6 +135,14 @@ static void stop_ourselves(struct monitor *m)
             tcsetattr(fd, TCSADRAIN, &guest_modes[fd]);
     }
     (void)send_record(m, CONTROL_CONTINUE, 0);
+}
+
+// What Linux does to a process of our group that reads from the terminal: 0 nothing, -SIGTTIN stops it, EIO fails.
+static int reading_from_terminal(void)
+{
+    if (!in_background())
+        return 0;
+    return has_shell() ? -SIGTTIN : EIO;
 }
 
 static int status_of_wait(int status)
@@ -268,6 +294,9 @@ static bool receive_record(struct monitor *m)
         return true;
     case CONTROL_STOPPED:
         stop_ourselves(m);
+        return true;
+    case CONTROL_MAY_READ:
+        (void)send_record(m, CONTROL_TERMINAL, reading_from_terminal());
         return true;
     case CONTROL_TEXT:
         pass_text(m, &record);

@@ -4,7 +4,6 @@
 
 const struct feature features[] = {
     {"sync-wake-up", FEATURE_SYNC_WAKE_UP, "calls cost several times as much"},
-    {"pidfd-info", FEATURE_PIDFD_INFO, "the parent of a new process is read from /proc"},
     {"ns-pid", FEATURE_NS_PID, "clone(2) tells the numbers of new processes"},
     {"io-uring", FEATURE_IO_URING, "the Gofer polls"},
     {"landlock", FEATURE_LANDLOCK, "a layer is lost: namespaces and the empty root alone hold a guest"},

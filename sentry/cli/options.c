@@ -74,6 +74,7 @@ static const struct {
     {"version", OPTION_VERSION, VALUE_NONE, NULL, "print the version"},
     {"help", OPTION_HELP, VALUE_NONE, NULL, "print this text"},
 };
+#define MEMORY_MIN (8ull << 20)
 #define TABLE_SIZE (sizeof(table) / sizeof(table[0]))
 
 void options_usage(void)
@@ -109,6 +110,18 @@ static void *grow(void *list, size_t count, size_t size)
     if (!p)
         boot_say("out of memory");
     return p;
+}
+
+void options_free(struct options *o)
+{
+    for (size_t i = 0; i < o->nr_binds; i++)
+        free(o->binds[i].source);
+    for (size_t i = 0; i < o->nr_tmpfs; i++)
+        free(o->tmpfs[i].destination);
+    free(o->binds);
+    free(o->tmpfs);
+    free(o->environment);
+    *o = (struct options){0};
 }
 
 static int add_bind(struct options *o, size_t index, const char *value)
@@ -220,7 +233,13 @@ static int apply(struct options *o, size_t index, char *value)
         o->network = second ? NETWORK_HOST : NETWORK_NONE;
         return 0;
     case OPTION_MEMORY:
-        return option_size(value, &o->memory) ? 0 : bad_value(index, value);
+        if (!option_size(value, &o->memory))
+            return bad_value(index, value);
+        if (o->memory < MEMORY_MIN) {
+            boot_say("--memory: %s is less than the sandbox itself needs; give 8m or more", value);
+            return -EINVAL;
+        }
+        return 0;
     case OPTION_CPUS:
         return option_cpus(value, &o->cpus_milli) ? 0 : bad_value(index, value);
     case OPTION_PIDS:

@@ -7,7 +7,7 @@
 enum network_option { NETWORK_NONE, NETWORK_HOST };
 
 struct bind_option {
-    char *source;      // as given
+    char *source;      // as given; allocated, with the destination behind it
     char *destination; // absolute guest path
     bool readonly;
 };
@@ -20,7 +20,7 @@ struct server_option {
 };
 
 struct tmpfs_option {
-    char *destination;
+    char *destination; // allocated
     uint64_t size; // 0: default
     uint32_t mode;
     bool noexec;
@@ -56,9 +56,10 @@ struct options {
     bool help, version, list_features;
 };
 
-// Reads the command line (argv[0] is skipped). 0, or -EINVAL after a message. Lists are allocated and never
-// freed.
+// Reads the command line (argv[0] is skipped). 0, or -EINVAL after a message. options_free() frees its lists, also after a
+// failure; the strings of other fields are argv's.
 int options_parse(int argc, char **argv, struct options *options);
+void options_free(struct options *options);
 void options_usage(void);
 
 // Parts, exposed for tests. Each returns false for malformed input.

@@ -31,7 +31,6 @@
 #ifndef NS_GET_PID_IN_PIDNS
 #define NS_GET_PID_IN_PIDNS _IOR(0xb7, 8, int)
 #endif
-#define PIDFD_GET_INFO_64 _IOWR(0xff, 11, char[64])
 #ifndef PR_SET_MM_MAP_SIZE
 #define PR_SET_MM_MAP_SIZE 15
 #endif
@@ -155,13 +154,6 @@ int probe_pidfd_getfd(char *detail)
     int result = syscall(SYS_pidfd_getfd, pidfd, 0, 0) < 0 && errno != EBADF ? -errno : 0;
     kill(pid, SIGKILL);
     return result;
-}
-
-int probe_pidfd_info(char *detail)
-{
-    uint64_t info[8] = {1};
-    int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    return pidfd < 0 || ioctl(pidfd, PIDFD_GET_INFO_64, info) < 0 ? -errno : 0;
 }
 
 int probe_ns_pid(char *detail)

@@ -13,7 +13,6 @@ int probe_listener(char *detail);
 int probe_wait_killable(char *detail);
 int probe_sync_wake_up(char *detail);
 int probe_pidfd_getfd(char *detail);
-int probe_pidfd_info(char *detail);
 int probe_ns_pid(char *detail);
 int probe_process_vm(char *detail);
 int probe_memfd_exec(char *detail);

@@ -103,7 +103,7 @@ bool option_user(const char *text, uint32_t *uid, uint32_t *gid)
 
 bool option_bind(char *text, struct bind_option *bind)
 {
-    *bind = (struct bind_option){.readonly = true};
+    *bind = (struct bind_option){.source = text, .readonly = true};
     char *destination = strchr(text, ':');
     if (!destination || destination == text)
         return false;
@@ -116,7 +116,6 @@ bool option_bind(char *text, struct bind_option *bind)
         else if (strcmp(mode, "ro") != 0)
             return false;
     }
-    bind->source = text;
     bind->destination = destination;
     return *destination == '/';
 }

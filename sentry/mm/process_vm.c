@@ -3,6 +3,7 @@
 #include "sentry/task/task.h"
 #include <errno.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 static ssize_t vm_copy(struct task *t, void *local, gaddr_t remote, size_t n, bool write)
 {
@@ -31,6 +32,16 @@ static bool vm_valid(struct task *t)
     // an exec, which we order and which marks its siblings first, or when it is given out again, and then its new thread
     // has to register under the kernel lock before it runs guest code.
     return !t->mm_gone;
+}
+
+int process_vm_check(void)
+{
+    char from = 1, to = 0;
+    struct iovec local = {&to, 1}, remote = {&from, 1};
+    if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != 1 ||
+        process_vm_writev(getpid(), &local, 1, &remote, 1, 0) != 1)
+        return -errno;
+    return 0;
 }
 
 const struct uaccess_ops process_vm_ops = {.read = vm_read, .write = vm_write, .valid = vm_valid};

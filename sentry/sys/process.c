@@ -1,4 +1,4 @@
-// Numbers of processes, process groups and sessions, and the end of a thread or process (kernel/sys.c, kernel/exit.c).
+// Numbers of processes, process groups and sessions (kernel/sys.c).
 #include "sentry/sys/process.h"
 #include "syscall_handlers.h"
 
@@ -78,18 +78,6 @@ int64_t sys_setsid(struct call *call)
 }
 
 // Ends the thread: all bookkeeping here, then the host ends its thread.
-int64_t sys_exit(struct call *call)
-{
-    task_exit(current, (arg_int(call, 0) & 0xff) << 8);
-    return CALL_CONTINUE;
-}
-
-int64_t sys_exit_group(struct call *call)
-{
-    group_exit_native(current->tg, (arg_int(call, 0) & 0xff) << 8);
-    return CALL_CONTINUE;
-}
-
 // The host keeps the list's head and reads the caller's natively; nobody else's is shown.
 int64_t sys_get_robust_list(struct call *call)
 {

@@ -130,6 +130,8 @@ int64_t sys_getrusage(struct call *call)
     struct lx_rusage usage;
     if (who != LX_RUSAGE_SELF && who != LX_RUSAGE_CHILDREN && who != LX_RUSAGE_THREAD)
         return -LX_EINVAL;
+    if (who == LX_RUSAGE_CHILDREN)
+        current->tg->usage_asked = true;
     fill_rusage(current->tg, who, &usage);
     return put_user(usage, call->args[1]);
 }

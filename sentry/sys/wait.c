@@ -186,6 +186,8 @@ int64_t sys_wait4(struct call *call)
         r.whom = WHOM_PGRP;
         r.id = pid ? -pid : current->tg->pgrp->pgid;
     }
+    if (call->args[3])
+        current->tg->usage_asked = true;
     struct wait_result out;
     int64_t ret = do_wait(&r, &out);
     if (ret <= 0)
@@ -253,6 +255,8 @@ int64_t sys_waitid(struct call *call)
         return ret;
     if (nonblock)
         r.options |= LX_WNOHANG;
+    if (call->args[4])
+        current->tg->usage_asked = true;
     struct wait_result out;
     ret = do_wait(&r, &out);
     if (ret == -LX_EBLOCKED)

@@ -224,6 +224,7 @@ static struct thread_group *copy_group(struct task *parent, uint64_t flags, int 
     tg->exit_signal = flags & LX_CLONE_PARENT ? from->exit_signal : exit_signal;
     tg->parent = from; // stays until the child is published
     tg->parent_tid = parent->tid;
+    tg->usage_asked = from->usage_asked;
     tg->is_sibling = flags & LX_CLONE_PARENT;
     pgrp_join(tg, from->pgrp);
     if (flags & LX_CLONE_PIDFD) {

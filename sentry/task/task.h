@@ -211,7 +211,9 @@ struct thread_group {
     uint64_t utime_ns, stime_ns;            // of dead threads
     uint64_t cutime_ns, cstime_ns, cmaxrss; // of waited children
     uint64_t cmin_flt, cmaj_flt;
-    uint64_t maxrss; // bytes; known when it ends, and then as little as is certain
+    uint64_t
+        maxrss; // bytes; known when it ends: the peak if its parent asked for usage before, else as little as is certain
+    bool usage_asked; // asks for what its children used; theirs inherit it
     uint64_t start_ns;
     struct ktimer itimer_real;
     uint64_t itimer_real_interval_ns;

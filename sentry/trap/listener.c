@@ -1,5 +1,6 @@
 // See seccomp_unotify(2).
 #include "sentry/trap/listener.h"
+#include "sentry/core/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -19,8 +20,12 @@ static int listener_fd = -1; // never changes after listener_init
 int listener_init(int fd, bool sync_wake_up)
 {
     listener_fd = fd;
-    if (sync_wake_up && ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) != 0)
+    if (!sync_wake_up ||
+        ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0)
+        return 0;
+    if (errno != EINVAL)
         return -errno;
+    log_info("no synchronous wake-up of notifications (Linux 6.6): calls cost several times as much");
     return 0;
 }
 

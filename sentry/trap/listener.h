@@ -12,7 +12,8 @@ struct trap_notif {
     uint64_t args[6];
 };
 
-// Takes over the descriptor. `sync_wake_up` asks for SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP. 0 or -errno.
+// Takes over the descriptor. `sync_wake_up` asks for SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, which
+// kernels before 6.6 do without. 0 or -errno.
 int listener_init(int fd, bool sync_wake_up);
 // Waits for a call. 0 or -errno; -ENOENT (the caller went away) and -EINTR are normal.
 int listener_receive(struct trap_notif *n);

@@ -38,6 +38,14 @@ int tty_check_background(struct tty *t, int sig)
     return -LX_ERESTARTSYS;
 }
 
+int tty_stop_reader(void)
+{
+    if (ignored(SIGTTIN))
+        return -LX_EIO;
+    send_signal_pgrp(current->tg->pgrp->pgid, SIGTTIN, NULL);
+    return -LX_ERESTARTSYS;
+}
+
 void tty_signal_foreground(struct tty *t, int sig)
 {
     if (t->fg_pgid)

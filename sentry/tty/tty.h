@@ -77,6 +77,8 @@ int64_t tty_ioctl(struct tty *t, struct file *f, bool master, uint32_t cmd, uint
 struct tty *current_tty(void);
 // May current change or use the terminal? 0; -LX_EIO in an orphaned group; -LX_ERESTARTSYS after `sig` was sent.
 int tty_check_background(struct tty *t, int sig);
+// current reads from a terminal whose user has the whole sandbox in the background: SIGTTIN and -LX_ERESTARTSYS, or -LX_EIO.
+int tty_stop_reader(void);
 // A session leader ends: its terminal belongs to nobody, SIGHUP (and SIGCONT) to the foreground group. tty_disassociate_ctty.
 void tty_session_leader_exit(struct session *s);
 // The terminal is gone: SIGHUP and SIGCONT to the session's leader and the foreground group, the session loses it.

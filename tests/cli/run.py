@@ -218,7 +218,7 @@ def signals_reach_the_program():
             want(child.stdout.readline() == b"ready\n", "no start")
             child.send_signal(getattr(signal, "SIG" + name))
             try:
-                output, _ = child.communicate(timeout=10)
+                output, _ = child.communicate(timeout=10 * harness.SLOWER)
             except subprocess.TimeoutExpired:
                 child.kill()
                 raise Failed("the program did not get SIG" + name) from None
@@ -265,7 +265,7 @@ class Terminal:
 
     def expect(self, pattern, timeout=10):
         """Read until the pattern matches what came since the last match."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * harness.SLOWER
         while True:
             match = re.search(pattern.encode(), self.text)
             if match:
@@ -284,7 +284,7 @@ class Terminal:
             self.text += data
 
     def wait(self, options=0, timeout=10):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * harness.SLOWER
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG | options)
             if pid:
@@ -401,6 +401,40 @@ def a_stopped_program_stops_the_command():
 
 
 @test
+def a_reader_in_the_background_is_stopped():
+    def talk(t):
+        t.expect("outer> ")
+        t.send("%s -- cat &\n" % harness.SENTRY)
+        t.expect("outer> ")
+        end = time.monotonic() + 10 * harness.SLOWER
+        while True:  # the shell tells before its next prompt
+            t.send("\n")
+            if t.expect("outer> |Stopped").group() == b"Stopped":
+                break
+            want(time.monotonic() < end, "not stopped")
+            time.sleep(0.05)
+        for line in ("one", "two"):  # the shell gets its input
+            t.send("echo =%s=\n" % line)
+            t.expect("\n=%s=\r" % line)
+        t.send("fg\n")
+        t.expect("-- cat\r\n")
+        t.send("from the terminal\n")
+        t.expect("from the terminal\r\nfrom the terminal\r\n")
+        t.send("\x04")
+        t.expect("outer> ")
+        # One that ends in the background leaves the modes, which are now the shell's.
+        t.send("stty -echo; %s -- sleep 0.3 & stty -ixon; wait; stty -a | grep -o -- -ixon\n" % harness.SENTRY)
+        t.expect("\n-ixon\r")
+        t.send("exit 4\n")
+        want(os.WEXITSTATUS(t.wait()) == 4, "exit status")
+    t = Terminal("env", "PS1=outer> ", "bash", "--norc", "--noediting", "-i", native=True)
+    try:
+        talk(t)
+    finally:
+        t.close()
+
+
+@test
 def keys_do_not_stop_what_no_shell_can_continue():
     def talk(t):
         t.expect("ready")
@@ -479,6 +513,16 @@ def a_running_sandbox_tells_its_stacks():
             want(done.returncode == 0 and b"sleep" in done.stdout and b"nanosleep" in done.stdout, done.returncode, done.stdout)
         finally:
             child.kill()
+
+
+@test
+def each_feature_can_be_done_without():
+    names = subprocess.run([harness.SENTRY, "--disable-feature", "list"], stdout=subprocess.PIPE, timeout=10,
+                           check=False).stdout.decode().split()
+    want(len(names) > 3, "names", names)
+    for name in names:
+        want(status_of("sh", "-c", "ls -l / | wc -l >/dev/null && exit 3", options=["--disable-feature", name]) == 3, "without", name)
+    want(status_of("true", options=["--disable-feature", "no-such"], text="no-such") == 125, "an unknown feature")
 
 
 @test

@@ -1,6 +1,6 @@
 """Kills parts of a sandbox with SIGKILL at random moments: no process survives and nothing hangs (invariant 7).
 
-usage: kill_sandbox.py SENTRY [--user UID] [--mutation NAME] [--rounds N] [--stopped]
+usage: kill_sandbox.py SENTRY [--user UID] [--mutation NAME] [--rounds N] [--victims NAME,...] [--stopped]
   --stopped   the kernel process and the Gofer are stopped before the command line is killed, so that nothing but the
               host's own means can end them
 Prints one PASS or FAIL line. Runs as root in a pid namespace of its own with /proc mounted.
@@ -39,6 +39,7 @@ def kill(pid, number):
 
 def one_round(options, victim, delay):
     before = set(processes())
+    start = time.monotonic()
     sandbox = Sandbox(options.sentry, WORKLOAD, user=options.user, mutation=options.mutation, cwd="/usr")
     if options.stopped:
         parts = sandbox.find()
@@ -46,9 +47,13 @@ def one_round(options, victim, delay):
             kill(parts[name].pid, signal.SIGSTOP)
         kill(parts["monitor"].pid, signal.SIGKILL)
     else:
+        process, end = None, start + 5
+        while not process and sandbox.child.poll() is None and time.monotonic() < end:
+            sandbox._look()
+            process = getattr(sandbox, victim)
+        if not process:
+            return "%s is not there: %s" % (victim, sandbox.end()[1])
         time.sleep(delay)
-        sandbox._look()
-        process = getattr(sandbox, victim) or sandbox.monitor
         kill(process.pid, signal.SIGKILL)
     start = time.monotonic()
     try:
@@ -73,12 +78,14 @@ def main():
     arguments.add_argument("--user", type=int)
     arguments.add_argument("--mutation")
     arguments.add_argument("--rounds", type=int, default=1)
+    arguments.add_argument("--victims", default=",".join(VICTIMS), help="which parts, in turn")
     arguments.add_argument("--stopped", action="store_true")
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     options = arguments.parse_args()
+    victims = options.victims.split(",")
     generator = random.Random(options.seed)
     for number in range(options.rounds):
-        victim = VICTIMS[number % len(VICTIMS)]
+        victim = victims[number % len(victims)]
         reason = one_round(options, victim, generator.uniform(0, 0.12))
         if reason:
             print("FAIL kill (seed %d, round %d): %s" % (options.seed, number, reason))

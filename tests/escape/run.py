@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Escape: invariants on the running system, a hostile Sentry, and sudden deaths.
 
-usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, broker, kill, mutations
+usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, guests, features, broker, kill, mutations
 
 Each mutation takes one protection out of a second pair of programs (tests/escape/CMakeLists.txt); the check that claims
 to see that protection must fail then, or the check itself is worth nothing.
@@ -103,7 +103,10 @@ def test_inspect():
 
 def test_kill(rounds):
     real = sentry("real")
-    verdicts("kill as root:", python("kill_sandbox.py", real, "--rounds", rounds, timeout=240))
+    verdicts("kill Sentry and Gofer as root:", python("kill_sandbox.py", real, "--rounds", rounds, "--victims", "kernel,gofer",
+                                                      timeout=60 + rounds))
+    verdicts("kill the other parts as root:", python("kill_sandbox.py", real, "--rounds", rounds // 4, "--victims",
+                                                     "monitor,zygote,proc_gofer", timeout=60 + rounds))
     verdicts("kill as a user:", python("kill_sandbox.py", real, "--rounds", rounds // 4, timeout=120, user=ORDINARY_USER))
     verdicts("kill with everything stopped:", python("kill_sandbox.py", real, "--stopped", timeout=30))
     verdicts("kill with everything stopped, as a user:",
@@ -153,6 +156,63 @@ def test_hostile():
         good = status == 0 and not reached and bool(lines) and lines[-1].startswith("held ")
         harness.report("PASS" if good else "FAIL", "hostile Sentry " + title,
                        "" if good else "status %d" % status, [] if good else reached[:20] or lines[-5:])
+
+
+def test_guests():
+    """Guests that attack the stub, the kick and the hypercalls: only they end."""
+    work = harness.fresh_directory(SHARED / "guests")
+    shutil.copy2(MUTANTS / "misbehave", work / "misbehave")
+
+    def attack(item):
+        title, options, user = item
+        log = work / ("log of " + title)
+        words = [sentry("real"), *options, "--log", "/dev/null" if user else log, "--", "./misbehave"]
+        done = harness.run(words, work, 120, user)
+        lines = done.output.decode("utf-8", "backslashreplace").splitlines()
+        bad = [line for line in lines if line.endswith((", NOT CAUGHT", ": LIVES", "does not answer"))]
+        good = done.status == 0 and not bad and lines[-1:] == ["neighbours fine"]
+        if good and not user:
+            good = "broke the stub's protocol" in log.read_text()
+        harness.report("PASS" if good else "FAIL", "misbehaving guests " + title, "" if good else "status %d" % done.status,
+                       [] if good else bad[:20] or lines[-5:])
+    fallbacks = [word for name in ("wait-killable", "ns-pid") for word in ("--disable-feature", name)]
+    harness.parallel(attack, [("as root", [], None), ("as a user, with fallbacks", fallbacks, ORDINARY_USER)])
+
+
+# What the host may lack, as (call, its number, errno): the sandbox is refused, and the message names it.
+NECESSARY = [("Landlock", 444, errno.ENOSYS), ("pidfd_getfd", 438, errno.EPERM), ("process_vm_readv", 310, errno.EPERM),
+             ("openat2", 437, errno.ENOSYS), ("mount of", 442, errno.ENOSYS), ("memory file", 319, errno.ENOSYS),
+             ("namespaces", 272, errno.EPERM), ("empty root", 155, errno.EPERM), ("filter", 317, errno.EPERM),
+             ("session keyring", 250, errno.EPERM)]
+
+
+def test_features():
+    """A missing feature is an error that names it, or a weaker mode that was asked for by name (invariant 8)."""
+    work = harness.fresh_directory(SHARED / "features")
+
+    def without(number, error, *options, mutation=None):
+        words = [sys.executable, harness.TOP / "tests/harness.py", "--deny", number, error,
+                 sentry("mutants" if mutation else "real"), *options, "--", "sh", "-c", "echo runs"]
+        done = harness.run(words, work, 20, env={"SENTRY_MUTATION": mutation} if mutation else None)
+        return done.status, done.output.decode("utf-8", "backslashreplace")
+
+    def verdict(name, good, output):
+        harness.report("PASS" if good else "FAIL", name, "" if good else "status %d" % output[0], [] if good else
+                       output[1].splitlines()[-5:])
+
+    for name, number, error in NECESSARY:
+        output = without(number, error)
+        verdict("without " + name, output[0] == 125 and name in output[1] and "runs" not in output[1], output)
+    for name, number, error, feature in (("Landlock", 444, errno.ENOSYS, "landlock"),
+                                         ("pidfd_getfd", 438, errno.EPERM, "pidfd-getfd")):
+        output = without(number, error, "--disable-feature", feature)
+        verdict("without %s, as asked for" % name, output[0] == 0 and "runs" in output[1], output)
+    output = without(444, errno.ENOSYS, "--disable-feature", "landlock")
+    verdict("what is waived is said", "landlock" in output[1].lower(), output)
+    output = without(425, errno.EPERM)
+    verdict("without io_uring the Gofer polls", output == (0, "runs\n"), output)
+    output = without(444, errno.ENOSYS, mutation="landlock")
+    verdict("mutation landlock, for a silent downgrade", output[0] != 125 or "Landlock" not in output[1], output)
 
 
 class Broker:
@@ -242,7 +302,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=200)
     arguments.add_argument("names", nargs="*")
     options = arguments.parse_args()
-    tests = {"inspect": test_inspect, "hostile": test_hostile, "broker": test_broker, "kill": lambda: test_kill(options.rounds),
+    tests = {"inspect": test_inspect, "hostile": test_hostile, "guests": test_guests, "features": test_features, "broker": test_broker, "kill": lambda: test_kill(options.rounds),
              "mutations": test_mutations}
     if os.geteuid() != 0:
         for name in tests:
@@ -258,6 +318,7 @@ def main():
                 harness.report("FAIL", name, "%s: %s" % (type(error).__name__, error))
     finally:
         shutil.rmtree(SHARED, ignore_errors=True)
+    sys.exit(1 if harness.failures else 0)
 
 
 main()

@@ -51,8 +51,7 @@ static const struct filter_case sentry_cases[] = {
     CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, SECCOMP_IOCTL_NOTIF_ADDFD, 0x1000),
     CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, TCGETS, 0x1000),
     CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, TCSETSW | (0xdeadull << 32), 0x1000),
-    CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, 0xc040ff0b, 0x1000), // PIDFD_GET_INFO with 64 bytes
-    CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, 0xc058ff0b, 0x1000), // with 88 bytes
+    CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0xc040ff0b, 0x1000), // PIDFD_GET_INFO
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0xc040ff0a, 0x1000),
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, 0xff01, 0), // PIDFD_GET_CGROUP_NAMESPACE
     CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, TIOCSTI, 0x1000),

@@ -239,8 +239,8 @@ int main(void)
     close(a[1]);
 
     printf("-- flock\n");
-    OK(a[0] = open("/tmp/lock", O_RDWR | O_CREAT, 0600));
-    OK(a[1] = open("/tmp/lock", O_RDWR));
+    OK(a[0] = open("lock", O_RDWR | O_CREAT, 0600));
+    OK(a[1] = open("lock", O_RDWR));
     SHOW(flock(a[1], LOCK_EX));
     thread = start(locks);
     SHOW(close(a[0]));
@@ -248,7 +248,7 @@ int main(void)
     end(thread, "flock");
     SHOW(flock(a[1], LOCK_EX | LOCK_NB)); // the thread's lock went with its file
     close(a[1]);
-    unlink("/tmp/lock");
+    unlink("lock");
 
     printf("-- splice\n");
     SHOW(pipe(a));

@@ -80,7 +80,7 @@ static void timers(void)
     RAW(timerfd_settime, fd, 0, &spec, NULL);
     sleep_ms(30);
     SHOW(read(fd, &expirations, 8));
-    TRUTH(expirations >= 5 && expirations < 100);
+    TRUTH(expirations >= 5);
     TRUTH(read(fd, &expirations, 8) == 8 && expirations >= 1);
     spec.it_value.tv_nsec = 0;
     RAW(timerfd_settime, fd, 0, &spec, &current);

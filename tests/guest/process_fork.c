@@ -139,6 +139,31 @@ static void memory_is_private(void)
     printf("private %d, shared %d\n", *private, *shared);
 }
 
+// What a child had at most is told to a parent that asks, of a grandchild too. The host counts with some slack.
+static void peaks(void)
+{
+    const size_t size = 40 << 20;
+    struct rusage usage;
+    int status;
+    for (int round = 0; round < 3; round++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            if (round == 2 && (pid = fork()) > 0) {
+                waitpid(pid, NULL, 0);
+                _exit(0);
+            }
+            if (round)
+                memset(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, size);
+            _exit(0);
+        }
+        wait4(pid, &status, 0, &usage);
+        printf("round %d: much %d\n", round,
+               usage.ru_maxrss >= (long)(size / 1024 / 10 * 9) && usage.ru_maxrss < (long)(size >> 9));
+    }
+    getrusage(RUSAGE_CHILDREN, &usage);
+    TRUTH(usage.ru_maxrss >= (long)(size / 1024 / 10 * 9));
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -150,6 +175,7 @@ int main(void)
     many_children();
     IN_CHILD("nested 10 deep", nested(10));
     memory_is_private();
+    peaks();
     pid_t parent = getpid();
     IN_CHILD("getppid", TRUTH(getppid() == parent); TRUTH(getpid() != parent);
              TRUTH(getpid() == syscall(SYS_gettid)));

@@ -29,3 +29,7 @@ void stdio_control_terminal(struct thread_group *tg, struct tty *terminal);
 // A signal that the command line caught, for the foreground group of that terminal (SIGINT, SIGQUIT, SIGTSTP, SIGCONT,
 // SIGWINCH), or for the process where the terminal (or NULL) has no foreground group.
 void host_tty_signal(struct thread_group *tg, struct tty *terminal, int sig);
+// The command line's word for a reader of its terminal: 0, EIO, or -SIGTTIN when it is in the background of its shell. It was
+// asked through the hook.
+void host_tty_answer(int answer);
+extern void (*host_tty_ask_hook)(void); // NULL: nobody needs to be asked

@@ -1,6 +1,7 @@
 // The host terminal: its line discipline, modes and size stay the host's; sessions, foreground groups and the signals of
 // background use are ours. Requests to the host come from a fixed list: TIOCSTI, TIOCLINUX, TIOCSCTTY and the like never do.
 #include "sentry/fs/hostfile/terminal.h"
+#include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/core/kernel.h"
 #include "sentry/core/timer.h"
 #include "sentry/tty/progress.h"
@@ -25,6 +26,9 @@ struct host_tty {
     bool draining;           // a worker waits inside TCSETSW, TCSBRK or the like
     uint64_t input_since_ns; // when a read that waits for more (VMIN, VTIME) first saw `input_seen` bytes
     int64_t input_seen;
+    bool asked;    // the command line has been asked whether it is in the foreground
+    bool answered; // its answer serves the next look at the input
+    int answer;
 };
 
 static struct host_tty *terminals[HOST_TTY_MAX]; // weak
@@ -176,6 +180,37 @@ static int64_t read_raw(struct host_tty *h, struct file *f, struct iov_iter *it,
     return wait_until(h, h->input_since_ns + time);
 }
 
+void (*host_tty_ask_hook)(void);
+
+void host_tty_answer(int answer)
+{
+    for (int i = 0; i < HOST_TTY_MAX; i++) {
+        struct host_tty *h = terminals[i];
+        if (!h || !h->asked)
+            continue;
+        h->asked = false;
+        h->answered = true;
+        h->answer = answer;
+        wake_up(&h->tty.wait, EV_RDBAND);
+    }
+}
+
+// The host's own job control does not see us: nothing of the sandbox is in the terminal's session. So each look at the input
+// asks the command line, which is, whether its shell has it in the foreground.
+static int64_t check_foreground(struct host_tty *h)
+{
+    if (!host_tty_ask_hook || current->call.timed_out)
+        return 0;
+    if (!h->answered) {
+        if (!h->asked)
+            host_tty_ask_hook();
+        h->asked = true;
+        return block_on(&h->tty.wait, EV_RDBAND);
+    }
+    h->answered = false;
+    return h->answer == 0 ? 0 : h->answer < 0 ? tty_stop_reader() : -LX_EIO;
+}
+
 static int64_t host_read(struct tty *t, struct file *f, struct iov_iter *it)
 {
     struct host_tty *h = host_of(t);
@@ -184,7 +219,9 @@ static int64_t host_read(struct tty *t, struct file *f, struct iov_iter *it)
         return -LX_EIO;
     if (it->count == 0)
         return 0;
-    int64_t err = host_get_termios(t, &mode);
+    int64_t err = check_foreground(h);
+    if (!err)
+        err = host_get_termios(t, &mode);
     if (err)
         return err;
     if (!(mode.c_lflag & LX_ICANON))

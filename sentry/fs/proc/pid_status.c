@@ -106,6 +106,24 @@ static bool host_status(const struct task *t, struct out_text *in)
     return ok && !in->failed;
 }
 
+// The pages that a line such as "VmRSS:	    1876 kB" gives.
+static uint64_t pages_of(const char *status, const char *line)
+{
+    uint64_t kb = 0;
+    const char *at = strstr(status, line);
+    if (at)
+        sscanf(at + strlen(line), " %" SCNu64, &kb);
+    return kb / (PAGE >> 10);
+}
+
+uint64_t proc_host_peak(const struct task *t)
+{
+    struct out_text in = {NULL, 0, 0, false};
+    uint64_t pages = host_status(t, &in) ? pages_of(in.data, "\nVmHWM:") : 0;
+    out_free(&in);
+    return pages * PAGE;
+}
+
 // Its memory lines. False: there are none.
 static bool add_host_memory(struct out_text *out, const struct task *t)
 {
@@ -116,16 +134,6 @@ static bool add_host_memory(struct out_text *out, const struct task *t)
         out_add(out, start + 1, (size_t)(end - start));
     out_free(&in);
     return end;
-}
-
-// The pages that a line such as "VmRSS:	    1876 kB" gives.
-static uint64_t pages_of(const char *status, const char *line)
-{
-    uint64_t kb = 0;
-    const char *at = strstr(status, line);
-    if (at)
-        sscanf(at + strlen(line), " %" SCNu64, &kb);
-    return kb / (PAGE >> 10);
 }
 
 static bool cpu_allowed(const struct task *t, unsigned cpu)

@@ -38,6 +38,8 @@ bool proc_may_access(const struct task *t); // ptrace_may_access(PTRACE_MODE_REA
 char proc_state(const struct pseudo *p, const struct task *t, const struct proc_host_stat *host);
 // The host's stat file of a thread. False: not to be had; `out` is all zero. May drop the kernel lock.
 bool proc_host_stat(const struct task *t, struct proc_host_stat *out);
+// The most memory that a live process has had, in bytes; 0 when the host does not tell. May drop the kernel lock.
+uint64_t proc_host_peak(const struct task *t);
 extern const struct pseudo_node proc_root;
 bool proc_root_alive(const struct pseudo *dir, const struct pseudo *entry);
 

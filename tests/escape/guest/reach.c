@@ -173,9 +173,21 @@ static void sockets(int port, const char *abstract)
     judge("raw socket", HOST(SYS_socket, AF_INET, SOCK_RAW, 1, 0, 0));
 }
 
-// Every descriptor of the Sentry, one after the other, put into this process: what is it worth?
-static void donated(const char *abstract)
+// sendto(2) with six arguments of its own: the sixth, the address' length, is what the mark stands for, so it goes as sendmsg.
+static long sendto_host(const void *address, socklen_t size)
 {
+    char byte = 'x';
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {
+        .msg_name = (void *)address, .msg_namelen = size, .msg_iov = &part, .msg_iovlen = 1};
+    return HOST(SYS_sendmsg, 0, &message, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_FASTOPEN, 0, 0);
+}
+
+// Every descriptor of the Sentry, one after the other, put into this process: what is it worth?
+static void donated(int port, const char *abstract)
+{
+    struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
     snprintf(un.sun_path + 1, sizeof(un.sun_path) - 1, "%s", abstract);
@@ -214,6 +226,16 @@ static void donated(const char *abstract)
         snprintf(what, sizeof(what), "connect of descriptor %d", n);
         judge(what,
               HOST(SYS_connect, 0, &un, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(abstract), 0, 0));
+        // A socket that is connected reaches its partner, which the Sentry itself reaches too; one that is not could name anybody.
+        struct sockaddr_storage peer;
+        socklen_t length = sizeof(peer);
+        if (HOST(SYS_getpeername, 0, &peer, &length, 0, 0) < 0) {
+            snprintf(what, sizeof(what), "sendto of descriptor %d", n);
+            judge(what, sendto_host(
+                            &un, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(abstract))));
+            snprintf(what, sizeof(what), "sendto of descriptor %d over the loopback", n);
+            judge(what, sendto_host(&in, sizeof(in)));
+        }
         HOST(SYS_close, 0, 0, 0, 0, 0);
     }
 }
@@ -229,7 +251,7 @@ int main(int argc, char **argv)
     files(argv[3]);
     sockets(atoi(argv[1]), argv[2]);
     processes();
-    donated(argv[2]);
+    donated(atoi(argv[1]), argv[2]);
     kernel_surface();
     printf("held %u\n", held);
     return 0;

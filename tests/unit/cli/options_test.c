@@ -4,10 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
-#define PARSE(o, ...)                                                                                  \
-    ({                                                                                                 \
-        const char *const words_[] = {"sentry", __VA_ARGS__, NULL};                                    \
-        options_parse((int)(sizeof(words_) / sizeof(words_[0])) - 1, (char **)(uintptr_t)words_, (o)); \
+static int parse_words(const char *const *words, struct options *o)
+{
+    int count = 0;
+    while (words[count])
+        count++;
+    return options_parse(count, (char **)(uintptr_t)words, o);
+}
+// The words are literals and live as long as the options that point to them.
+#define PARSE(o, ...)                                                      \
+    ({                                                                     \
+        static const char *const words_[] = {"sentry", __VA_ARGS__, NULL}; \
+        parse_words(words_, (o));                                          \
     })
 
 Test(options, program_follows_the_double_dash)
@@ -18,6 +26,7 @@ Test(options, program_follows_the_double_dash)
     cr_assert_str_eq(o.argv[0], "--strange");
     cr_assert_str_eq(o.argv[1], "-x");
     cr_assert_null(o.argv[2]);
+    options_free(&o);
 }
 
 Test(options, program_may_follow_without_dashes)
@@ -26,6 +35,7 @@ Test(options, program_may_follow_without_dashes)
     cr_assert_eq(PARSE(&o, "--cwd=/tmp", "ls", "--help"), 0);
     cr_assert_str_eq(o.argv[0], "ls");
     cr_assert(!o.help);
+    options_free(&o);
 }
 
 Test(options, values_come_with_equals_or_as_the_next_word)
@@ -35,6 +45,7 @@ Test(options, values_come_with_equals_or_as_the_next_word)
     cr_assert_str_eq(o.hostname, "a");
     cr_assert_eq(o.nr_environment, 2);
     cr_assert_str_eq(o.environment[1], "B=2");
+    options_free(&o);
 }
 
 Test(options, optional_values_come_with_equals_only)
@@ -44,8 +55,10 @@ Test(options, optional_values_come_with_equals_only)
     cr_assert(o.strace);
     cr_assert_null(o.strace_file);
     cr_assert_str_eq(o.argv[0], "x");
+    options_free(&o);
     cr_assert_eq(PARSE(&o, "--strace=f", "x"), 0);
     cr_assert_str_eq(o.strace_file, "f");
+    options_free(&o);
 }
 
 Test(options, binds_are_read_only_unless_asked)
@@ -56,6 +69,7 @@ Test(options, binds_are_read_only_unless_asked)
     cr_assert(o.binds[0].readonly && !o.binds[1].readonly && o.binds[2].readonly);
     cr_assert_str_eq(o.binds[1].source, "c");
     cr_assert_str_eq(o.binds[1].destination, "/d");
+    options_free(&o);
 }
 
 Test(options, features_are_named)
@@ -63,28 +77,32 @@ Test(options, features_are_named)
     struct options o;
     cr_assert_eq(PARSE(&o, "--disable-feature", "landlock", "--disable-feature=io-uring", "x"), 0);
     cr_assert_eq(o.disabled_features, FEATURE_LANDLOCK | FEATURE_IO_URING);
+    options_free(&o);
     cr_assert_eq(PARSE(&o, "--disable-feature", "list"), 0);
     cr_assert(o.list_features);
+    options_free(&o);
 }
 
 Test(options, mistakes_are_refused)
 {
     static const char *const wrong[] = {
-        "--nonsense",          "--bin=a:/b",        "-x",
-        "--clear-env=1",       "--overlay=some",    "--bind=a",
-        "--bind=a:b",          "--bind=:/b",        "--bind=a:/b:rx",
-        "--tmpfs=tmp",         "--tmpfs=/t:size=0", "--tmpfs=/t:mode=9",
-        "--tmpfs=/t:x",        "--cwd=rel",         "--env==x",
-        "--user=root",         "--user=1:",         "--user=4294967295",
-        "--hostname=",         "--network=some",    "--memory=x",
-        "--memory=1q",         "--memory=0",        "--cpus=0",
-        "--cpus=-1",           "--pids=0",          "--pids=1x",
-        "--timeout=0",         "--timeout=5d",      "--log-level=loud",
-        "--disable-feature=x",
+        "--nonsense",       "--bin=a:/b",          "-x",
+        "--clear-env=1",    "--overlay=some",      "--bind=a",
+        "--bind=a:b",       "--bind=:/b",          "--bind=a:/b:rx",
+        "--tmpfs=tmp",      "--tmpfs=/t:size=0",   "--tmpfs=/t:mode=9",
+        "--tmpfs=/t:x",     "--cwd=rel",           "--env==x",
+        "--user=root",      "--user=1:",           "--user=4294967295",
+        "--hostname=",      "--network=some",      "--memory=x",
+        "--memory=1q",      "--memory=0",          "--cpus=0",
+        "--memory=7m",      "--cpus=-1",           "--pids=0",
+        "--pids=1x",        "--timeout=0",         "--timeout=5d",
+        "--log-level=loud", "--disable-feature=x",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct options o;
-        cr_assert_eq(PARSE(&o, wrong[i], "--", "x"), -EINVAL, "%s", wrong[i]);
+        cr_assert_eq(parse_words((const char *[]){"sentry", wrong[i], "--", "x", NULL}, &o), -EINVAL, "%s",
+                     wrong[i]);
+        options_free(&o);
     }
     struct options o;
     cr_assert_eq(PARSE(&o, "--"), -EINVAL);

@@ -1,6 +1,7 @@
 #pragma once
 // A world of tasks without host threads: the trap layer is faked by counters. Every test starts with one process, pid 1.
 #include "sentry/boot/config.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/seccomp/filter.h"
 #include "sentry/task/task.h"
 #include "sentry/trap/seccomp.h"
@@ -33,6 +34,10 @@ int64_t trap_seccomp(struct call *call, int mode, struct seccomp_filter *filter,
 {
     seccomp_filter_put(filter);
     return 0;
+}
+uint64_t proc_host_peak(const struct task *t)
+{
+    return 0; // the host does not tell
 }
 
 // The caller keeps a reference on every task made here, so that a test may look at dead ones.
