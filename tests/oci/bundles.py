@@ -1,9 +1,13 @@
 """Bundles without an engine, sentry beside runc."""
 import copy
+import fcntl
+import json
 import os
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 import oci
@@ -343,9 +347,6 @@ def a_terminal_over_the_console_socket():
             except OSError:
                 break
             if b"\n" in text and not sent and b"30 90" in text:
-                import fcntl
-                import struct
-                import termios
                 fcntl.ioctl(fds[0], termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
                 os.write(fds[0], b"word\n")
                 sent = True
@@ -361,13 +362,54 @@ def errors_are_written_to_the_log_as_json():
     log = WORK / "log.json"
     log.unlink(missing_ok=True)
     done = SENTRY("--log", log, "--log-format", "json", "state", "nothing")
-    import json
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     want(done.status == 1 and lines[-1]["level"] == "error" and "does not exist" in lines[-1]["msg"], done, lines)
     want(SENTRY("--systemd-cgroup", "state", "x").status == 1, "--systemd-cgroup")
     for word in ("checkpoint", "restore"):
         done = SENTRY(word, "x")
         want(done.status == 1 and "not there yet" in done.err, done)
+
+
+@test()
+def limits_can_be_read_and_changed():
+    for runtime in (SENTRY, RUNC):
+        name = "limits-" + runtime.name
+        config = shell("echo ready; while :; do sleep 0.05; done")
+        config["linux"]["cgroupsPath"] = "/oci-" + name
+        config["linux"]["resources"] = {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
+        output = runtime.create(name, config)
+        runtime("start", name)
+        eventually(lambda: "ready" in output.read_text(), "ready")
+        done = runtime("events", "--stats", name)
+        stats = json.loads(done.out)
+        want(stats["type"] == "stats" and stats["id"] == name, done)
+        want(stats["data"]["memory"]["usage"]["limit"] == 64 << 20 and stats["data"]["cpu"]["usage"]["total"] > 0, done)
+        want(runtime("update", "--memory", "100m", name).status == 0, "update")
+        want(json.loads(runtime("events", "--stats", name).out)["data"]["memory"]["usage"]["limit"] == 100 << 20, "the new limit")
+        want(runtime("update", "--resources", "-", name, stdin='{"memory": {"limit": 80000000}}').status == 0, "update from a document")
+        want(runtime("update", "--memory", "much", name).status == 1, "a limit that is no number")
+        runtime("delete", "--force", name)
+        os.waitpid(runtime.pid(name), 0)
+
+
+@test()
+def tasks_are_limited_exactly():
+    for limit, fails in ((5, True), (6, False)):
+        config = shell("sleep 0.5 & sleep 0.5 & sleep 0.5 & sleep 0.5 & sleep 0.5 & wait")
+        config["linux"]["resources"] = {"pids": {"limit": limit}}
+        done = SENTRY.run(config)
+        want(("fork" in done.err) == fails, limit, done)
+
+
+@test()
+def annotations_that_the_operator_allows():
+    config = shell("echo kept > /kept; cat /kept", annotations={"org.sentry.overlay": "memory"})
+    name = "annotated"
+    done = SENTRY("--allow-annotations", "overlay", "run", "-b", oci.bundle(config), name)
+    want(done.out == "kept\n" and not (oci.ROOTFS / "kept").exists(), done)
+    done = SENTRY("run", "-b", oci.bundle(config), name)
+    want(done.out == "kept\n" and (oci.ROOTFS / "kept").exists() and "--allow-annotations" in done.err, done)
+    (oci.ROOTFS / "kept").unlink()
 
 
 @test()
