@@ -81,7 +81,9 @@ void options_usage(void)
 {
     puts("usage: sentry [OPTION...] -- PROGRAM [ARGUMENT...]\n"
          "       sentry check\n"
-         "       sentry debug --stacks [PID]\n\n"
+         "       sentry debug --stacks [PID]\n"
+         "       sentry [OPTION...] create|start|run|state|kill|delete|exec|list|ps|pause|resume|events|update\n"
+         "              ...   as an OCI runtime, like runc; sentry spec|features|install|uninstall (docs/oci.md)\n\n"
          "Runs a program that you do not trust. Its system calls are answered by a kernel in user space.\n");
     for (size_t i = 0; i < TABLE_SIZE; i++) {
         char left[64];
