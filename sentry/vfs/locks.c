@@ -128,12 +128,24 @@ static void merge(struct lock_context *c, struct lock *n)
     }
 }
 
+// flock(2) lets the old lock go before it asks for one of the other type, and does not take it back (flock_lock_inode).
+static void begin_conversion(struct lock_context *c, const struct lock_request *r)
+{
+    list_for_each_safe(l, &c->held, struct lock, link) if (same_owner(&l->r, r) && l->r.type != r->type)
+    {
+        lock_free(l);
+        wake_up(&c->wait, EV_ALL);
+    }
+}
+
 int lock_set(struct inode *i, const struct lock_request *r)
 {
     struct lock_context *c = context(i, r->type != LX_F_UNLCK);
     if (!c)
         return r->type == LX_F_UNLCK ? 0 : -LX_ENOLCK;
     struct lock_request other;
+    if (r->class == LOCK_FLOCK && r->type != LX_F_UNLCK)
+        begin_conversion(c, r);
     if (conflict_in(c, r, &other))
         return -LX_EAGAIN;
     struct lock *spare = lock_new(r), *fresh = NULL;

@@ -2,6 +2,7 @@
 // Corners of the calls on files: RESOLVE_ flags, O_TMPFILE and its link, O_DIRECT, flags of preadv2 and pwritev2, modes of
 // fallocate, holes, copy_file_range, sync calls, leases, limits of names.
 #include "guest.h"
+#include <limits.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -281,6 +282,36 @@ static void leases(void)
     close(dir);
 }
 
+static void handles(void)
+{
+    union {
+        struct file_handle h;
+        char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+    } a, b;
+    int mount_a = -1, mount_b = -2;
+    a.h.handle_bytes = 0;
+    SHOW(name_to_handle_at(AT_FDCWD, "plain", &a.h, &mount_a, 0));
+    printf("needs %s\n", a.h.handle_bytes >= 8 ? "some bytes" : "nothing");
+    a.h.handle_bytes = b.h.handle_bytes = MAX_HANDLE_SZ;
+    SHOW(name_to_handle_at(AT_FDCWD, "plain", &a.h, &mount_a, 0));
+    int fd = open("plain", O_RDONLY);
+    SHOW(name_to_handle_at(fd, "", &b.h, &mount_b, AT_EMPTY_PATH));
+    TRUTH(a.h.handle_bytes == b.h.handle_bytes && mount_a == mount_b &&
+          memcmp(a.h.f_handle, b.h.f_handle, a.h.handle_bytes) == 0);
+    close(fd);
+    b.h.handle_bytes = MAX_HANDLE_SZ;
+    SHOW(name_to_handle_at(AT_FDCWD, "slash", &b.h, &mount_b, 0));
+    TRUTH(memcmp(a.h.f_handle, b.h.f_handle, a.h.handle_bytes) != 0);
+    b.h.handle_bytes = MAX_HANDLE_SZ + 1;
+    SHOW(name_to_handle_at(AT_FDCWD, "plain", &b.h, &mount_b, 0));
+    b.h.handle_bytes = MAX_HANDLE_SZ;
+    SHOW(name_to_handle_at(AT_FDCWD, "missing", &b.h, &mount_b, 0));
+    SHOW(name_to_handle_at(AT_FDCWD, "plain", &b.h, &mount_b, 0x10000));
+    SHOW(name_to_handle_at(AT_FDCWD, "/proc/self/comm", &b.h, &mount_b, 0));
+    SHOW(name_to_handle_at(AT_FDCWD, "plain", NULL, &mount_b, 0));
+    SHOW(name_to_handle_at(AT_FDCWD, "plain", &b.h, NULL, 0));
+}
+
 int main(void)
 {
     if (geteuid() == 0) {
@@ -296,5 +327,6 @@ int main(void)
     direct();
     names();
     leases();
+    handles();
     return 0;
 }
