@@ -12,11 +12,27 @@ struct context_file {
     enum { PARAMETERS, CREATED, MOUNTED, RECONFIGURE, DONE } phase;
 };
 
-static void context_release(struct file *f)
+// Each keeps some KiB of parameters.
+#define CONTEXTS_MAX 1024u
+static unsigned nr_contexts;
+
+static struct context_file *context_new(void)
 {
-    struct context_file *cf = f->priv;
+    struct context_file *cf = nr_contexts < CONTEXTS_MAX ? calloc(1, sizeof(*cf)) : NULL;
+    nr_contexts += cf != NULL;
+    return cf;
+}
+
+static void context_free(struct context_file *cf)
+{
     fs_context_free(&cf->fc);
     free(cf);
+    nr_contexts--;
+}
+
+static void context_release(struct file *f)
+{
+    context_free(f->priv);
 }
 
 // The log of messages, of which there are none: the error number says it.
@@ -32,8 +48,7 @@ static int64_t context_fd(struct context_file *cf, bool cloexec)
 {
     struct file *f = anon_file(&context_ops, cf, FMODE_READ, LX_O_RDWR, "anon_inode:[fscontext]", 0600);
     if (!f) {
-        fs_context_free(&cf->fc);
-        free(cf);
+        context_free(cf);
         return -LX_ENFILE;
     }
     int fd = fd_install(current->files, f, 0, cloexec);
@@ -62,7 +77,7 @@ int64_t sys_fsopen(struct call *c)
     struct fs_type *t = fs_type_find(name);
     if (!t || !t->guest_may_mount)
         return -LX_ENODEV;
-    struct context_file *cf = calloc(1, sizeof(*cf));
+    struct context_file *cf = context_new();
     if (!cf)
         return -LX_ENOMEM;
     fs_context_init(&cf->fc, t);
@@ -83,13 +98,14 @@ int64_t sys_fspick(struct call *c)
     err = lookup_user(arg_int(c, 0), c->args[1], at, !(flags & LX_FSPICK_SYMLINK_NOFOLLOW), &p);
     if (err)
         return err;
-    struct context_file *cf = path_is_mount_root(&p) ? calloc(1, sizeof(*cf)) : NULL;
-    if (!cf)
-        err = path_is_mount_root(&p) ? -LX_ENOMEM : -LX_EINVAL;
+    struct context_file *cf = NULL;
+    if (!path_is_mount_root(&p))
+        err = -LX_EINVAL;
     else if (p.mnt->locked || !p.mnt->parent)
         err = -LX_EPERM; // the sandbox's own
+    else if (!(cf = context_new()))
+        err = -LX_ENOMEM;
     if (err) {
-        free(cf);
         path_put(&p);
         return err;
     }

@@ -119,7 +119,7 @@ int fs_context_reconfigure(struct fs_context *fc)
 struct mount *fs_context_mount(struct fs_context *fc, uint32_t flags)
 {
     struct mount *m = mount_alloc(fc->sb, fc->root, flags);
-    if (m && fc->source)
-        m->devname = strdup(fc->source);
+    if (m && fc->source) // shown only, and there may be many
+        m->devname = strndup(fc->source, VFS_NAME_MAX);
     return m;
 }
