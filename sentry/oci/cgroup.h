@@ -17,7 +17,7 @@
 #define OCI_CGROUP_NAME 64
 // What a sandbox needs beside its guests: the monitor, the Gofers, the kernel's threads. The host's limit of
 // tasks is so much above the container's, which the kernel itself holds guests to.
-#define OCI_CGROUP_OWN_TASKS 64
+#define OCI_CGROUP_OWN_TASKS 96
 
 enum oci_cgroup_layout {
     OCI_CGROUP_NONE, // the container has no group of its own

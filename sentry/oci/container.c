@@ -393,14 +393,6 @@ int container_open(const char *root, const char *id, bool lock, struct container
     return failed;
 }
 
-#define OWN_TASKS 96 // monitor, Gofers, zygote, and the kernel process with its workers
-
-int64_t container_host_pids(const struct oci_resources *resources)
-{
-    int64_t limit = resources->pids_limit.value;
-    return resources->pids_limit.set && limit > 0 && limit < INT32_MAX ? limit + OWN_TASKS : limit;
-}
-
 // --- the process
 
 uint64_t process_start_time(pid_t pid)

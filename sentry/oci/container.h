@@ -69,9 +69,6 @@ const char *container_status_name(enum container_status status);
 int container_pidfd(const struct container *c);
 // When a process was started, in clock ticks; 0: it is gone, or a zombie.
 uint64_t process_start_time(pid_t pid);
-// What pids.max says for a limit of the guest's tasks: our own processes and threads are in the group too. The value as it is
-// where there is no limit.
-int64_t container_host_pids(const struct oci_resources *resources);
 // Reads a whole file of at most `limit` bytes; NUL-terminated, the caller frees it. 0 or -errno.
 int read_file_at(int dir, const char *name, size_t limit, char **text, size_t *length);
 // A file that others read whole: written beside itself, then renamed. 0 or -errno.

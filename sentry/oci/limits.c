@@ -223,7 +223,6 @@ static int apply(const struct container *c, const char *path, const char *const 
         return oci_fail(error, EOPNOTSUPP, "the container has no control group");
     bool tasks = document.resources.pids_limit.set;
     int64_t limit = document.resources.pids_limit.value;
-    document.resources.pids_limit.value = container_host_pids(&document.resources);
     failed = oci_cgroup_apply(&c->cgroup, &document.resources, error);
     if (!failed && tasks && limit > 0 && limit < INT32_MAX)
         failed = client_request(c, CONTROL_TASKS, (int)limit, "limit the tasks of", error);

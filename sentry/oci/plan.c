@@ -82,11 +82,15 @@ static int plan_names(const struct oci_config *config, struct sentry_config *out
     if (!out->sysctls)
         return -ENOMEM;
     for (size_t i = 0; i < config->nr_sysctls; i++) {
+        if (strcmp(config->sysctls[i].name, "kernel.domainname") == 0) {
+            out->domainname = (char *)(uintptr_t)config->sysctls[i].value;
+            continue;
+        }
         char *name = strdup(config->sysctls[i].name);
         if (!name)
             return -ENOMEM;
-        for (char *dot = name; (dot = strchr(dot, '.')); dot++)
-            *dot = '/';
+        for (char *c = name; *c; c++) // "net.ipv4.conf.eth0/1": the slash is a dot within a name
+            *c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
         out->sysctls[out->nr_sysctls++] =
             (struct sysctl_config){name, (char *)(uintptr_t)config->sysctls[i].value};
     }

@@ -68,9 +68,7 @@ static int make_cgroups(const struct oci_globals *globals, struct container *c,
                         const struct oci_config *config, struct oci_error *error)
 {
     enum oci_cgroup_need need = geteuid() == 0 ? OCI_CGROUP_REQUIRED : OCI_CGROUP_IF_POSSIBLE;
-    struct oci_resources resources = *config->resources;
     bool fresh = true;
-    resources.pids_limit.value = container_host_pids(&resources);
     if (getenv("_CONTAINERS_USERNS_CONFIGURED") || getenv("_CONTAINERS_ROOTLESS_UID"))
         need = OCI_CGROUP_IF_POSSIBLE;
     if (globals->cgroup_manager && strcmp(globals->cgroup_manager, "disabled") == 0)
@@ -80,7 +78,7 @@ static int make_cgroups(const struct oci_globals *globals, struct container *c,
     if (!failed)
         failed = container_save(c, error);
     if (!failed)
-        failed = oci_cgroup_create(&c->cgroup, need, &resources, &fresh, error);
+        failed = oci_cgroup_create(&c->cgroup, need, config->resources, &fresh, error);
     c->cgroup_shared = !fresh;
     return failed;
 }

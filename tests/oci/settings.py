@@ -1,0 +1,223 @@
+"""What config.json asks for beside the bare process: seccomp, hooks, scheduling, resources, refusals; beside runc."""
+import json
+import os
+import pathlib
+
+import oci
+from bundles import process, shell
+from oci import RUNC, SENTRY, WORK, same, test, want
+
+
+def with_linux(config, **changes):
+    config["linux"].update(changes)
+    return config
+
+
+def rule(names, action, errno=None, *conditions):
+    out = {"names": names.split(), "action": "SCMP_ACT_" + action}
+    if errno is not None:
+        out["errnoRet"] = errno
+    if conditions:
+        out["args"] = [dict(zip(("index", "op", "value", "valueTwo"), condition)) for condition in conditions]
+    return out
+
+
+def profile(default, *rules, **more):
+    return dict({"defaultAction": "SCMP_ACT_" + default, "syscalls": list(rules)}, **more)
+
+
+@test()
+def seccomp_profiles():
+    chmod = "chmod 777 /dev/shm; echo $?; chmod 700 /dev/shm; echo $?; grep Seccomp /proc/self/status"
+    is_777 = (1, "SCMP_CMP_EQ", 0o777)
+    for rules in ([rule("chmod fchmodat", "ERRNO", 5)], [rule("chmod fchmodat", "ERRNO", 7, is_777)],
+                  [rule("chmod", "ERRNO", 8, is_777), rule("chmod", "ERRNO", 9)],
+                  [rule("chmod", "ERRNO", 8, (1, "SCMP_CMP_MASKED_EQ", 0o070, 0o070))],
+                  [rule("chmod", "ERRNO", 8, is_777, (1, "SCMP_CMP_EQ", 0o700))],
+                  [rule("chmod", "LOG")], [rule("chmod", "TRACE", 3)]):
+        same(with_linux(shell(chmod), seccomp=profile("ALLOW", *rules)))
+    kills = "sh -c 'mkdir /dev/x'; echo $?; echo after"
+    for action in ("KILL", "KILL_PROCESS", "KILL_THREAD", "TRAP", "ERRNO"):
+        same(with_linux(shell(kills), seccomp=profile("ALLOW", rule("mkdir mkdirat", action))))
+    first = SENTRY.run(with_linux(oci.configuration("mkdir", "/dev/x"), seccomp=profile("ALLOW", rule("mkdir", "KILL"))))
+    want(first.status == 128 + 31, "the first process:", first)
+
+
+@test()
+def seccomp_about_native_calls():
+    """A profile that says something of calls that the host runs natively: the guests' filter has no such rows then."""
+    text = "sh -c 'echo x | cat'; echo $?; grep Seccomp /proc/self/status"
+    same(with_linux(shell(text), seccomp=profile("ALLOW", rule("madvise", "ERRNO", 1, (2, "SCMP_CMP_EQ", 8)))))
+    same(with_linux(shell("sh -c :; echo $?"), seccomp=profile("ALLOW", rule("mprotect", "KILL"))))
+    same(with_linux(shell("sh -c :; echo $?"), seccomp=profile("ALLOW", rule("mprotect", "ERRNO", 12))))
+
+
+@test()
+def seccomp_of_the_engines():
+    """The shape of the engines' default profile: a list of what is allowed, and calls that are newer than it."""
+    allowed = pathlib.Path(oci.harness.TOP / "syscall-tables/x86_64.tbl").read_text().splitlines()
+    names = [line.split()[1] for line in allowed if line[:1].strip().isdigit() or line[:3].strip().isdigit()]
+    names = [name for name in names if name not in ("mkdir", "mkdirat", "clone3", "file_getattr", "file_setattr")]
+    want(len(names) > 300, "names of calls", len(names))
+    default = profile("ERRNO", rule(" ".join(names), "ALLOW"), rule("clone3", "ERRNO", 38), defaultErrnoRet=1,
+                      architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"])
+    same(with_linux(shell("mkdir /dev/x; echo $?; sh -c 'echo y'; grep Seccomp /proc/self/status"), seccomp=default))
+
+
+@test()
+def seccomp_holds_what_exec_starts():
+    for runtime in (SENTRY, RUNC):
+        runtime.create("box-seccomp", with_linux(shell("sleep 30"), seccomp=profile("ALLOW", rule("chmod", "ERRNO", 5))))
+        try:
+            want(runtime("start", "box-seccomp").status == 0, "start")
+            done = runtime("exec", "box-seccomp", "sh", "-c", "chmod 700 /dev/shm; grep Seccomp: /proc/self/status")
+            want("Input/output error" in done.err and done.out == "Seccomp:\t2\n", runtime.name, done)
+        finally:
+            runtime("delete", "--force", "box-seccomp")
+
+
+HOOK = "echo %s >> $LOG; cat >> $LOG; echo >> $LOG"
+
+
+@test()
+def hooks_run_in_their_order():
+    log = WORK / "hooks.log"
+    seen = {}
+    for runtime in (SENTRY, RUNC):
+        log.write_text("")
+        kinds = ("prestart", "createRuntime", "createContainer", "poststart", "poststop")
+        hooks = {kind: [{"path": "/bin/sh", "args": ["sh", "-c", HOOK % kind], "env": ["LOG=%s" % log],
+                         "timeout": 20}] for kind in kinds}
+        config = shell("true", hooks=hooks, annotations={"a": "b"})
+        runtime.create("box-hooks", config)
+        want(runtime("start", "box-hooks").status == 0, "start")
+        oci.eventually(lambda: runtime.state("box-hooks")["status"] == "stopped", "the end")
+        want(runtime("delete", "box-hooks").status == 0, "delete")
+        lines = log.read_text().splitlines()
+        states = [json.loads(line) for line in lines[1::2]]
+        want(all(state["id"] == "box-hooks" and state["annotations"] == {"a": "b"} for state in states), states)
+        want(all((state["status"] == "stopped") == ("pid" not in state) for state in states), states)
+        seen[runtime.name] = lines[0::2]
+    want(seen["sentry"] == seen["runc"] and len(seen["runc"]) == 5, seen)
+
+
+@test()
+def hooks_that_fail():
+    marker = WORK / "hook-marker"
+    for kind in ("prestart", "createRuntime", "createContainer"):
+        for body, timeout in (("echo out; echo err >&2; exit 3", 20), ("exec sleep 20", 1), (None, 20)):
+            hook = {"path": "/bin/sh", "args": ["sh", "-c", body], "timeout": timeout} if body else {"path": "/not/there"}
+            config = shell("echo started", hooks={kind: [hook]})
+            ours, theirs = SENTRY.run(config), RUNC.run(config)
+            want(ours.status and theirs.status and "started" not in ours.out, kind, body, ours, theirs)
+            want(body != "echo out; echo err >&2; exit 3" or "exit status 3, stdout: out, stderr: err" in ours.err, ours)
+    listed = SENTRY("list", "--quiet")
+    want(listed.out.strip() == "", "left behind:", listed)
+    # After the start a failure is a warning, and the next hook runs (the specification; runc ends the container).
+    for kind in ("poststart", "poststop"):
+        marker.unlink(missing_ok=True)
+        done = SENTRY.run(shell("echo started", hooks={kind: [
+            {"path": "/bin/false"}, {"path": "/bin/sh", "args": ["sh", "-c", "echo y > %s" % marker]}]}))
+        want(done.status == 0 and done.out == "started\n" and marker.exists(), kind, done)
+
+
+@test()
+def scheduling_is_remembered():
+    facts = "set -- $(cat /proc/self/stat); shift 18; echo $1; ionice -p 1"
+    done = SENTRY.run(process(shell(facts), scheduler={"policy": "SCHED_BATCH", "nice": 5},
+                              ioPriority={"class": "IOPRIO_CLASS_IDLE"}))
+    want(done.out == "5\nidle\n", done)
+    done = SENTRY.run(process(shell(facts), ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 2}))
+    want(done.out == "0\nbest-effort: prio 2\n", done)
+
+
+@test()
+def names_and_parameters():
+    same(with_linux(shell("cat /proc/sys/net/core/somaxconn /proc/sys/kernel/shmmni; hostname; cat /proc/sys/kernel/domainname",
+                          hostname="host-name"),
+                    sysctl={"net/core/somaxconn": "77", "kernel.shmmni": "99", "kernel.domainname": "domain"}))
+    done = SENTRY.run(shell("hostname; cat /proc/sys/kernel/domainname", domainname="of.config"))
+    want(done.out == "box\nof.config\n", done)
+
+
+@test()
+def what_is_refused():
+    """Broken and hostile configurations: both refuse, ours by the name of the field, and nothing is left."""
+    def namespaces(*names):
+        return [{"type": name} for name in names]
+
+    cases = [
+        (shell("echo ran", root={"path": "/not/there"}), ""),
+        (with_linux(shell("echo ran"), namespaces=namespaces("pid", "mount", "network", "ipc")), "hostname"),
+        (with_linux(shell("echo ran"), namespaces=namespaces("pid", "pid", "mount", "uts")), "linux.namespaces[1].type"),
+        (with_linux(shell("echo ran"), namespaces=namespaces("pod", "mount", "uts")), "linux.namespaces[0].type"),
+        (with_linux(shell("echo ran"), sysctl={"kernel.pid_max": "5"}), "linux.sysctl.kernel.pid_max"),
+        (with_linux(shell("echo ran"), sysctl={"kernel.hostname": "x"}), "linux.sysctl.kernel.hostname"),
+        (with_linux(shell("echo ran"), rootfsPropagation="odd"), "linux.rootfsPropagation"),
+        (with_linux(shell("echo ran"), mountLabel="x"), "linux.mountLabel"),
+        (with_linux(shell("echo ran"), seccomp=profile("NOTIFY")), "linux.seccomp.defaultAction"),
+        (with_linux(shell("echo ran"), devices=[{"type": "x", "path": "/dev/x", "major": 1, "minor": 1}]),
+         "linux.devices[0].type"),
+        (with_linux(shell("echo ran"), resources={"unified": {"memory.high": "9"}}), "linux.resources.unified"),
+        (process(shell("echo ran"), args=[]), "process"),
+        (process(shell("echo ran"), cwd="relative"), "process.cwd"),
+        (process(shell("echo ran"), selinuxLabel="x"), "process.selinuxLabel"),
+        (process(shell("echo ran"), oomScoreAdj=5000), "process.oomScoreAdj"),
+        (process(shell("echo ran"), rlimits=[{"type": "RLIMIT_ODD", "soft": 1, "hard": 1}]), "process.rlimits[0].type"),
+        (process(shell("echo ran"), rlimits=[{"type": "RLIMIT_CPU", "soft": 2, "hard": 1}]), "process.rlimits[0]"),
+        (shell("echo ran", mounts=[{"destination": "/mnt", "type": "odd", "source": "x"}]), "mounts[0].type"),
+        ('{"ociVersion": "1.0.2", "process": {"args": ["echo", "ran"]', "line 1"),
+        ("[" * 100000, "line 1"),
+        ("", "line 1"),
+    ]
+    for config, name in cases:
+        ours, theirs = SENTRY.run(config), RUNC.run(config)
+        want(ours.status and theirs.status, config, ours, theirs)
+        want("ran" not in ours.out and name in ours.err, name, ours)
+    listed = SENTRY("list", "--quiet")
+    want(listed.out.strip() == "", "left behind:", listed)
+
+
+@test()
+def annotations_count_only_where_they_are_allowed():
+    marker = oci.ROOTFS / "annotated"
+    for allowed, reaches in ((None, True), ("network", True), ("overlay", False), ("network,overlay", False)):
+        marker.unlink(missing_ok=True)
+        config = shell("echo x > /annotated", annotations={"org.sentry.overlay": "memory"})
+        words = ["--allow-annotations", allowed] if allowed else []
+        done = oci.command(SENTRY.program, "--root", SENTRY.root, *words, "run", "-b", oci.bundle(config), "box-annotated")
+        want(done.status == 0 and marker.exists() == reaches, allowed, done)
+        want(("annotation org.sentry.overlay changes nothing" in done.err) == reaches, allowed, done)
+    marker.unlink(missing_ok=True)
+    config = shell("echo ran", annotations={"org.sentry.overlay": "odd"})
+    done = oci.command(SENTRY.program, "--root", SENTRY.root, "--allow-annotations=overlay", "run", "-b",
+                       oci.bundle(config), "box-annotated")
+    want(done.status and "--overlay takes" in done.err and not done.out, done)
+
+
+@test()
+def a_written_specification_runs():
+    for words in ((), ("--rootless",)):
+        path = oci.harness.fresh_directory(WORK / "spec")
+        want(SENTRY("spec", "--bundle", path, *words).status == 0, "spec")
+        want(SENTRY("spec", "--bundle", path, *words).status == 1, "it is there already")
+        config = json.loads((path / "config.json").read_text())
+        config["root"]["path"] = str(oci.ROOTFS)
+        config["process"].update(terminal=False, args=["sh", "-c", "hostname; id -u; mount | wc -l"])
+        done = SENTRY.run(config)
+        want(done.status == 0 and done.out.splitlines()[:2] == ["sentry", "0"], words, done)
+    features = json.loads(SENTRY("features").out)
+    want(features["linux"]["seccomp"]["enabled"] and "rbind" in features["mountOptions"], features)
+
+
+@test()
+def docker_is_told_of_the_runtime():
+    path = oci.harness.fresh_directory(WORK / "daemon") / "daemon.json"
+    path.write_text('{"debug": true}')
+    want(SENTRY("install", "--path", path, "--dry-run", "--", "--overlay=memory").status == 0, "dry run")
+    want(path.read_text() == '{"debug": true}', "a dry run changes nothing")
+    want(SENTRY("install", "--path", path, "--", "--overlay=memory").status == 0, "install")
+    entry = json.loads(path.read_text())
+    program = os.path.realpath(str(oci.harness.SENTRY))
+    want(entry == {"debug": True, "runtimes": {"sentry": {"path": program, "runtimeArgs": ["--overlay=memory"]}}}, entry)
+    want(SENTRY("uninstall", "--path", path).status == 0 and json.loads(path.read_text()) == {"debug": True}, "uninstall")
