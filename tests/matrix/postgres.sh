@@ -34,7 +34,6 @@ pgbench -n -c 8 -j 2 -t 50 2>&1 | grep -E 'actually processed|failed'
 pgbench -n -S -h 127.0.0.1 -c 8 -t 200 2>&1 | grep -E 'actually processed|failed'
 sql -c 'select count(*) from pgbench_history'
 sql -c 'select sum(abalance) = (select sum(bbalance) from pgbench_branches) from pgbench_accounts'
-ipcs -m | grep -c ' 56 '
 # One backend is killed: the others restart, and the data is there.
 backend=$(sql -c 'select pg_backend_pid()' -c 'select pg_sleep(0)' | head -n 1)
 (sql -c 'select pg_sleep(30)' >killed.log) &

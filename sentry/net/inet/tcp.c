@@ -1,6 +1,7 @@
 // TCP between sockets of the sandbox.
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
+#include "sentry/core/timer.h"
 #include "sentry/net/inet/inet.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
@@ -48,6 +49,8 @@ static void tcp_release(struct socket *sk)
     unix_release_sock(s->data);
     inet_free(s);
 }
+
+#define CONNECT_NS (127ull * 1000000000) // as long as six retries take (net.ipv4.tcp_syn_retries)
 
 static void join(struct inet_sock *a, struct inet_sock *b)
 {
@@ -150,10 +153,17 @@ static int disconnect(struct inet_sock *s)
 // Waits for a place in the listener's queue.
 static int64_t wait_connected(struct inet_sock *s)
 {
-    int64_t r = sock_block(&s->sk.wait, EV_OUT, s->sk.sndtimeo, 0);
-    if (r == -LX_EAGAIN)
+    bool limited = s->sk.sndtimeo < CONNECT_NS;
+    int64_t r = sock_block(&s->sk.wait, EV_OUT, limited ? s->sk.sndtimeo : CONNECT_NS, 0);
+    if (r == -LX_EBLOCKED && s->sk.sndtimeo == KTIMER_NEVER)
+        current->call.interrupted = -LX_ERESTARTSYS;
+    if (r != -LX_EAGAIN)
+        return r;
+    if (limited)
         return -LX_EINPROGRESS; // the time that sending may take is over; it goes on
-    return r;
+    list_del(&s->pending_link);
+    s->state = INET_CLOSED;
+    return -LX_ETIMEDOUT;
 }
 
 static int64_t tcp_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
