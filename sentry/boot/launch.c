@@ -4,6 +4,7 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/seccomp.h"
 #include "abi/linux/stat.h"
+#include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
 #include "sentry/fs/devpts/devpts.h"
 #include "sentry/seccomp/filter.h"
@@ -116,10 +117,13 @@ static int add_home(struct sentry_config *config)
 static int enter_directory(const struct sentry_config *config, struct task *t)
 {
     struct path cwd;
-    int err =
-        path_lookup(LX_AT_FDCWD, config->cwd ? config->cwd : "/", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd);
-    if (err)
+    const char *name = config->cwd ? config->cwd : "/";
+    int err = path_lookup(LX_AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd);
+    if (err) {
+        log_error("cannot enter the working directory %s: %s; it must be a directory inside the sandbox",
+                  name, strerror(-err));
         return err;
+    }
     path_put(&t->fs->pwd);
     t->fs->pwd = cwd;
     return 0;

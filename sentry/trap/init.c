@@ -18,7 +18,5 @@ int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
     watchdog_init();
     trace_init(fds->strace);
     stats_init(fds->stats);
-    trace_init(fds->strace);
-    stats_init(fds->stats);
     return listener_init(fds->listener, !(config->disabled_features & FEATURE_SYNC_WAKE_UP));
 }
