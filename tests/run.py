@@ -28,6 +28,7 @@ SUITES = [
     ("matrix", [PYTHON, TESTS / "matrix/run.py"]),
     ("matrix-fallbacks", [PYTHON, TESTS / "matrix/run.py", "--core", "--fallbacks"]),
     ("matrix-user", [PYTHON, TESTS / "matrix/run.py", "--core", "--user"]),
+    ("load", [PYTHON, TESTS / "load/run.py"]),
     ("cli", [PYTHON, TESTS / "cli/run.py"]),
     ("oci", [PYTHON, TESTS / "oci/run.py", "--core"]),
     ("gofer", [PYTHON, TESTS / "gofer/run.py"]),

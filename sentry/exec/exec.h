@@ -24,6 +24,7 @@ struct exec_image {
     char comm[TASK_COMM_LEN];
     struct cred *cred; // referenced
     bool secure;       // AT_SECURE
+    bool dumpable;     // PR_GET_DUMPABLE of the new program
     bool doomed;       // Linux would kill the new program while it loads it
 };
 

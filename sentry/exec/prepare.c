@@ -1,5 +1,6 @@
 // Finding and checking a program: permissions, scripts, ELF headers, interpreter.
 #include "sentry/exec/exec.h"
+#include "abi/linux/capability.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/stat.h"
@@ -81,13 +82,44 @@ static int take_interpreter(struct exec_image *im)
     return err == -LX_ENOEXEC ? -LX_ELIBBAD : err;
 }
 
+// get_vfs_caps_from_disk: revisions 1 to 3 of struct vfs_cap_data. One that belongs to another user namespace gives nothing.
+static void take_file_caps(struct inode *i, struct exec_cred_file *who)
+{
+    uint32_t data[6];
+    if (!i->ops || !i->ops->getxattr)
+        return;
+    int64_t n = i->ops->getxattr(i, "security.capability", data, sizeof(data));
+    if (n < 4)
+        return;
+    uint32_t revision = data[0] & 0xff000000u;
+    unsigned words = revision == 0x01000000u ? 1 : 2;
+    size_t size = 4 + words * 8u + (revision == 0x03000000u ? 4 : 0);
+    if ((revision != 0x01000000u && revision != 0x02000000u && revision != 0x03000000u) || (size_t)n != size)
+        return;
+    if (revision == 0x03000000u && data[5] != 0)
+        return;
+    for (unsigned w = 0; w < words; w++) {
+        who->cap_permitted |= (uint64_t)data[1 + 2 * w] << 32 * w;
+        who->cap_inheritable |= (uint64_t)data[2 + 2 * w] << 32 * w;
+    }
+    who->cap_permitted &= LX_CAP_FULL;
+    who->cap_inheritable &= LX_CAP_FULL;
+    who->cap_effective = data[0] & 1;
+    who->has_caps = true;
+}
+
 static int take_credentials(struct exec_image *im, const struct file *f)
 {
     struct exec_cred_file who = {
         .mode = f->inode->attr.mode, .uid = f->inode->attr.uid, .gid = f->inode->attr.gid};
     if (f->path.mnt && (f->path.mnt->flags & MNT_NOSUID))
         who.mode &= ~06000u;
-    return cred_for_exec(current, &who, &im->cred, &im->secure);
+    else
+        take_file_caps(f->inode, &who);
+    int err = cred_for_exec(current, &who, &im->cred, &im->secure);
+    if (!err)
+        im->dumpable = cred_exec_dumpable(current->cred, im->cred);
+    return err;
 }
 
 static int search_program(int dirfd, const char *name, unsigned lookup, struct exec_image *im)

@@ -1,4 +1,5 @@
 // Options of level SOL_SOCKET (net/core/sock.c of Linux).
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/time.h"
@@ -145,6 +146,16 @@ static int get_timeout(uint64_t timeo, void *value, uint32_t *len)
     return put(value, len, &tv, sizeof(tv));
 }
 
+static int put_peercred(const struct socket *s, void *value, uint32_t *len)
+{
+    struct lx_ucred cred = s->peercred;
+    if (cred.uid != UINT32_MAX) { // nobody's
+        cred.uid = show_uid(cred.uid);
+        cred.gid = show_gid(cred.gid);
+    }
+    return put(value, len, &cred, sizeof(cred));
+}
+
 static int get_peer_pidfd(struct socket *s, void *value, uint32_t *len)
 {
     if (!s->peer_group)
@@ -245,7 +256,7 @@ int sock_getsockopt(struct socket *s, int name, void *value, uint32_t *len)
     case LX_SO_SNDTIMEO_NEW:
         return get_timeout(s->sndtimeo, value, len);
     case LX_SO_PEERCRED:
-        return put(value, len, &s->peercred, sizeof(s->peercred));
+        return put_peercred(s, value, len);
     case LX_SO_PEERPIDFD:
         return get_peer_pidfd(s, value, len);
     case LX_SO_COOKIE: {

@@ -7,6 +7,7 @@
 #include "sentry/net/socket.h"
 #include "sentry/net/unix/unix.h"
 #include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,13 +63,18 @@ static int add_files(struct scm *scm, const void *data, size_t n)
     return 0;
 }
 
-// May current claim to be this one? (scm_check_creds)
-static int check_cred(const struct lx_ucred *u)
+// May current claim to be this one? (scm_check_creds) Its ids become those of the first user namespace.
+static int check_cred(struct lx_ucred *u)
 {
     const struct cred *c = current->cred;
+    const struct user_ns *ns = c->user_ns;
+    u->uid = make_kuid(ns, u->uid);
+    u->gid = make_kgid(ns, u->gid);
+    if (u->uid == ID_NONE || u->gid == ID_NONE)
+        return -LX_EINVAL;
     if ((u->pid == current->tg->pid || capable(LX_CAP_SYS_ADMIN)) &&
-        (u->uid == c->uid || u->uid == c->euid || u->uid == c->suid || capable(LX_CAP_SETUID)) &&
-        (u->gid == c->gid || u->gid == c->egid || u->gid == c->sgid || capable(LX_CAP_SETGID)))
+        (u->uid == c->uid || u->uid == c->euid || u->uid == c->suid || ns_capable(ns, LX_CAP_SETUID)) &&
+        (u->gid == c->gid || u->gid == c->egid || u->gid == c->sgid || ns_capable(ns, LX_CAP_SETGID)))
         return find_group(u->pid) ? 0 : -LX_ESRCH;
     return -LX_EPERM;
 }

@@ -1,6 +1,7 @@
 // Sending: who gets a signal, whether it is queued, and whom that wakes (kernel/signal.c of Linux).
 #include "sentry/signal/queue.h"
 #include "sentry/ptrace/ptrace.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/resource.h"
 #include "abi/linux/signal.h"
@@ -221,7 +222,7 @@ int signal_permission(const struct thread_group *tg, int sig)
     if (target && (me->euid == target->suid || me->euid == target->uid || me->uid == target->suid ||
                    me->uid == target->uid))
         return 0;
-    if (cred_has(me, LX_CAP_KILL))
+    if (ns_capable(target ? target->user_ns : &init_user_ns, LX_CAP_KILL))
         return 0;
     if (sig == LX_SIGCONT && tg->pgrp && current->tg->pgrp->session == tg->pgrp->session)
         return 0;

@@ -1,5 +1,6 @@
 // chmod, chown, truncate, times and what else changes an inode.
 #include "sentry/sys/path.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 
 static int check_writable(const struct path *p)
@@ -20,7 +21,8 @@ static int chmod_place(const struct path *p, uint32_t mode)
         return -LX_EPERM;
     struct iattr a = {.valid = ATTR_MODE | ATTR_CTIME, .mode = mode & 07777, .ctime = vfs_now()};
     // Setgid needs membership of the group.
-    if ((a.mode & LX_S_ISGID) && !cred_in_group(current->cred, i->attr.gid) && !capable(LX_CAP_FSETID))
+    if ((a.mode & LX_S_ISGID) && !cred_in_group(current->cred, i->attr.gid) &&
+        !inode_capable(i, LX_CAP_FSETID))
         a.mode &= ~LX_S_ISGID;
     return vfs_setattr(p, i, &a);
 }
@@ -68,20 +70,25 @@ int64_t sys_fchmod(struct call *c)
 static bool may_chown(const struct inode *i, uint32_t uid, uint32_t gid)
 {
     const struct cred *c = current->cred;
-    if (uid != UINT32_MAX && !(c->fsuid == i->attr.uid && uid == i->attr.uid) && !capable(LX_CAP_CHOWN))
+    if (uid != UINT32_MAX && !(c->fsuid == i->attr.uid && uid == i->attr.uid) &&
+        !inode_capable(i, LX_CAP_CHOWN))
         return false;
     if (gid != UINT32_MAX && !(c->fsuid == i->attr.uid && (cred_in_group(c, gid) || gid == i->attr.gid)) &&
-        !capable(LX_CAP_CHOWN))
+        !inode_capable(i, LX_CAP_CHOWN))
         return false;
     return true;
 }
 
-static int chown_place(const struct path *p, uint32_t uid, uint32_t gid)
+// `user` and `group` as the caller's namespace numbers them, -1: keep.
+static int chown_place(const struct path *p, uint32_t user, uint32_t group)
 {
     struct inode *i = p->dentry->inode;
+    uint32_t uid = make_kuid(current->cred->user_ns, user), gid = make_kgid(current->cred->user_ns, group);
     int err = check_writable(p);
     if (err)
         return err;
+    if ((user != UINT32_MAX && uid == ID_NONE) || (group != UINT32_MAX && gid == ID_NONE))
+        return -LX_EINVAL;
     if (!may_chown(i, uid, gid))
         return -LX_EPERM;
     struct iattr a = {.valid = ATTR_CTIME, .uid = uid, .gid = gid, .ctime = vfs_now()};

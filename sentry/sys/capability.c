@@ -1,5 +1,6 @@
 // capget(2) and capset(2) (kernel/capability.c, security/commoncap.c).
 #include "sentry/sys/process.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include "syscall_handlers.h"
 
@@ -57,7 +58,8 @@ int64_t sys_capset(struct call *call)
     uint64_t permitted = ((uint64_t)data[1].permitted << 32 | data[0].permitted) & LX_CAP_FULL;
     uint64_t inheritable = ((uint64_t)data[1].inheritable << 32 | data[0].inheritable) & LX_CAP_FULL;
     const struct cred *old = current->cred;
-    if (!capable(LX_CAP_SETPCAP) && inheritable & ~(old->cap_inheritable | old->cap_permitted))
+    if (!ns_capable(current->cred->user_ns, LX_CAP_SETPCAP) &&
+        inheritable & ~(old->cap_inheritable | old->cap_permitted))
         return -LX_EPERM;
     if (inheritable & ~(old->cap_inheritable | old->cap_bounding) || permitted & ~old->cap_permitted ||
         effective & ~permitted)

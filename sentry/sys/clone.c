@@ -24,8 +24,8 @@ static int64_t check_flags(uint64_t f)
         return -LX_EINVAL;
     if (f & LX_CLONE_PIDFD && f & (LX_CLONE_DETACHED | LX_CLONE_THREAD))
         return -LX_EINVAL;
-    if (f & (LX_CLONE_NEW_ANY | LX_CLONE_NEWTIME)) // no namespaces inside the sandbox
-        return capable(LX_CAP_SYS_ADMIN) && !(f & LX_CLONE_NEWUSER) ? -LX_EINVAL : -LX_EPERM;
+    if ((f & (LX_CLONE_NEWIPC | LX_CLONE_SYSVSEM)) == (LX_CLONE_NEWIPC | LX_CLONE_SYSVSEM))
+        return -LX_EINVAL;
     if (f & LX_CLONE_INTO_CGROUP)
         return -LX_EOPNOTSUPP;
     return 0;

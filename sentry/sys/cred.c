@@ -1,5 +1,6 @@
 // User and group ids (kernel/sys.c, kernel/groups.c, credentials(7)).
 #include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include "syscall_handlers.h"
 #include <stdlib.h>
@@ -13,22 +14,43 @@
 
 int64_t sys_getuid(struct call *call)
 {
-    return current->cred->uid;
+    return show_uid(current->cred->uid);
 }
 
 int64_t sys_geteuid(struct call *call)
 {
-    return current->cred->euid;
+    return show_uid(current->cred->euid);
 }
 
 int64_t sys_getgid(struct call *call)
 {
-    return current->cred->gid;
+    return show_gid(current->cred->gid);
 }
 
 int64_t sys_getegid(struct call *call)
 {
-    return current->cred->egid;
+    return show_gid(current->cred->egid);
+}
+
+static bool may_set(int cap)
+{
+    return ns_capable(current->cred->user_ns, cap);
+}
+
+// Ids as the caller's namespace numbers them; NO_ID for -1, and for one that it has no id for.
+static uint32_t arg_uid(const struct call *call, int i)
+{
+    return make_kuid(current->cred->user_ns, arg_uint(call, i));
+}
+
+static uint32_t arg_gid(const struct call *call, int i)
+{
+    return make_kgid(current->cred->user_ns, arg_uint(call, i));
+}
+
+static bool unmapped(const struct call *call, int i, uint32_t id)
+{
+    return arg_uint(call, i) != NO_ID && id == NO_ID;
 }
 
 static int64_t put_three(struct call *call, uint32_t a, uint32_t b, uint32_t c)
@@ -41,13 +63,13 @@ static int64_t put_three(struct call *call, uint32_t a, uint32_t b, uint32_t c)
 int64_t sys_getresuid(struct call *call)
 {
     const struct cred *c = current->cred;
-    return put_three(call, c->uid, c->euid, c->suid);
+    return put_three(call, show_uid(c->uid), show_uid(c->euid), show_uid(c->suid));
 }
 
 int64_t sys_getresgid(struct call *call)
 {
     const struct cred *c = current->cred;
-    return put_three(call, c->gid, c->egid, c->sgid);
+    return put_three(call, show_gid(c->gid), show_gid(c->egid), show_gid(c->sgid));
 }
 
 // cap_emulate_setxuid: leaving root loses capabilities, becoming root gains them.
@@ -55,15 +77,16 @@ static void fix_capabilities(struct cred *new, const struct cred *old)
 {
     if (new->securebits & LX_SECBIT_NO_SETUID_FIXUP)
         return;
-    bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-    if (was_root && new->uid != 0 && new->euid != 0 && new->suid != 0) {
+    uint32_t root = make_kuid(old->user_ns, 0);
+    bool was_root = old->uid == root || old->euid == root || old->suid == root;
+    if (was_root && new->uid != root &&new->euid != root &&new->suid != root) {
         if (!(new->securebits &LX_SECBIT_KEEP_CAPS))
             new->cap_permitted = new->cap_effective = 0;
         new->cap_ambient = 0;
     }
-    if (old->euid == 0 && new->euid != 0)
+    if (old->euid == root && new->euid != root)
         new->cap_effective = 0;
-    if (old->euid != 0 && new->euid == 0)
+    if (old->euid != root && new->euid == root)
         new->cap_effective = new->cap_permitted;
 }
 
@@ -71,9 +94,10 @@ static void fix_fs_capabilities(struct cred *new, const struct cred *old)
 {
     if (new->securebits & LX_SECBIT_NO_SETUID_FIXUP)
         return;
-    if (old->fsuid == 0 && new->fsuid != 0)
+    uint32_t root = make_kuid(old->user_ns, 0);
+    if (old->fsuid == root && new->fsuid != root)
         new->cap_effective &= ~FS_CAPS;
-    if (old->fsuid != 0 && new->fsuid == 0)
+    if (old->fsuid != root && new->fsuid == root)
         new->cap_effective |= new->cap_permitted &FS_CAPS;
 }
 
@@ -98,14 +122,14 @@ static int64_t refuse(struct cred *new, int err)
 
 int64_t sys_setuid(struct call *call)
 {
-    uint32_t uid = arg_uint(call, 0);
+    uint32_t uid = arg_uid(call, 0);
     const struct cred *old = current->cred;
     if (uid == NO_ID)
         return -LX_EINVAL;
     struct cred *new = cred_dup(old);
     if (!new)
         return -LX_ENOMEM;
-    if (capable(LX_CAP_SETUID))
+    if (may_set(LX_CAP_SETUID))
         new->uid = new->suid = uid;
     else if (uid != old->uid && uid != old->suid)
         return refuse(new, LX_EPERM);
@@ -116,14 +140,14 @@ int64_t sys_setuid(struct call *call)
 
 int64_t sys_setgid(struct call *call)
 {
-    uint32_t gid = arg_uint(call, 0);
+    uint32_t gid = arg_gid(call, 0);
     const struct cred *old = current->cred;
     if (gid == NO_ID)
         return -LX_EINVAL;
     struct cred *new = cred_dup(old);
     if (!new)
         return -LX_ENOMEM;
-    if (capable(LX_CAP_SETGID))
+    if (may_set(LX_CAP_SETGID))
         new->gid = new->sgid = gid;
     else if (gid != old->gid && gid != old->sgid)
         return refuse(new, LX_EPERM);
@@ -133,9 +157,11 @@ int64_t sys_setgid(struct call *call)
 
 int64_t sys_setreuid(struct call *call)
 {
-    uint32_t ruid = arg_uint(call, 0), euid = arg_uint(call, 1);
+    uint32_t ruid = arg_uid(call, 0), euid = arg_uid(call, 1);
     const struct cred *old = current->cred;
-    bool free_choice = capable(LX_CAP_SETUID);
+    if (unmapped(call, 0, ruid) || unmapped(call, 1, euid))
+        return -LX_EINVAL;
+    bool free_choice = may_set(LX_CAP_SETUID);
     struct cred *new = cred_dup(old);
     if (!new)
         return -LX_ENOMEM;
@@ -158,9 +184,11 @@ int64_t sys_setreuid(struct call *call)
 
 int64_t sys_setregid(struct call *call)
 {
-    uint32_t rgid = arg_uint(call, 0), egid = arg_uint(call, 1);
+    uint32_t rgid = arg_gid(call, 0), egid = arg_gid(call, 1);
     const struct cred *old = current->cred;
-    bool free_choice = capable(LX_CAP_SETGID);
+    if (unmapped(call, 0, rgid) || unmapped(call, 1, egid))
+        return -LX_EINVAL;
+    bool free_choice = may_set(LX_CAP_SETGID);
     struct cred *new = cred_dup(old);
     if (!new)
         return -LX_ENOMEM;
@@ -187,9 +215,11 @@ static bool one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
 
 int64_t sys_setresuid(struct call *call)
 {
-    uint32_t ruid = arg_uint(call, 0), euid = arg_uint(call, 1), suid = arg_uint(call, 2);
+    uint32_t ruid = arg_uid(call, 0), euid = arg_uid(call, 1), suid = arg_uid(call, 2);
     const struct cred *old = current->cred;
-    if (!capable(LX_CAP_SETUID) &&
+    if (unmapped(call, 0, ruid) || unmapped(call, 1, euid) || unmapped(call, 2, suid))
+        return -LX_EINVAL;
+    if (!may_set(LX_CAP_SETUID) &&
         !(one_of(ruid, old->uid, old->euid, old->suid) && one_of(euid, old->uid, old->euid, old->suid) &&
           one_of(suid, old->uid, old->euid, old->suid)))
         return -LX_EPERM;
@@ -209,9 +239,11 @@ int64_t sys_setresuid(struct call *call)
 
 int64_t sys_setresgid(struct call *call)
 {
-    uint32_t rgid = arg_uint(call, 0), egid = arg_uint(call, 1), sgid = arg_uint(call, 2);
+    uint32_t rgid = arg_gid(call, 0), egid = arg_gid(call, 1), sgid = arg_gid(call, 2);
     const struct cred *old = current->cred;
-    if (!capable(LX_CAP_SETGID) &&
+    if (unmapped(call, 0, rgid) || unmapped(call, 1, egid) || unmapped(call, 2, sgid))
+        return -LX_EINVAL;
+    if (!may_set(LX_CAP_SETGID) &&
         !(one_of(rgid, old->gid, old->egid, old->sgid) && one_of(egid, old->gid, old->egid, old->sgid) &&
           one_of(sgid, old->gid, old->egid, old->sgid)))
         return -LX_EPERM;
@@ -231,11 +263,11 @@ int64_t sys_setresgid(struct call *call)
 // Always returns the old id, also when it changed nothing.
 int64_t sys_setfsuid(struct call *call)
 {
-    uint32_t uid = arg_uint(call, 0);
+    uint32_t uid = arg_uid(call, 0);
     const struct cred *old = current->cred;
-    uint32_t before = old->fsuid;
-    if (uid == NO_ID || uid == before ||
-        !(uid == old->uid || uid == old->euid || uid == old->suid || capable(LX_CAP_SETUID)))
+    uint32_t before = show_uid(old->fsuid);
+    if (uid == NO_ID || uid == old->fsuid ||
+        !(uid == old->uid || uid == old->euid || uid == old->suid || may_set(LX_CAP_SETUID)))
         return before;
     struct cred *new = cred_dup(old);
     if (!new)
@@ -248,11 +280,11 @@ int64_t sys_setfsuid(struct call *call)
 
 int64_t sys_setfsgid(struct call *call)
 {
-    uint32_t gid = arg_uint(call, 0);
+    uint32_t gid = arg_gid(call, 0);
     const struct cred *old = current->cred;
-    uint32_t before = old->fsgid;
-    if (gid == NO_ID || gid == before ||
-        !(gid == old->gid || gid == old->egid || gid == old->sgid || capable(LX_CAP_SETGID)))
+    uint32_t before = show_gid(old->fsgid);
+    if (gid == NO_ID || gid == old->fsgid ||
+        !(gid == old->gid || gid == old->egid || gid == old->sgid || may_set(LX_CAP_SETGID)))
         return before;
     struct cred *new = cred_dup(old);
     if (!new)
@@ -272,8 +304,11 @@ int64_t sys_getgroups(struct call *call)
         return c->nr_groups;
     if ((uint32_t)size < c->nr_groups)
         return -LX_EINVAL;
-    if (c->nr_groups && copy_out(call->args[1], c->groups, c->nr_groups * sizeof(*c->groups)) != 0)
-        return -LX_EFAULT;
+    for (uint32_t i = 0; i < c->nr_groups; i++) {
+        uint32_t gid = show_gid(c->groups[i]);
+        if (put_user(gid, call->args[1] + i * sizeof(gid)) != 0)
+            return -LX_EFAULT;
+    }
     return c->nr_groups;
 }
 
@@ -286,7 +321,7 @@ static int compare_gid(const void *a, const void *b)
 int64_t sys_setgroups(struct call *call)
 {
     uint32_t n = arg_uint(call, 0), *groups = NULL;
-    if (!capable(LX_CAP_SETGID))
+    if (!may_set(LX_CAP_SETGID) || !user_ns_may_setgroups(current->cred->user_ns))
         return -LX_EPERM;
     if (n > CRED_GROUPS_MAX)
         return -LX_EINVAL;
@@ -298,11 +333,13 @@ int64_t sys_setgroups(struct call *call)
             free(groups);
             return -LX_EFAULT;
         }
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++) {
+            groups[i] = make_kgid(current->cred->user_ns, groups[i]);
             if (groups[i] == NO_ID) {
                 free(groups);
                 return -LX_EINVAL;
             }
+        }
         qsort(groups, n, sizeof(*groups), compare_gid);
     }
     struct cred *new = cred_dup(current->cred);

@@ -1,5 +1,6 @@
 // Reading directories; working directory and root.
 #include "sentry/sys/path.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,7 @@ int64_t sys_chroot(struct call *c)
     if (err)
         return err;
     err = check_dir(&p);
-    if (err == 0 && !capable(LX_CAP_SYS_CHROOT))
+    if (err == 0 && !ns_capable(current->cred->user_ns, LX_CAP_SYS_CHROOT))
         err = -LX_EPERM;
     if (err) {
         path_put(&p);

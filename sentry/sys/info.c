@@ -1,6 +1,7 @@
 // What the system is: uname, host name, sysinfo, random bytes.
 #include "sentry/core/kernel.h"
 #include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
 #include "sentry/task/uts.h"
 #include "abi/linux/capability.h"
 #include "syscall_handlers.h"
@@ -21,11 +22,11 @@ int64_t sys_uname(struct call *call)
     struct lx_utsname u;
     memset(&u, 0, sizeof(u));
     strcpy(u.sysname, UTS_SYSNAME);
-    strcpy(u.nodename, uts_names.nodename);
+    strcpy(u.nodename, uts_names()->nodename);
     strcpy(u.release, UTS_RELEASE);
     strcpy(u.version, UTS_VERSION);
     strcpy(u.machine, UTS_MACHINE);
-    strcpy(u.domainname, uts_names.domainname);
+    strcpy(u.domainname, uts_names()->domainname);
     return put_user(u, call->args[0]);
 }
 
@@ -33,7 +34,7 @@ static int64_t set_uts_name(struct call *call, char dst[UTS_LEN + 1])
 {
     int len = arg_int(call, 1);
     char name[UTS_LEN + 1] = {0};
-    if (!capable(LX_CAP_SYS_ADMIN))
+    if (!ns_capable(current->uts->ns.owner, LX_CAP_SYS_ADMIN))
         return -LX_EPERM;
     if (len < 0 || len > UTS_LEN)
         return -LX_EINVAL;
@@ -45,12 +46,12 @@ static int64_t set_uts_name(struct call *call, char dst[UTS_LEN + 1])
 
 int64_t sys_sethostname(struct call *call)
 {
-    return set_uts_name(call, uts_names.nodename);
+    return set_uts_name(call, uts_names()->nodename);
 }
 
 int64_t sys_setdomainname(struct call *call)
 {
-    return set_uts_name(call, uts_names.domainname);
+    return set_uts_name(call, uts_names()->domainname);
 }
 
 struct lx_sysinfo {

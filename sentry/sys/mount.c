@@ -1,6 +1,7 @@
 // mount(2) and umount2(2) (fs/namespace.c of Linux).
 #include "abi/linux/mount.h"
 #include "sentry/sys/path.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include "sentry/sys/mount.h"
 #include "sentry/vfs/fs_context.h"
@@ -9,7 +10,7 @@
 
 int may_mount(void)
 {
-    return capable(LX_CAP_SYS_ADMIN) ? 0 : -LX_EPERM;
+    return ns_capable(mount_ns_owner(current->fs->mnt_ns), LX_CAP_SYS_ADMIN) ? 0 : -LX_EPERM;
 }
 
 bool path_is_mount_root(const struct path *p)
@@ -255,5 +256,25 @@ int64_t sys_umount2(struct call *c)
     else if (!err)
         err = mount_detach(m, flags & LX_MNT_DETACH);
     mount_put(m);
+    return err;
+}
+
+int64_t sys_pivot_root(struct call *c)
+{
+    struct path new, old;
+    int err = may_mount();
+    if (err)
+        return err;
+    err = lookup_user(LX_AT_FDCWD, c->args[0], 0, true, &new);
+    if (err)
+        return err;
+    err = lookup_user(LX_AT_FDCWD, c->args[1], 0, true, &old);
+    if (!err) {
+        bool directories = new.dentry->inode &&old.dentry->inode &&LX_S_ISDIR(new.dentry->inode->attr.mode) &&
+                           LX_S_ISDIR(old.dentry->inode->attr.mode);
+        err = directories ? mount_pivot(&new, &old) : -LX_ENOTDIR;
+        path_put(&old);
+    }
+    path_put(&new);
     return err;
 }

@@ -1,6 +1,7 @@
 // prctl(2) and personality(2). What is not here does not exist: EINVAL, as on a kernel without it.
 #include "sentry/sys/seccomp.h"
 #include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/prctl.h"
 #include "syscall_handlers.h"
@@ -28,7 +29,7 @@ static int64_t set_securebits(uint64_t bits)
     if (old->securebits & LX_SECURE_ALL_LOCKS & ~bits ||
         bits & ~(uint64_t)(LX_SECURE_ALL_LOCKS | LX_SECURE_ALL_BITS))
         return -LX_EPERM;
-    if (!capable(LX_CAP_SETPCAP))
+    if (!ns_capable(current->cred->user_ns, LX_CAP_SETPCAP))
         return -LX_EPERM;
     struct cred *new = cred_dup(old);
     if (!new)
@@ -54,7 +55,7 @@ static int64_t set_keepcaps(uint64_t on)
 
 static int64_t drop_bounding(uint64_t cap)
 {
-    if (!capable(LX_CAP_SETPCAP))
+    if (!ns_capable(current->cred->user_ns, LX_CAP_SETPCAP))
         return -LX_EPERM;
     if (cap > LX_CAP_LAST_CAP)
         return -LX_EINVAL;

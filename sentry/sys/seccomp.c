@@ -1,6 +1,7 @@
 // seccomp(2) and the two options of prctl(2) that are older (kernel/seccomp.c).
 #include "sentry/sys/seccomp.h"
 #include "sentry/seccomp/filter.h"
+#include "sentry/task/user_ns.h"
 #include "sentry/trap/seccomp.h"
 #include "abi/linux/capability.h"
 #include "syscall_handlers.h"
@@ -31,7 +32,7 @@ static int64_t read_filter(gaddr_t address, bool log, struct seccomp_filter **ou
         return -LX_EFAULT;
     if (fprog.length == 0 || fprog.length > LX_BPF_MAXINSNS)
         return -LX_EINVAL;
-    if (!current->cred->no_new_privs && !capable(LX_CAP_SYS_ADMIN))
+    if (!current->cred->no_new_privs && !ns_capable(current->cred->user_ns, LX_CAP_SYS_ADMIN))
         return -LX_EACCES;
     size_t bytes = fprog.length * sizeof(struct lx_sock_filter);
     struct lx_sock_filter *code = malloc(bytes);

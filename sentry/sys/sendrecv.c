@@ -1,4 +1,5 @@
 // sendto(2), recvfrom(2), sendmsg(2), recvmsg(2), sendmmsg(2), recvmmsg(2).
+#include "sentry/task/user_ns.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/time.h"
@@ -117,8 +118,10 @@ static int finish_receive(struct socket *s, struct sock_msg *m, const struct lx_
     int err = 0;
     if (s->passcred) {
         struct lx_ucred nobody = {0, 65534, 65534};
-        err = scm_put(&out, LX_SOL_SOCKET, LX_SCM_CREDENTIALS, m->scm.has_cred ? &m->scm.cred : &nobody,
-                      sizeof(m->scm.cred));
+        struct lx_ucred cred = m->scm.has_cred ? m->scm.cred : nobody;
+        cred.uid = show_uid(cred.uid);
+        cred.gid = show_gid(cred.gid);
+        err = scm_put(&out, LX_SOL_SOCKET, LX_SCM_CREDENTIALS, &cred, sizeof(cred));
     }
     if (!err && (s->timestamp || s->timestampns) && m->stamp.sec)
         err = put_stamp(s, m, &out);

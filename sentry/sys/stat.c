@@ -1,5 +1,6 @@
 // stat, statx, statfs, access.
 #include "sentry/sys/path.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include <string.h>
 
@@ -10,8 +11,8 @@ static void fill_stat(struct lx_stat *s, const struct kstat *k)
     s->ino = k->ino;
     s->nlink = k->nlink;
     s->mode = k->mode;
-    s->uid = k->uid;
-    s->gid = k->gid;
+    s->uid = show_uid(k->uid);
+    s->gid = show_gid(k->gid);
     s->rdev = k->rdev;
     s->size = (int64_t)k->size;
     s->blksize = k->blksize;
@@ -150,8 +151,8 @@ int64_t sys_statx(struct call *c)
     s.attributes = k.attributes | (is_root ? LX_STATX_ATTR_MOUNT_ROOT : 0);
     s.attributes_mask = LX_STATX_ATTR_MOUNT_ROOT | LX_STATX_ATTR_IMMUTABLE | LX_STATX_ATTR_APPEND;
     s.nlink = k.nlink;
-    s.uid = k.uid;
-    s.gid = k.gid;
+    s.uid = show_uid(k.uid);
+    s.gid = show_gid(k.gid);
     s.mode = (uint16_t)k.mode;
     s.ino = k.ino;
     s.size = k.size;
@@ -214,13 +215,13 @@ static struct cred *real_cred(void)
 {
     const struct cred *c = current->cred;
     if (c->uid == c->fsuid && c->gid == c->fsgid &&
-        (c->uid == 0 ? c->cap_effective == c->cap_permitted : c->cap_effective == 0))
+        (c->uid == make_kuid(c->user_ns, 0) ? c->cap_effective == c->cap_permitted : c->cap_effective == 0))
         return cred_get(current->cred);
     struct cred *n = cred_dup(c);
     if (n) {
         n->fsuid = c->uid;
         n->fsgid = c->gid;
-        n->cap_effective = c->uid == 0 ? c->cap_permitted : 0;
+        n->cap_effective = c->uid == make_kuid(c->user_ns, 0) ? c->cap_permitted : 0;
     }
     return n;
 }

@@ -3,6 +3,7 @@
 #include "sentry/fs/pidfd/pidfd.h"
 #include "sentry/ptrace/ptrace.h"
 #include "sentry/task/reap.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/signal.h"
 #include "abi/linux/wait.h"
@@ -41,7 +42,7 @@ static bool matches(const struct wait_request *r, const struct thread_group *tg)
 static void describe(struct wait_result *out, struct thread_group *tg, int code, int status, int wstatus)
 {
     out->pid = tg->pid;
-    out->uid = tg->leader ? tg->leader->cred->uid : 0;
+    out->uid = tg->leader ? show_uid(tg->leader->cred->uid) : 0;
     out->code = code;
     out->status = status;
     out->wstatus = wstatus;

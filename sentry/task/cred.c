@@ -1,5 +1,6 @@
 // Credentials: reference counts, copies, and what they allow. cred_exec.c has the rules of exec.
 #include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,11 @@
 struct cred *cred_alloc(void)
 {
     struct cred *c = calloc(1, sizeof(*c));
-    if (c)
-        c->refs = 1;
+    if (!c)
+        return NULL;
+    c->refs = 1;
+    c->user_ns = &init_user_ns;
+    ns_get(&init_user_ns.ns);
     return c;
 }
 
@@ -22,6 +26,7 @@ void cred_put(struct cred *c)
 {
     if (!c || --c->refs > 0)
         return;
+    ns_put(&c->user_ns->ns);
     free(c->groups);
     free(c);
 }
@@ -42,12 +47,13 @@ struct cred *cred_dup(const struct cred *c)
         }
         memcpy(n->groups, c->groups, c->nr_groups * sizeof(*n->groups));
     }
+    ns_get(&n->user_ns->ns);
     return n;
 }
 
 bool cred_has(const struct cred *c, int cap)
 {
-    return c->cap_effective >> cap & 1;
+    return c->user_ns == &init_user_ns && c->cap_effective >> cap & 1;
 }
 
 bool capable(int cap)
@@ -77,11 +83,12 @@ bool task_may_access(const struct task *t)
     if (t->tg == current->tg)
         return true;
     const struct cred *me = current->cred, *them = t->cred;
-    if (cred_has(me, LX_CAP_SYS_PTRACE))
+    if (ns_capable(them->user_ns, LX_CAP_SYS_PTRACE))
         return true;
     bool same = me->uid == them->euid && me->uid == them->suid && me->uid == them->uid &&
                 me->gid == them->egid && me->gid == them->sgid && me->gid == them->gid;
-    return same && t->mm && t->mm->dumpable && !(them->cap_permitted & ~me->cap_permitted);
+    return same && t->mm && t->mm->dumpable && me->user_ns == them->user_ns &&
+           !(them->cap_permitted & ~me->cap_permitted);
 }
 
 void task_set_cred(struct task *t, struct cred *c)

@@ -6,6 +6,8 @@
 
 #define CRED_GROUPS_MAX 65536
 
+struct user_ns;
+
 struct cred {
     unsigned refs;
     uint32_t uid, euid, suid, fsuid;
@@ -14,14 +16,16 @@ struct cred {
     uint32_t securebits;
     bool no_new_privs;
     uint32_t nr_groups;
-    uint32_t *groups; // sorted
+    uint32_t *groups;        // sorted
+    struct user_ns *user_ns; // referenced; ids are those of the first one, capabilities count in this one
 };
 
 struct cred *cred_alloc(void); // refs 1, all zero
 struct cred *cred_get(struct cred *c);
 void cred_put(struct cred *c);
 struct cred *cred_dup(const struct cred *c); // a private copy, refs 1; NULL: no memory
-// Is `cap` (LX_CAP_*) effective for current?
+// Is `cap` (LX_CAP_*) effective for current in the first user namespace, that is for what belongs to the whole sandbox? In
+// others: sentry/task/user_ns.h.
 bool capable(int cap);
 bool cred_has(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid); // fsgid or supplementary

@@ -243,7 +243,9 @@ void group_exit(struct thread_group *tg, int wait_status)
 {
     if (tg->group_exit || tg->zombie)
         return;
+    uint64_t user, system;
     tg_get(tg);
+    group_cpu_times(tg, &user, &system); // while the host still knows
     trap_kill_group(tg);
     group_exit_native(tg, wait_status);
     tg_put(tg);

@@ -2,6 +2,7 @@
 #include "sentry/task/internal.h"
 #include "sentry/mm/mm.h"
 #include "sentry/boot/config.h"
+#include "sentry/task/unshare.h"
 #include "sentry/task/uts.h"
 #include "sentry/fs/pidfd/pidfd.h"
 #include "sentry/seccomp/filter.h"
@@ -71,6 +72,7 @@ void task_put(struct task *t)
     if (t->vfork_parent)
         task_put(t->vfork_parent);
     seccomp_filter_put(t->seccomp);
+    task_put_namespaces(t);
     tg_put(t->tg);
     free(t);
 }
@@ -189,6 +191,7 @@ struct task *task_create(const struct sentry_config *config, int *err)
         task_abandon(t);
         return NULL;
     }
+    task_first_namespaces(t);
     set_group(t, group_alloc());
     t->sighand = sighand_alloc();
     t->files = fdtable_alloc();
@@ -271,6 +274,12 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
     else
         set_group(t, copy_group(parent, flags, exit_signal));
     if (!t->tg || !copy_shared_objects(t, parent, flags)) {
+        task_abandon(t);
+        return NULL;
+    }
+    task_inherit_namespaces(t, parent);
+    *err = task_new_namespaces(t, flags);
+    if (*err) {
         task_abandon(t);
         return NULL;
     }

@@ -22,9 +22,11 @@
 #define TASK_CPUS_MAX 1024
 
 struct ptrace;
+struct ipc_ns;
 struct seccomp_filter;
 struct thread_group;
 struct tty;
+struct uts_ns;
 
 // An address space of a guest. Shared by threads and vfork children.
 struct mm {
@@ -112,6 +114,8 @@ struct task {
     struct fdtable *files;
     struct fs_struct *fs;
     struct cred *cred;
+    struct uts_ns *uts; // referenced, as is `ipc`
+    struct ipc_ns *ipc;
     struct sighand *sighand;
     sigset64 blocked, saved_mask, real_blocked;
     bool restore_mask; // saved_mask comes back at delivery or at the end of the call
@@ -318,9 +322,11 @@ struct exec_cred_file {
     bool cap_effective;
 };
 // The credentials a program gets (capabilities(7), begin_exec of fs/exec.c): set-id bits, file capabilities, no_new_privs,
-// ambient and securebits. *secure is AT_SECURE: also the signal that pdeath_signal and dumpable are reset. *out has one
-// reference for the caller. 0, -LX_ENOMEM.
+// ambient and securebits. *secure is AT_SECURE. *out has one reference for the caller. 0, -LX_ENOMEM, -LX_EPERM when the file
+// counts on a capability that it may not give.
 int cred_for_exec(struct task *t, const struct exec_cred_file *file, struct cred **out, bool *secure);
+// May the program be looked into, and does its parent's death still reach it (PR_SET_PDEATHSIG)?
+bool cred_exec_dumpable(const struct cred *old, const struct cred *new);
 
 // --- asked of the trap layer (trap/); task/ and signal/ call these.
 // Something changed for t (a signal, a stop, a continue): a blocked call ends or runs again, a running thread is kicked.

@@ -11,7 +11,8 @@ struct uts_names {
     char nodename[UTS_LEN + 1];
     char domainname[UTS_LEN + 1];
 };
-extern struct uts_names uts_names;
 
 struct sentry_config;
-void uts_init(const struct sentry_config *config);
+void uts_init(const struct sentry_config *config); // of the first namespace
+// Those of current's namespace.
+struct uts_names *uts_names(void);

@@ -18,14 +18,31 @@ static bool host_cpu_clock(int host_pid, int which, uint64_t *ns)
     return true;
 }
 
+// cputime_adjust: the exact sum, split as the samples of the host's tick were. Neither part ever goes back.
+static void adjust(struct thread_group *tg, uint64_t exact, uint64_t user, uint64_t sampled)
+{
+    if (exact <= tg->utime_ns + tg->stime_ns)
+        return;
+    uint64_t system = sampled > user ? sampled - user : 0;
+    if (system && user)
+        system = (uint64_t)((unsigned __int128)exact * system / (system + user));
+    else if (system)
+        system = exact;
+    if (system < tg->stime_ns)
+        system = tg->stime_ns;
+    if (exact - system < tg->utime_ns)
+        system = exact - tg->utime_ns;
+    tg->utime_ns = exact - system;
+    tg->stime_ns = system;
+}
+
 void group_cpu_times(struct thread_group *tg, uint64_t *user_ns, uint64_t *system_ns)
 {
-    uint64_t user, total;
+    uint64_t user, sampled, exact;
     if (!tg->zombie && !tg->dead && host_cpu_clock(tg->host_pid, LX_CPUCLOCK_VIRT, &user) &&
-        host_cpu_clock(tg->host_pid, LX_CPUCLOCK_PROF, &total)) {
-        tg->utime_ns = user;
-        tg->stime_ns = total > user ? total - user : 0;
-    }
+        host_cpu_clock(tg->host_pid, LX_CPUCLOCK_PROF, &sampled) &&
+        host_cpu_clock(tg->host_pid, LX_CPUCLOCK_SCHED, &exact))
+        adjust(tg, exact, user, sampled);
     *user_ns = tg->utime_ns;
     *system_ns = tg->stime_ns;
 }

@@ -3,12 +3,14 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
 #include <stdlib.h>
 #include <string.h>
 
 // Mounts of one namespace (fs.mount-max would allow 100,000), and of the whole sandbox, detached ones included.
 #define NS_MOUNTS_MAX 10000u
 #define MOUNTS_MAX 50000u
+#define FIRST_MOUNT_NS 4026531841u // a copy gets another number
 
 static int next_mount_id = 20;
 static unsigned nr_mounts;
@@ -109,6 +111,7 @@ struct mount_ns *mount_ns_alloc(struct mount *root)
     if (!ns)
         return NULL;
     ns->refs = 1;
+    ns->ino = FIRST_MOUNT_NS;
     list_init(&ns->mounts);
     ns->root = root;
     mount_tree_set_ns(root, ns);
@@ -146,6 +149,8 @@ void mount_ns_put(struct mount_ns *ns)
     struct mount *root = ns->root;
     dissolve(root);
     mount_put(root);
+    if (ns->owner)
+        ns_put(&ns->owner->ns);
     free(ns);
 }
 

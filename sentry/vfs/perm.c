@@ -1,5 +1,6 @@
 // Who may do what with an inode (fs/namei.c and fs/inode.c of Linux), with the guest's virtual credentials.
 #include "sentry/vfs/internal.h"
+#include "sentry/task/user_ns.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
@@ -11,9 +12,22 @@ bool vfs_capable(int cap)
     return !current || capable(cap);
 }
 
+// A capability of the caller's namespace counts for inodes whose owner and group have numbers in it.
+bool inode_capable(const struct inode *i, int cap)
+{
+    if (!current)
+        return true;
+    const struct user_ns *ns = current->cred->user_ns;
+    return ns_capable(ns, cap) && from_kuid(ns, i->attr.uid) != ID_NONE &&
+           from_kgid(ns, i->attr.gid) != ID_NONE;
+}
+
 bool inode_owner_or_capable(const struct inode *i)
 {
-    return !current || current->cred->fsuid == i->attr.uid || capable(LX_CAP_FOWNER);
+    if (!current || current->cred->fsuid == i->attr.uid)
+        return true;
+    const struct user_ns *ns = current->cred->user_ns;
+    return from_kuid(ns, i->attr.uid) != ID_NONE && ns_capable(ns, LX_CAP_FOWNER);
 }
 
 static int mode_bits(const struct inode *i)
@@ -39,13 +53,13 @@ int inode_permission(struct inode *i, int mask)
     if (by_list ? acl_allows(i, mask) : (mode_bits(i) & mask) == mask)
         return 0;
     if (LX_S_ISDIR(i->attr.mode)) {
-        if (!(mask & MAY_WRITE) && capable(LX_CAP_DAC_READ_SEARCH))
+        if (!(mask & MAY_WRITE) && inode_capable(i, LX_CAP_DAC_READ_SEARCH))
             return 0;
-        return capable(LX_CAP_DAC_OVERRIDE) ? 0 : -LX_EACCES;
+        return inode_capable(i, LX_CAP_DAC_OVERRIDE) ? 0 : -LX_EACCES;
     }
-    if (mask == MAY_READ && capable(LX_CAP_DAC_READ_SEARCH))
+    if (mask == MAY_READ && inode_capable(i, LX_CAP_DAC_READ_SEARCH))
         return 0;
-    if ((!(mask & MAY_EXEC) || (i->attr.mode & 0111)) && capable(LX_CAP_DAC_OVERRIDE))
+    if ((!(mask & MAY_EXEC) || (i->attr.mode & 0111)) && inode_capable(i, LX_CAP_DAC_OVERRIDE))
         return 0;
     return -LX_EACCES;
 }
@@ -78,7 +92,7 @@ int may_delete(const struct path *dir, struct dentry *victim, bool is_dir)
     if (err)
         return err;
     if ((d->attr.mode & LX_S_ISVTX) && current && current->cred->fsuid != v->attr.uid &&
-        current->cred->fsuid != d->attr.uid && !capable(LX_CAP_FOWNER))
+        current->cred->fsuid != d->attr.uid && !inode_capable(v, LX_CAP_FOWNER))
         return -LX_EPERM;
     if (is_dir) {
         if (!LX_S_ISDIR(v->attr.mode))

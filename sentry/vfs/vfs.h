@@ -212,11 +212,14 @@ struct mount {
     struct list_head slave_link; // in master->slaves
     uint64_t visited;            // the last walk over groups that came by
 };
+struct user_ns;
 struct mount_ns {
     unsigned refs;
     unsigned nr_mounts;
     struct list_head mounts;
     struct mount *root;
+    struct user_ns *owner; // referenced; NULL: the first user namespace
+    uint64_t ino;          // the number that its links show
 };
 
 // --- inodes and dentries, for filesystems ---
@@ -322,6 +325,19 @@ void mount_put(struct mount *m);
 struct mount_ns *mount_ns_alloc(struct mount *root); // takes the reference of root
 struct mount_ns *mount_ns_get(struct mount_ns *ns);
 void mount_ns_put(struct mount_ns *ns);
+// A copy of all mounts for a namespace that belongs to `owner`; what its maker could not undo is locked in it when that is
+// another user namespace. NULL and *err on failure.
+struct fs_struct;
+struct mount_ns *mount_ns_copy(struct mount_ns *from, struct user_ns *owner, int *err);
+// Root and working directory go to the same places of a copy of their namespace, whose reference is taken over.
+void mount_ns_enter_copy(struct fs_struct *fs, struct mount_ns *copy);
+// Root and working directory become the root of another namespace, whose reference is taken over.
+void mount_ns_enter(struct fs_struct *fs, struct mount_ns *ns);
+// pivot_root(2): current's root mount goes to `old`, `new` becomes the root. 0 or -errno.
+int mount_pivot(const struct path *new, const struct path *old);
+// Is its root another place than its namespace's?
+bool mount_ns_chrooted(const struct fs_struct *fs);
+struct user_ns *mount_ns_owner(const struct mount_ns *ns);
 // Puts `m` (its reference is taken over on success), with what is mounted on it, onto a place of a namespace, and copies of
 // it where the place's mount propagates to. -LX_ENOTDIR unless both are directories or both are not.
 int mount_attach(struct mount *m, const struct path *at);
@@ -369,6 +385,8 @@ int path_permission(const struct path *p,
                     int mask); // the same, and read-only mounts (EROFS), noexec (EACCES)
 // Is current the owner of the inode, or may act as such (CAP_FOWNER)?
 bool inode_owner_or_capable(const struct inode *i);
+// Does current's capability count for this inode (capable_wrt_inode_uidgid)?
+bool inode_capable(const struct inode *i, int cap);
 // As capable(), and true while the kernel itself starts (no current task).
 bool vfs_capable(int cap);
 int vfs_getattr(struct inode *i, struct kstat *out);

@@ -1,4 +1,5 @@
 #include "tests/unit/fixture.h"
+#include "sentry/task/user_ns.h"
 #include "sentry/core/kernel.h"
 #include <pthread.h>
 #include <stdarg.h>
@@ -110,6 +111,7 @@ void fixture_setup(void)
     fixture_last_signal = 0;
     uaccess_ops = &guest_ops;
     cred.refs = 1;
+    cred.user_ns = &init_user_ns;
     mm.refs = 1;
     mm.users = 1;
     struct task *t = &fixture_task;

@@ -5,6 +5,7 @@
 #include "sentry/ptrace/ptrace.h"
 #include "sentry/seccomp/filter.h"
 #include "sentry/task/task.h"
+#include "sentry/task/user_ns.h"
 #include "sentry/time/time.h"
 #include "sentry/tty/tty.h"
 #include <inttypes.h>
@@ -184,12 +185,13 @@ PROC_SHOW(status)
     out_printf(out, "\nUmask:\t%04o\n", t->fs ? t->fs->umask : 022);
     out_printf(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
                state_name(state), tg->pid, p->task ? t->tid : tg->pid, n.ppid, ptrace_tracer_tid(t));
-    out_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid,
-               c->gid, c->egid, c->sgid, c->fsgid);
+    out_printf(out, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", show_uid(c->uid), show_uid(c->euid),
+               show_uid(c->suid), show_uid(c->fsuid), show_gid(c->gid), show_gid(c->egid), show_gid(c->sgid),
+               show_gid(c->fsgid));
     unsigned fds = t->files ? t->files->size : 0;
     out_printf(out, "FDSize:\t%u\nGroups:\t", t->files && fds < 64 ? 64 : fds);
     for (uint32_t i = 0; i < c->nr_groups; i++)
-        out_printf(out, "%s%u", i ? " " : "", c->groups[i]);
+        out_printf(out, "%s%u", i ? " " : "", show_gid(c->groups[i]));
     int pid = p->task ? t->tid : tg->pid;
     out_printf(out, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", tg->pid, pid,
                n.pgrp, n.sid);

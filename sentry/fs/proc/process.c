@@ -4,6 +4,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/ptrace/ptrace.h"
+#include "sentry/task/user_ns.h"
 #include "sentry/task/task.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,12 +34,12 @@ bool proc_may_access(const struct task *t)
     const struct cred *mine = current->cred, *its = t->cred;
     bool same = mine->fsuid == its->euid && mine->fsuid == its->suid && mine->fsuid == its->uid &&
                 mine->fsgid == its->egid && mine->fsgid == its->sgid && mine->fsgid == its->gid;
-    bool may_trace = capable(LX_CAP_SYS_PTRACE);
+    bool may_trace = ns_capable(its->user_ns, LX_CAP_SYS_PTRACE);
     if (!same && !may_trace)
         return false;
     if (t->mm && !t->mm->dumpable && !may_trace)
         return false;
-    return (its->cap_permitted & ~mine->cap_permitted) == 0 || may_trace;
+    return (mine->user_ns == its->user_ns && !(its->cap_permitted & ~mine->cap_permitted)) || may_trace;
 }
 
 static bool may_access(const struct pseudo *p)
@@ -247,8 +248,8 @@ static int64_t constant_link(const struct pseudo *p, char *buf, size_t size)
         FILE_W("oom_adj", 0644, oom_adj), PRIVATE("stack", 0400, proc_show_stack),                          \
         FILE_W("oom_score_adj", 0644, oom_score_adj), FILE_W("loginuid", 0644, loginuid),                   \
         PSEUDO_TEXT("sessionid", "4294967295"), PRIVATE("io", 0400, proc_show_io),                          \
-        PSEUDO_TEXT("uid_map", "         0          0 4294967295\n"),                                       \
-        PSEUDO_TEXT("gid_map", "         0          0 4294967295\n"), PSEUDO_TEXT("setgroups", "allow\n")
+        FILE_W("uid_map", 0644, uid_map), FILE_W("gid_map", 0644, gid_map),                                 \
+        FILE_W("setgroups", 0644, setgroups)
 
 const struct pseudo_node proc_thread_rows[] = {
     COMMON_ROWS,

@@ -4,6 +4,7 @@
 #include "abi/linux/stat.h"
 #include "sentry/fs/devpts/devpts.h"
 #include "sentry/ipc/sysv/sysv.h"
+#include "sentry/task/namespace.h"
 #include "sentry/task/task.h"
 #include "sentry/task/uts.h"
 #include "sentry/vfs/file.h"
@@ -113,6 +114,35 @@ static int64_t store_name(const struct pseudo *p, const char *text, size_t n)
     {                                                                                                      \
         .name = name_, .mode = LX_S_IFREG | 0644, .show = show_name, .store = store_name, .data = buffer_, \
         .arg = sizeof(buffer_) - 1                                                                         \
+    }
+
+// Names of the namespace of whoever looks.
+static char *uts_name(const struct pseudo *p)
+{
+    return p->node->arg ? uts_names()->domainname : uts_names()->nodename;
+}
+
+static int show_uts_name(const struct pseudo *p, struct out_text *out)
+{
+    out_printf(out, "%s\n", uts_name(p));
+    return 0;
+}
+
+static int64_t store_uts_name(const struct pseudo *p, const char *text, size_t n)
+{
+    char *name = uts_name(p);
+    size_t len = strcspn(text, "\n");
+    if (len > UTS_LEN)
+        len = UTS_LEN;
+    memset(name, 0, UTS_LEN + 1);
+    memcpy(name, text, len);
+    return (int64_t)n;
+}
+
+#define UTS_NAME(name_, domain_)                                                                  \
+    {                                                                                             \
+        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_uts_name, .store = store_uts_name, \
+        .arg = domain_                                                                            \
     }
 
 static char core_pattern[128] = "core";
@@ -240,8 +270,8 @@ static const struct pseudo_node kernel_rows[] = {
     PSEUDO_TEXT("osrelease", UTS_RELEASE "\n"),
     PSEUDO_TEXT("version", UTS_VERSION "\n"),
     PSEUDO_TEXT("arch", UTS_MACHINE "\n"),
-    NAME("hostname", uts_names.nodename),
-    NAME("domainname", uts_names.domainname),
+    UTS_NAME("hostname", 0),
+    UTS_NAME("domainname", 1),
     NUMBER("pid_max", 4194304, 301, 4194304),
     PSEUDO_FILE("threads-max", 0444, show_threads_max),
     PSEUDO_TEXT("cap_last_cap", "40\n"),
@@ -424,12 +454,12 @@ static const struct pseudo_node tty_rows[] = {
     NUMBER("legacy_tiocsti", 0, 0, 0), NUMBER("ldisc_autoload", 0, BOOLEAN), {.name = NULL}};
 static const struct pseudo_node dev_rows[] = {PSEUDO_DIR("tty", tty_rows), {.name = NULL}};
 static const struct pseudo_node user_rows[] = {
-    NUMBER("max_user_namespaces", 0, 0, 0),
-    NUMBER("max_mnt_namespaces", 0, 0, 0),
+    NUMBER("max_user_namespaces", NAMESPACES_MAX, NAMESPACES_MAX, NAMESPACES_MAX),
+    NUMBER("max_mnt_namespaces", NAMESPACES_MAX, NAMESPACES_MAX, NAMESPACES_MAX),
     NUMBER("max_net_namespaces", 0, 0, 0),
     NUMBER("max_pid_namespaces", 0, 0, 0),
-    NUMBER("max_ipc_namespaces", 0, 0, 0),
-    NUMBER("max_uts_namespaces", 0, 0, 0),
+    NUMBER("max_ipc_namespaces", NAMESPACES_MAX, NAMESPACES_MAX, NAMESPACES_MAX),
+    NUMBER("max_uts_namespaces", NAMESPACES_MAX, NAMESPACES_MAX, NAMESPACES_MAX),
     NUMBER("max_inotify_instances", 128, 0, INT32_MAX),
     NUMBER("max_inotify_watches", 65536, 0, INT32_MAX),
     {.name = NULL},

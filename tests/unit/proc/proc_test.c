@@ -1,4 +1,5 @@
 // proc as a guest reads it: through open and read, with one process in the tables.
+#include "sentry/task/user_ns.h"
 #include "tests/unit/vfs/vfs_fixture.h"
 #include "sentry/boot/config.h"
 #include "sentry/fs/devpts/devpts.h"
@@ -147,7 +148,8 @@ Test(proc, another_users_process_is_closed)
 {
     static struct task other;
     static struct thread_group other_group;
-    static struct cred other_cred = {.refs = 1, .uid = 5, .euid = 5, .suid = 5, .fsuid = 5};
+    static struct cred other_cred = {
+        .refs = 1, .uid = 5, .euid = 5, .suid = 5, .fsuid = 5, .user_ns = &init_user_ns};
     other = fixture_task;
     other_group = fixture_group;
     other.tg = &other_group;

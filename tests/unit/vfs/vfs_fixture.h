@@ -6,6 +6,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
+#include "sentry/task/user_ns.h"
 #include "sentry/fs/tmpfs/tmpfs.h"
 #include "syscall_handlers.h"
 #include <criterion/criterion.h>
@@ -32,7 +33,8 @@ static inline void vfs_setup(void)
 {
     fixture_setup();
     vfs_init();
-    vfs_cred = (struct cred){.refs = 1, .cap_effective = ~0ull, .cap_permitted = ~0ull};
+    vfs_cred =
+        (struct cred){.refs = 1, .cap_effective = ~0ull, .cap_permitted = ~0ull, .user_ns = &init_user_ns};
     current->cred = &vfs_cred;
     current->files = fdtable_alloc();
     struct super_block *sb;
