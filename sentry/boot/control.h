@@ -10,8 +10,8 @@ enum control_kind {
     CONTROL_WINSIZE,    // the terminal's size changed; the kernel asks the terminal itself
     CONTROL_CONTINUE,   // the monitor runs again after CONTROL_STOPPED: continue the guest's foreground group
     CONTROL_TERMINAL, // answer to CONTROL_MAY_READ, value: 0, or what Linux does to a reader in the background: EIO or -SIGTTIN
-    CONTROL_STACKS,     // `debug --stacks`: answered with CONTROL_TEXT records and a CONTROL_TEXT_END
-    CONTROL_CLIENT,     // with one descriptor: the connection of a command, accepted by the monitor
+    CONTROL_STACKS, // `debug --stacks`: answered with CONTROL_TEXT records and a CONTROL_TEXT_END
+    CONTROL_CLIENT, // with one descriptor: the connection of a command, accepted by the monitor
 
     // Client to kernel. Each is answered with a CONTROL_DONE unless it says otherwise.
     CONTROL_START = 32, // the first program begins

@@ -47,7 +47,8 @@ static const struct {
     {"overlay", OPTION_OVERLAY, VALUE_REQUIRED, "memory|none",
      "writes to the root stay in memory (default), or reach DIR"},
     {"owners", OPTION_OWNERS, VALUE_REQUIRED, "self|set",
-     "files made on the host are the caller's (default), or get the owner the program gives them (root only)"},
+     "files made on the host are the caller's (default), or get the owner the program gives them (root "
+     "only)"},
     {"bind", OPTION_BIND, VALUE_REQUIRED, "SRC:DST[:ro|rw]", "show SRC at DST, read-only unless :rw"},
     {"tmpfs", OPTION_TMPFS, VALUE_REQUIRED, "DST[:size=N,mode=N,noexec]", "an empty directory in memory"},
     {"mount-9p", OPTION_MOUNT_9P, VALUE_REQUIRED, "SOCKET:NAME:DST[:ro|rw]",
@@ -82,8 +83,10 @@ void options_usage(void)
     puts("usage: sentry [OPTION...] -- PROGRAM [ARGUMENT...]\n"
          "       sentry check\n"
          "       sentry debug --stacks [PID]\n"
-         "       sentry [OPTION...] create|start|run|state|kill|delete|exec|list|ps|pause|resume|events|update\n"
-         "              ...   as an OCI runtime, like runc; sentry spec|features|install|uninstall (docs/oci.md)\n\n"
+         "       sentry [OPTION...] "
+         "create|start|run|state|kill|delete|exec|list|ps|pause|resume|events|update\n"
+         "              ...   as an OCI runtime, like runc; sentry spec|features|install|uninstall "
+         "(docs/oci.md)\n\n"
          "Runs a program that you do not trust. Its system calls are answered by a kernel in user space.\n");
     for (size_t i = 0; i < TABLE_SIZE; i++) {
         char left[64];

@@ -21,7 +21,7 @@ struct server_option {
 
 struct tmpfs_option {
     char *destination; // allocated
-    uint64_t size; // 0: default
+    uint64_t size;     // 0: default
     uint32_t mode;
     bool noexec;
 };

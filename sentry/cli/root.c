@@ -177,8 +177,7 @@ static int add_binds(const struct options *options, struct root_plan *plan)
                                      .shared = true,
                                      .nosuid = true,
                                      .nodev = true};
-        error = add_export(plan, source,
-                           b->readonly ? GOFER_EXPORT_RO : writable_flags(options), mount);
+        error = add_export(plan, source, b->readonly ? GOFER_EXPORT_RO : writable_flags(options), mount);
     }
     for (size_t i = 0; !error && i < options->nr_servers; i++) {
         const struct server_option *s = &options->servers[i];
@@ -270,8 +269,7 @@ static int plan_rootfs(const struct options *options, struct root_plan *plan)
                                 .nosuid = false,
                                 .nodev = true};
     int error =
-        add_export(plan, path,
-                   options->overlay_none ? writable_flags(options) : GOFER_EXPORT_RO, root);
+        add_export(plan, path, options->overlay_none ? writable_flags(options) : GOFER_EXPORT_RO, root);
     if (!error)
         error = add_own_filesystems(plan, false);
     plan->cwd = strdup(options->cwd ? options->cwd : "/");

@@ -210,7 +210,8 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     spec->gofer_owner = geteuid() == 0 ? GOFER_OWNER_SELF : GOFER_OWNER_SINGLE;
     if (options->owners_set) {
         if (geteuid() != 0)
-            return boot_fail("--owners set: cannot give files to others", NULL, EPERM, "start the sandbox as root");
+            return boot_fail("--owners set: cannot give files to others", NULL, EPERM,
+                             "start the sandbox as root");
         spec->gofer_owner = GOFER_OWNER_SET;
         spec->gofer_capabilities = GOFER_CAP_ALL;
     }

@@ -88,7 +88,8 @@ void group_stop_check(struct thread_group *tg)
 {
     if (tg->job != JOB_STOPPED || tg->stop_notified)
         return;
-    list_for_each(t, &tg->threads, struct task, thread_link) if (!t->stopped && !ptrace_stopped(t) && !t->exiting) return;
+    list_for_each(t, &tg->threads, struct task,
+                  thread_link) if (!t->stopped && !ptrace_stopped(t) && !t->exiting) return;
     tg->stop_notified = true;
     notify_parent_job(tg, LX_CLD_STOPPED);
 }

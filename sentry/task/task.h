@@ -96,7 +96,7 @@ struct trap_state {
     struct stub_order *order;    // work in progress, owned
     struct trace_pending *trace; // --strace: the call whose result is still to come, owned
     bool trace_no_kick; // --strace: the host loses replies when kicked; do without results of native calls
-    bool stepping;           // the trap flag of the context is ours (PTRACE_SINGLESTEP)
+    bool stepping;      // the trap flag of the context is ours (PTRACE_SINGLESTEP)
     bool waits_for_donation; // its order goes on when the process's donation number is free
     bool natives_trap;       // the host traps what its filter runs or refuses, for the guest's own to see it
     gaddr_t native_ip;       // address after the native call that runs at STUB_NATIVE_CALL
@@ -128,10 +128,10 @@ struct task {
     struct trap_state trap;
     int seccomp_mode;               // LX_SECCOMP_MODE_*
     struct seccomp_filter *seccomp; // referenced; NULL: none
-    struct ptrace *ptrace;            // owned; NULL: not traced (sentry/ptrace)
-    struct list_head tracees;         // ptrace.link
-    struct list_head ended_tracees;   // ptrace_end.link
-    bool mm_gone; // exec or exit took the address space: no copy may reach it any more
+    struct ptrace *ptrace;          // owned; NULL: not traced (sentry/ptrace)
+    struct list_head tracees;       // ptrace.link
+    struct list_head ended_tracees; // ptrace_end.link
+    bool mm_gone;                   // exec or exit took the address space: no copy may reach it any more
     bool exiting; // exit has begun; takes no more signals. Its running call ends in task_exit_finish()
     bool stopped; // parked by a group stop
     gaddr_t clear_child_tid; // informational; the host clears it natively

@@ -20,8 +20,7 @@ static int listener_fd = -1; // never changes after listener_init
 int listener_init(int fd, bool sync_wake_up)
 {
     listener_fd = fd;
-    if (!sync_wake_up ||
-        ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0)
+    if (!sync_wake_up || ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0)
         return 0;
     if (errno != EINVAL)
         return -errno;
