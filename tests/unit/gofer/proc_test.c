@@ -31,6 +31,8 @@ static void start(void)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
     snprintf(connection, sizeof(connection), "%d", pair[1]);
     snprintf(proc_text, sizeof(proc_text), "%d", proc);
+    int ready[2];
+    cr_assert_eq(pipe2(ready, O_CLOEXEC), 0);
     subject = fork();
     if (!subject) {
         // A guest holds no capability; one that did would be out of the Gofer's reach.
@@ -42,6 +44,10 @@ static void start(void)
         pause();
         _exit(0);
     }
+    close(ready[1]);
+    char nothing;
+    cr_assert_eq(read(ready[0], &nothing, 1), 0); // it has closed everything, so its capabilities are gone
+    close(ready[0]);
     gofer_pid = fork();
     if (!gofer_pid) {
         close(pair[0]);
