@@ -416,7 +416,7 @@ const struct json *json_get(const struct json *object, const char *name)
 bool json_i64(const struct json *value, int64_t min, int64_t max, int64_t *out)
 {
     char *end;
-    if (value->type != JSON_NUMBER)
+    if (!value || value->type != JSON_NUMBER)
         return false;
     errno = 0;
     intmax_t v = strtoimax(value->text, &end, 10);
@@ -429,7 +429,7 @@ bool json_i64(const struct json *value, int64_t min, int64_t max, int64_t *out)
 bool json_u64(const struct json *value, uint64_t max, uint64_t *out)
 {
     char *end;
-    if (value->type != JSON_NUMBER || value->text[0] == '-')
+    if (!value || value->type != JSON_NUMBER || value->text[0] == '-')
         return false;
     errno = 0;
     uintmax_t v = strtoumax(value->text, &end, 10);

@@ -48,7 +48,7 @@ void json_free(struct json_document *document);
 
 // The member of that name; NULL where there is none, or `object` is NULL or no object.
 const struct json *json_get(const struct json *object, const char *name);
-// The value as an integer of that range. False: no number, a fraction or exponent, or out of range.
+// The value as an integer of that range. False: NULL, no number, a fraction or exponent, or out of range.
 bool json_u64(const struct json *value, uint64_t max, uint64_t *out);
 bool json_i64(const struct json *value, int64_t min, int64_t max, int64_t *out);
 // The place of a value, as "linux.resources.devices[3].major"; "document" for the root. Cut to `size`.
