@@ -256,8 +256,9 @@ static void streams(void)
     memset(&address, 0, sizeof(address));
     address.sun_family = AF_UNIX;
     // Of this run alone, since natively all runs share the names.
-    memset(address.sun_path, 0, 15);
-    snprintf(address.sun_path + 1, 14, "abstract%05d", getpid() % 100000);
+    char own[16];
+    snprintf(own, sizeof(own), "abstract%05u", (unsigned)getpid() % 100000u);
+    memcpy(address.sun_path + 1, own, 13);
     int abstract = socket(AF_UNIX, SOCK_STREAM, 0);
     SHOW(bind(abstract, (struct sockaddr *)&address, 2 + 14));
     SHOW(listen(abstract, 1));
