@@ -415,7 +415,7 @@ def a_reader_in_the_background_is_stopped():
             time.sleep(0.05)
         for line in ("one", "two"):  # the shell gets its input
             t.send("echo =%s=\n" % line)
-            t.expect("\n=%s=\r" % line)
+            t.expect("(\n|outer> )=%s=\r" % line)
         t.send("fg\n")
         t.expect("-- cat\r\n")
         t.send("from the terminal\n")
