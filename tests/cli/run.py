@@ -61,6 +61,16 @@ def exit_statuses():
 
 
 @test
+def an_installed_pair_runs():
+    prefix = WORK / "installed"
+    subprocess.run(["cmake", "--install", str(harness.BUILD / harness.PRESET), "--prefix", str(prefix)], check=True,
+                   stdout=subprocess.DEVNULL)
+    done = subprocess.run([str(prefix / "bin" / "sentry"), "--", "sh", "-c", "exit 5"], cwd=WORK, stdin=subprocess.DEVNULL,
+                          check=False, timeout=30)
+    want(done.returncode == 5, "exit status", done.returncode)
+
+
+@test
 def programs_that_cannot_run():
     (WORK / "text").write_text("no program")
     (WORK / "text").chmod(0o755)
@@ -87,6 +97,7 @@ def mistakes_name_what_to_do():
     want(status_of("true", options=["--log", "/nowhere/log"], text="/nowhere/log") == 125, "a log that cannot be")
     directory = os.open("/usr", os.O_RDONLY)
     try:
+        want(status_of("true", options=["--cwd", "/nowhere"], text="/nowhere") == 125, "a missing working directory")
         want(status_of("true", stdin=directory, text="directory") == 125, "a directory as standard input")
     finally:
         os.close(directory)
