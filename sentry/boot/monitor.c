@@ -197,7 +197,9 @@ static void pass_client(struct monitor *m)
     close(fd);
 }
 
-#define LINES_MAX 1000 // of our processes; whoever says more has lost his mind, or was taken over
+#define LAST_MESSAGES 256  // reads after the end of the kernel process
+#define RECORDS_IN_ROW 256 // before everybody else has a turn
+#define LINES_MAX 1000     // of our processes; whoever says more has lost his mind, or was taken over
 
 // Text of our own processes, one of which may be taken over: cut into lines, escaped, bounded.
 static void take_messages(struct monitor *m)
@@ -401,6 +403,14 @@ static void leave_streams(void)
         close(null);
 }
 
+// What our processes said last, which may be why they ended.
+static void last_messages(struct monitor *m)
+{
+    struct pollfd waiting = {.fd = m->container ? m->container->messages : -1, .events = POLLIN};
+    for (int i = 0; i < LAST_MESSAGES && poll(&waiting, 1, 0) > 0 && waiting.revents & POLLIN; i++)
+        take_messages(m);
+}
+
 int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
 {
     struct monitor m = {.sandbox = sandbox, .status = EXIT_SANDBOX, .client = -1};
@@ -416,6 +426,8 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
     }
     if (options->timeout_ns)
         arm_timer(m.timer, options->timeout_ns);
+    unsigned in_row = 0;
+    bool messages = m.container;
     while (!m.reported) {
         struct pollfd waiting[] = {
             {.fd = sandbox->control, .events = POLLIN},
@@ -426,7 +438,7 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
             {.fd = m.debug_listener, .events = POLLIN},
             {.fd = m.client, .events = POLLIN},
             {.fd = m.container ? m.container->clients : -1, .events = POLLIN},
-            {.fd = m.container ? m.container->messages : -1, .events = POLLIN},
+            {.fd = messages ? m.container->messages : -1, .events = POLLIN},
         };
         if (poll(waiting, sizeof(waiting) / sizeof(waiting[0]), -1) < 0) {
             if (errno == EINTR)
@@ -434,13 +446,18 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
             (void)boot_fail("the monitor cannot wait", NULL, errno, NULL);
             break;
         }
-        if (waiting[0].revents) {
+        bool records = waiting[0].revents;
+        if (records && in_row++ < RECORDS_IN_ROW) {
             (void)receive_record(&m);
             continue; // records first: a status counts more than the death that follows it
         }
-        if (waiting[8].revents & POLLIN) {
+        in_row = 0;
+        if (waiting[8].revents & POLLIN)
             take_messages(&m);
-        } else if (waiting[3].revents) {
+        else if (waiting[8].revents)
+            messages = false; // nobody is left who could say something
+        if (waiting[3].revents && !records) {
+            last_messages(&m);
             report_death(&m);
         } else if (waiting[4].revents) {
             gofer_ended(&m);

@@ -359,6 +359,9 @@ int64_t sys_sched_setaffinity(struct call *call)
         return -LX_EINVAL;
     memcpy(t->affinity, mask, sizeof(mask));
     t->has_affinity = true;
-    // The stub makes the call: numbers of guests are their host's, too, and no more than the host allows can come of it.
-    return call->trapped ? CALL_CONTINUE : 0;
+    // The stub makes the call for its own thread; of others it is remembered only. No more than the host allows can come of it.
+    if (!call->trapped || t != current)
+        return 0;
+    call->args[0] = 0;
+    return CALL_CONTINUE;
 }

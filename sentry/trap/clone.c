@@ -366,7 +366,8 @@ static struct list_head launches = LIST_INIT(launches); // kernel lock
 static struct task zygote;                              // only its trap state is used, to copy into its area
 static bool launch_ordered; // the zygote has been told to clone for the first of `launches`
 static bool launch_cloned;
-static uint32_t launch_token; // what the child of the launch says; kernel lock
+static struct ktimer launch_timer; // until the clone of a launch has said hello
+static uint32_t launch_token;      // what the child of the launch says; kernel lock
 
 void (*launch_hook)(struct task *t, int err);
 
@@ -406,6 +407,9 @@ bool doomed_call(const struct trap_notif *n)
     return true;
 }
 
+static void launch_failed(int err);
+static void launch_timeout(struct ktimer *timer);
+
 bool zygote_call(const struct trap_notif *n)
 {
     if (!zygote.trap.host_tid && n->nr == STUB_HC_ZYGOTE)
@@ -419,13 +423,16 @@ bool zygote_call(const struct trap_notif *n)
         return true;
     case STUB_HC_DONE:
         if ((int64_t)n->args[2] < 0)
-            kernel_fatal("the zygote cannot make a process: %s", strerror(-(int)n->args[2]));
+            launch_failed((int64_t)n->args[2] >= -4095 ? (int)n->args[2] : -LX_EAGAIN);
         zygote.trap.hypercall_id = n->id;
         hypercall_reply_return(&zygote);
         return true;
     case SYS_clone:
         if (launch_ordered && !launch_cloned && n->args[0] == LAUNCH_FLAGS) {
             launch_cloned = true;
+            launch_timer.fire = launch_timeout;
+            (void)ktimer_arm(&launch_timer,
+                             mono_now_ns() + CHILD_HELLO_NS); // without memory nobody ends the wait
             (void)listener_continue(n->id);
             return true;
         }
@@ -435,25 +442,61 @@ bool zygote_call(const struct trap_notif *n)
     }
 }
 
+static void launch_end(struct launch *l, int err)
+{
+    if (launch_hook)
+        launch_hook(l->task, err);
+    exec_image_free(l->image);
+    task_abandon(l->task);
+    task_put(l->task);
+    free(l);
+}
+
+// The host gave the zygote no process, or took it away before it said anything: that launch fails, the sandbox goes on.
+static void launch_failed(int err)
+{
+    if (!init_tg)
+        kernel_fatal("the zygote cannot make a process: %s", strerror(-err));
+    if (!launch_ordered || list_empty(&launches))
+        return;
+    struct launch *l = list_first(&launches, struct launch, link);
+    ktimer_cancel(&launch_timer);
+    list_del(&l->link);
+    launch_ordered = launch_cloned = false;
+    log_warn("a process cannot be launched: %s", strerror(-err));
+    launch_end(l, err);
+}
+
+static void launch_timeout(struct ktimer *timer)
+{
+    (void)timer;
+    launch_failed(-LX_EAGAIN);
+    launch_next();
+}
+
 static void launch_hello(const struct trap_notif *n)
 {
     struct launch *l = list_first(&launches, struct launch, link);
     list_del(&l->link);
+    ktimer_cancel(&launch_timer);
     launch_ordered = launch_cloned = false;
     int number = guest_number(n->tid);
     bool first = !init_tg;
     int r = child_register(l->task, n, false, 0, number == -ENOSYS && first ? 1 : number);
     if (r && first)
         kernel_fatal("the first process cannot be registered: %s", strerror(-r));
-    if (launch_hook)
-        launch_hook(l->task, r);
     if (r) {
         kill_unknown(n->tid);
-        exec_image_free(l->image);
-        task_abandon(l->task);
-    } else {
-        exec_begin_launched(l->task, l->image);
+        launch_end(l, r);
+        launch_next();
+        return;
     }
+    if (launch_hook)
+        launch_hook(l->task, 0);
+    if (l->task->state != TASK_RUNNING || l->task->exiting) // whoever asked for it is gone
+        exec_image_free(l->image);
+    else
+        exec_begin_launched(l->task, l->image);
     task_put(l->task);
     free(l);
     launch_next();

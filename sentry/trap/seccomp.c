@@ -219,6 +219,18 @@ static bool seccomp_native(struct stub_order *o, const struct trap_notif *n)
            n->args[2] == s->program;
 }
 
+// Has a thread got a filter meanwhile that this one does not stand on?
+static bool overtaken(const struct task *t, const struct seccomp_order *s)
+{
+    list_for_each(other, &t->tg->threads, struct task, thread_link)
+    {
+        if ((other == t || s->sync) && other->seccomp &&
+            (!s->filter || !seccomp_filter_extends(s->filter, other->seccomp)))
+            return true;
+    }
+    return false;
+}
+
 static void seccomp_done(struct stub_order *o, uint32_t index, int64_t result)
 {
     (void)index;
@@ -232,11 +244,13 @@ static void seccomp_done(struct stub_order *o, uint32_t index, int64_t result)
         hypercall_return(t);
         return;
     }
-    if (result == 0)
-        commit(t, s);
-    else
-        log_debug("the host takes no second filter: %ld", (long)result);
     t->trap.fixup_result = result == 0 ? 0 : -LX_ENOMEM;
+    if (result)
+        log_debug("the host takes no second filter: %ld", (long)result);
+    else if (overtaken(t, s))
+        t->trap.fixup_result = -LX_EAGAIN;
+    else
+        commit(t, s);
     order_end(t);
     hypercall_return(t);
 }

@@ -64,14 +64,8 @@ void mount_unlink(struct mount *m)
     mount_put(m);
 }
 
-void mount_put(struct mount *m)
+static void mount_free(struct mount *m)
 {
-    if (!m || --m->refs > m->nr_children)
-        return;
-    // Only its children hold it. One reference of ours, so that letting them go does not come back here.
-    m->refs++;
-    while (!list_empty(&m->children))
-        mount_unlink(list_first(&m->children, struct mount, sibling));
     propagation_leave(m);
     list_del(&m->link);
     dentry_put(m->root);
@@ -79,6 +73,43 @@ void mount_put(struct mount *m)
     free(m->devname);
     free(m);
     nr_mounts--;
+}
+
+// Takes a child out of a mount that goes. Is nothing but its own children left that holds it?
+static bool let_go(struct mount *parent, struct mount *child)
+{
+    list_del(&child->sibling);
+    parent->nr_children--;
+    parent->refs--; // ours keeps it
+    child->mountpoint->mounts--;
+    dentry_put(child->mountpoint);
+    child->mountpoint = NULL;
+    child->parent = NULL;
+    return --child->refs <= child->nr_children;
+}
+
+void mount_put(struct mount *m)
+{
+    if (!m || --m->refs > m->nr_children)
+        return;
+    // Only its children hold it. Without recursion: guests stack mounts by the thousand. The mounts on the way have a reference of
+    // ours, and `parent` says where the way came from.
+    m->refs++;
+    for (struct mount *at = m; at;) {
+        if (!list_empty(&at->children)) {
+            struct mount *child = list_first(&at->children, struct mount, sibling);
+            if (let_go(at, child)) {
+                child->refs++;
+                child->parent = at;
+                at = child;
+            }
+            continue;
+        }
+        struct mount *up = at == m ? NULL : at->parent;
+        at->parent = NULL;
+        mount_free(at);
+        at = up;
+    }
 }
 
 struct mount *mount_next(const struct mount *m, const struct mount *top)

@@ -28,7 +28,7 @@ STUB_RULES = {
     "close": "fd == STUB_DONATION_FD",
     "close_range": "first == 0 && last == 0xffffffff && flags == 0",
     "personality": "persona == 0 || persona == ADDR_NO_RANDOMIZE",
-    "sched_setaffinity": "always",
+    "sched_setaffinity": "pid == 0",
     "prctl": "option == PR_SET_MM && arg2 == PR_SET_MM_MAP",
 }
 

@@ -51,6 +51,8 @@ struct gofer_fs { // super_block.priv
 
 enum gofer_slot { GOFER_RD, GOFER_WR };
 
+#define GOFER_RETIRED_MAX 16 // changed contents of one mapped file of a plain server; more is ENOMEM
+
 struct gofer_inode { // inode.priv
     struct inode *inode;
     struct list_head hash_link;
@@ -82,6 +84,9 @@ struct gofer_inode { // inode.priv
 
     int snapshot; // of a file of a plain server: what it held when it was last mapped; -1: none
     uint64_t snapshot_size;
+    int retired[GOFER_RETIRED_MAX]; // snapshots of what it held before, open until the inode goes
+    unsigned nr_retired;
+    uint64_t retired_bytes;
     struct timespec64 snapshot_mtime;
 };
 

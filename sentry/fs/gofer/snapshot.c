@@ -17,11 +17,30 @@ static bool same_time(struct timespec64 a, struct timespec64 b)
 
 void gofer_snapshot_forget(struct gofer_inode *node)
 {
+    struct gofer_connection *c = gofer_connection_of(node->inode);
+    for (unsigned i = 0; i < node->nr_retired; i++)
+        close(node->retired[i]);
+    c->snapshot_bytes -= node->retired_bytes;
+    node->nr_retired = 0;
+    node->retired_bytes = 0;
     if (node->snapshot < 0)
         return;
     close(node->snapshot);
     node->snapshot = -1;
-    gofer_connection_of(node->inode)->snapshot_bytes -= node->snapshot_size;
+    c->snapshot_bytes -= node->snapshot_size;
+}
+
+// A mapping that is under way knows the descriptor by its number and holds the inode: it must not come to name something else.
+static int retire(struct gofer_inode *node)
+{
+    if (node->snapshot < 0)
+        return 0;
+    if (node->nr_retired == GOFER_RETIRED_MAX)
+        return -LX_ENOMEM;
+    node->retired[node->nr_retired++] = node->snapshot;
+    node->retired_bytes += node->snapshot_size;
+    node->snapshot = -1;
+    return 0;
 }
 
 // Copies `size` bytes of the open fid into the descriptor. Runs without the kernel lock.
@@ -50,10 +69,12 @@ static int make(struct inode *inode, uint32_t fid)
     uint64_t size = inode->attr.size;
     struct timespec64 mtime = inode->attr.mtime;
     int rw, ro;
-    gofer_snapshot_forget(node);
+    int err = retire(node);
+    if (err)
+        return err;
     if (size > SNAPSHOTS_MAX - c->snapshot_bytes || !mem_data_make_pair)
         return -LX_ENOMEM;
-    int err = mem_data_make_pair(&rw, &ro);
+    err = mem_data_make_pair(&rw, &ro);
     if (err)
         return err == -LX_EMFILE ? -LX_ENFILE : err;
     c->snapshot_bytes += size;
