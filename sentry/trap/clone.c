@@ -407,8 +407,37 @@ bool doomed_call(const struct trap_notif *n)
     return true;
 }
 
-static void launch_failed(int err);
-static void launch_timeout(struct ktimer *timer);
+static void launch_end(struct launch *l, int err)
+{
+    if (launch_hook)
+        launch_hook(l->task, err);
+    exec_image_free(l->image);
+    task_abandon(l->task);
+    task_put(l->task);
+    free(l);
+}
+
+// The host gave the zygote no process, or took it away before it said anything: that launch fails, the sandbox goes on.
+static void launch_failed(int err)
+{
+    if (!init_tg)
+        kernel_fatal("the zygote cannot make a process: %s", strerror(-err));
+    if (!launch_ordered || list_empty(&launches))
+        return;
+    struct launch *l = list_first(&launches, struct launch, link);
+    ktimer_cancel(&launch_timer);
+    list_del(&l->link);
+    launch_ordered = launch_cloned = false;
+    log_warn("a process cannot be launched: %s", strerror(-err));
+    launch_end(l, err);
+}
+
+static void launch_timeout(struct ktimer *timer)
+{
+    (void)timer;
+    launch_failed(-LX_EAGAIN);
+    launch_next();
+}
 
 bool zygote_call(const struct trap_notif *n)
 {
@@ -440,38 +469,6 @@ bool zygote_call(const struct trap_notif *n)
     default:
         return false;
     }
-}
-
-static void launch_end(struct launch *l, int err)
-{
-    if (launch_hook)
-        launch_hook(l->task, err);
-    exec_image_free(l->image);
-    task_abandon(l->task);
-    task_put(l->task);
-    free(l);
-}
-
-// The host gave the zygote no process, or took it away before it said anything: that launch fails, the sandbox goes on.
-static void launch_failed(int err)
-{
-    if (!init_tg)
-        kernel_fatal("the zygote cannot make a process: %s", strerror(-err));
-    if (!launch_ordered || list_empty(&launches))
-        return;
-    struct launch *l = list_first(&launches, struct launch, link);
-    ktimer_cancel(&launch_timer);
-    list_del(&l->link);
-    launch_ordered = launch_cloned = false;
-    log_warn("a process cannot be launched: %s", strerror(-err));
-    launch_end(l, err);
-}
-
-static void launch_timeout(struct ktimer *timer)
-{
-    (void)timer;
-    launch_failed(-LX_EAGAIN);
-    launch_next();
 }
 
 static void launch_hello(const struct trap_notif *n)

@@ -51,7 +51,8 @@ void mount_link(struct mount *m, struct mount *parent, struct dentry *at)
     at->mounts++;
 }
 
-void mount_unlink(struct mount *m)
+// Takes a mount from its place. The reference to its parent, which is returned, and the tree's to itself are the caller's now.
+static struct mount *detach(struct mount *m)
 {
     struct mount *parent = m->parent;
     list_del(&m->sibling);
@@ -60,7 +61,12 @@ void mount_unlink(struct mount *m)
     dentry_put(m->mountpoint);
     m->mountpoint = NULL;
     m->parent = NULL;
-    mount_put(parent);
+    return parent;
+}
+
+void mount_unlink(struct mount *m)
+{
+    mount_put(detach(m));
     mount_put(m);
 }
 
@@ -75,19 +81,6 @@ static void mount_free(struct mount *m)
     nr_mounts--;
 }
 
-// Takes a child out of a mount that goes. Is nothing but its own children left that holds it?
-static bool let_go(struct mount *parent, struct mount *child)
-{
-    list_del(&child->sibling);
-    parent->nr_children--;
-    parent->refs--; // ours keeps it
-    child->mountpoint->mounts--;
-    dentry_put(child->mountpoint);
-    child->mountpoint = NULL;
-    child->parent = NULL;
-    return --child->refs <= child->nr_children;
-}
-
 void mount_put(struct mount *m)
 {
     if (!m || --m->refs > m->nr_children)
@@ -98,7 +91,8 @@ void mount_put(struct mount *m)
     for (struct mount *at = m; at;) {
         if (!list_empty(&at->children)) {
             struct mount *child = list_first(&at->children, struct mount, sibling);
-            if (let_go(at, child)) {
+            detach(child)->refs--; // not the last: ours
+            if (--child->refs <= child->nr_children) {
                 child->refs++;
                 child->parent = at;
                 at = child;

@@ -1,6 +1,7 @@
 // Random calls on pipes, sockets, epolls and event descriptors by several tasks that share one table, with
 // calls that block, wake, time out and are interrupted. Objects end while others wait for them. Meant for the
 // sanitizers.
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/fixture.c" // the task and the guest's memory
 #include "abi/linux/epoll.h"
 #include "abi/linux/eventfd.h"
@@ -20,7 +21,7 @@
 #define TASKS 6
 #define FDS 24u
 
-static uint64_t state, clock_ahead;
+static uint64_t clock_ahead;
 static struct task tasks[TASKS];
 static syscall_handler running[TASKS];
 static const uint8_t *input; // or random when NULL
@@ -36,10 +37,7 @@ static uint32_t rnd(uint32_t below)
             input_left--;
         }
     } else {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        value = (uint32_t)(state >> 11);
+        value = (uint32_t)(next() >> 11);
     }
     return value % below;
 }
@@ -377,21 +375,20 @@ static void one_run(unsigned steps)
     fixture_task.sighand = NULL;
 }
 
+static void smoke(unsigned long total)
+{
+    for (unsigned long done = 0; done < total; done += 2000)
+        one_run(2000);
+}
+
+static void replay(const uint8_t *bytes, size_t size)
+{
+    input = bytes;
+    input_left = size;
+    one_run(UINT32_MAX);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc >= 3 && !strcmp(argv[1], "--smoke")) {
-        state = argc > 3 ? strtoull(argv[3], NULL, 0) : 88172645463325252ull;
-        unsigned long total = strtoul(argv[2], NULL, 0);
-        for (unsigned long done = 0; done < total; done += 2000)
-            one_run(2000);
-        return 0;
-    }
-    static uint8_t bytes[1 << 16];
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : stdin;
-    if (!file)
-        return 1;
-    input_left = fread(bytes, 1, sizeof(bytes), file);
-    input = bytes;
-    one_run(UINT32_MAX);
-    return 0;
+    return fuzz_main(argc, argv, smoke, replay);
 }

@@ -1,5 +1,6 @@
 // The JSON reader on arbitrary bytes: it must stay inside of them, and what it accepts must be the same after
 // it has been written and read again.
+#include "tests/fuzz/fuzz.h"
 #include "sentry/oci/json.h"
 #include "sentry/oci/json_write.h"
 #include <stdio.h>
@@ -69,16 +70,6 @@ static void try_one(const uint8_t *bytes, size_t size)
     json_free(&first);
     json_free(&second);
     free(w.text);
-}
-
-static uint64_t state;
-
-static uint64_t next(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
 }
 
 struct output {
@@ -157,15 +148,5 @@ static void smoke(unsigned long rounds)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 3 && !strcmp(argv[1], "--smoke")) {
-        state = argc > 3 ? strtoull(argv[3], NULL, 0) : 88172645463325252ull;
-        smoke(strtoul(argv[2], NULL, 0));
-        return 0;
-    }
-    static uint8_t input[1 << 16];
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : stdin;
-    if (!file)
-        return 1;
-    try_one(input, fread(input, 1, sizeof(input), file));
-    return 0;
+    return fuzz_main(argc, argv, smoke, try_one);
 }

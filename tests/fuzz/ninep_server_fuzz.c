@@ -3,6 +3,7 @@
 // the file named, or makes sequences of its own: `ninep_server_fuzz --smoke N [SEED]`. Checked after each
 // request: the reply decodes, donated descriptors are regular files inside, fids and descriptors stay within
 // their limits. At the end: all are closed, and nothing outside the export has changed.
+#include "tests/fuzz/fuzz.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -20,21 +21,12 @@ static struct export exports[2];
 static struct host host;
 static struct server server;
 static struct np_message message;
-static uint64_t state;
 static unsigned int succeeded[256]; // by request type
 
 static void die(const char *why)
 {
     fprintf(stderr, "ninep_server_fuzz: %s (last request %s)\n", why, np_name(message.type));
     abort();
-}
-
-static uint64_t next(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
 }
 
 static void make_file(const char *name, const char *text)
@@ -373,16 +365,5 @@ static void smoke(unsigned long rounds)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 3 && !strcmp(argv[1], "--smoke")) {
-        state = argc > 3 ? strtoull(argv[3], NULL, 0) : 88172645463325252ull;
-        smoke(strtoul(argv[2], NULL, 0));
-        return 0;
-    }
-    static uint8_t input[1 << 20];
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : stdin;
-    if (!file)
-        return 1;
-    size_t size = fread(input, 1, sizeof(input), file);
-    replay(input, size);
-    return 0;
+    return fuzz_main(argc, argv, smoke, replay);
 }

@@ -1,5 +1,6 @@
 // The decoder of config.json on changed configurations: it refuses with a sentence or returns something that
 // can be used whole. What is used: every string and number that a command would look at.
+#include "tests/fuzz/fuzz.h"
 #include "sentry/oci/config.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,16 +90,6 @@ static void try_one(const uint8_t *bytes, size_t size)
     oci_config_free(&config);
 }
 
-static uint64_t state;
-
-static uint64_t next(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 static const char seed[] =
     "{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":true,\"consoleSize\":{\"height\":1,\"width\":2},"
     "\"user\":{\"uid\":0,\"gid\":0,\"umask\":18,\"additionalGids\":[1,2]},\"args\":[\"sh\",\"-c\"],"
@@ -179,15 +170,5 @@ static void smoke(unsigned long rounds)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 3 && !strcmp(argv[1], "--smoke")) {
-        state = argc > 3 ? strtoull(argv[3], NULL, 0) : 88172645463325252ull;
-        smoke(strtoul(argv[2], NULL, 0));
-        return 0;
-    }
-    static uint8_t input[1 << 16];
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : stdin;
-    if (!file)
-        return 1;
-    try_one(input, fread(input, 1, sizeof(input), file));
-    return 0;
+    return fuzz_main(argc, argv, smoke, try_one);
 }

@@ -1,5 +1,6 @@
 // The trace formatter on hostile calls: the input is a call, a result and the guest memory behind every
 // pointer. A line must end in a newline, hold printable ASCII only and stay inside its buffer.
+#include "tests/fuzz/fuzz.h"
 #include "sentry/trace/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,16 +55,6 @@ static void try_one(const uint8_t *bytes, size_t size)
     free(line);
 }
 
-static uint64_t state;
-
-static uint64_t next(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 static void smoke(unsigned long rounds)
 {
     uint8_t bytes[512];
@@ -77,15 +68,5 @@ static void smoke(unsigned long rounds)
 
 int main(int argc, char **argv)
 {
-    if (argc >= 3 && !strcmp(argv[1], "--smoke")) {
-        state = argc > 3 ? strtoull(argv[3], NULL, 0) : 88172645463325252ull;
-        smoke(strtoul(argv[2], NULL, 0));
-        return 0;
-    }
-    static uint8_t input[1 << 16];
-    FILE *file = argc > 1 ? fopen(argv[1], "rb") : stdin;
-    if (!file)
-        return 1;
-    try_one(input, fread(input, 1, sizeof(input), file));
-    return 0;
+    return fuzz_main(argc, argv, smoke, try_one);
 }
