@@ -3,6 +3,7 @@
 #include "abi/linux/mount.h"
 #include "sentry/vfs/internal.h"
 #include <stdlib.h>
+#include <ucontext.h>
 
 #define PATH3(s) str_at(12288, (s))
 
@@ -110,4 +111,34 @@ Test(mounts, random_calls_leave_whole_trees, .init = vfs_setup)
         while (SYS(umount2, PATH1(places[i]), LX_MNT_DETACH) == 0)
             ;
     cr_assert_eq(vfs_fs.mnt_ns->nr_mounts, 1);
+}
+
+static struct mount *tree;
+
+static void let_tree_go(void)
+{
+    mount_put(tree);
+}
+
+// A worker's stack has 256 KiB; one of 64 KiB and thousands of mounts, each on the one before it, show that none is taken for each.
+Test(mounts, a_deep_tree_goes_on_a_small_stack, .init = vfs_setup)
+{
+    const unsigned before = vfs_fs.mnt_ns->nr_mounts;
+    do_mkdir("/a", 0755);
+    for (int i = 0; i < 5000; i++)
+        cr_assert_eq(SYS(mount, PATH2("t"), PATH1("/a"), PATH3("tmpfs"), 0, 0), 0);
+    cr_assert_eq(vfs_fs.mnt_ns->nr_mounts, before + 5000);
+    struct mount *root = vfs_fs.mnt_ns->root;
+    cr_assert_eq(mount_copy(root, root->root, COPY_RECURSIVE | COPY_ALL, &tree), 0);
+    static char stack[64 * 1024];
+    ucontext_t back, there;
+    cr_assert_eq(getcontext(&there), 0);
+    there.uc_stack.ss_sp = stack;
+    there.uc_stack.ss_size = sizeof(stack);
+    there.uc_link = &back;
+    makecontext(&there, let_tree_go, 0);
+    cr_assert_eq(swapcontext(&back, &there), 0);
+    for (int i = 0; i < 5000; i++)
+        cr_assert_eq(SYS(umount2, PATH1("/a"), 0), 0);
+    cr_assert_eq(vfs_fs.mnt_ns->nr_mounts, before);
 }
