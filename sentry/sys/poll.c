@@ -69,11 +69,12 @@ static int64_t poll_once(gaddr_t ufds, struct lx_pollfd *fds, int16_t *revents, 
     int ready = poll_all(fds, revents, n, NULL);
     if (!ready && !current->call.timed_out && deadline != 0) {
         struct poll_waiter w = {.pt = {poll_add}};
-        poll_all(fds, revents, n, &w);
-        if (!w.err)
+        ready = poll_all(fds, revents, n, &w);
+        if (!w.err && !ready)
             return block_until(deadline);
         block_cancel();
-        return w.err;
+        if (w.err)
+            return w.err;
     }
     int err = put_revents(ufds, fds, revents, n);
     return err ? err : ready;

@@ -94,11 +94,12 @@ static int64_t select_once(struct select_sets *s, unsigned n, const uint64_t use
         return ready;
     if (!ready && !current->call.timed_out && deadline != 0) {
         struct select_waiter w = {.pt = {select_add}};
-        select_all(s, &w);
-        if (!w.err)
+        ready = select_all(s, &w);
+        if (!w.err && !ready)
             return block_until(deadline);
         block_cancel();
-        return w.err;
+        if (w.err)
+            return w.err;
     }
     for (int k = 0; k < 3; k++)
         if (user[k] && s->words && copy_out(user[k], s->out[k], s->words * sizeof(uint64_t)))

@@ -18,6 +18,7 @@ import sys
 import termios
 import threading
 import time
+import tty
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import harness  # noqa: E402
@@ -251,6 +252,41 @@ def standard_streams():
     want(b"closed" in harness.run(["sh", "-c", script], WORK).output, "a closed stream is open inside")
     script = "exec 7</etc/hostname; exec %s -- sh -c 'test ! -e /proc/self/fd/7 && echo closed'" % harness.SENTRY
     want(b"closed" in harness.run(["sh", "-c", script], WORK).output, "an inherited descriptor is open inside")
+
+
+# Answers each byte; the next one comes just when it looks whether there is one.
+ECHO = """
+import os, select, sys
+p = select.poll()
+p.register(0, select.POLLIN)
+wait = p.poll if sys.argv[1] == "poll" else lambda: select.select([0], [], [])
+while wait() and (byte := os.read(0, 1)):
+    os.write(1, byte)
+"""
+
+
+def echo(how, near, far):
+    command = [harness.SENTRY, "--", "python3", "-c", ECHO, how]
+    with subprocess.Popen(command, cwd=WORK, stdin=far, stdout=far, env=harness.ENVIRONMENT, start_new_session=True) as sandbox:
+        try:
+            for turn in range(2000):
+                os.write(near, b"x")
+                want(select.select([near], [], [], 10 * harness.SLOWER)[0], how, "misses byte", turn)
+                os.read(near, 1)
+        finally:
+            sandbox.terminate()
+
+
+@test
+def input_that_comes_while_a_poll_begins():
+    for how in ("poll", "select"):
+        near, far = socket.socketpair()
+        echo(how, near.fileno(), far)
+        near, far = pty.openpty()
+        tty.setraw(far)
+        echo(how, near, far)
+        os.close(near)
+        os.close(far)
 
 
 class Terminal:

@@ -230,7 +230,10 @@ uint32_t host_stream_poll(struct host_stream *s, struct poll_table *pt)
     poll_wait(pt, s->wait);
     if (!s->pollable)
         return EV_IN | EV_OUT | EV_RDNORM | EV_WRNORM;
-    uint32_t now = host_stream_ready(s, IN_EVENTS | OUT_EVENTS), want = wanted(s) & ~now;
+    uint32_t now = host_stream_ready(s, IN_EVENTS | OUT_EVENTS), want = wanted(s);
+    // Whoever registers hears of what holds already, too: it may have come after the caller looked.
+    if (!pt)
+        want &= ~now;
     if (want && !(now & (EV_ERR | EV_HUP)))
         host_watch_arm(&s->watch, want);
     return guest_events(now);

@@ -241,7 +241,7 @@ static uint32_t host_poll(struct tty *t, struct file *f, struct poll_table *pt)
     if (!h->in || !h->out || h->in == h->out)
         return host_stream_poll(h->in ? h->in : h->out, pt);
     uint32_t events = host_stream_poll(h->in, pt) & ~(EV_OUT | EV_WRNORM);
-    return events | (host_stream_poll(h->out, NULL) & ~(EV_IN | EV_RDNORM));
+    return events | (host_stream_poll(h->out, pt) & ~(EV_IN | EV_RDNORM));
 }
 
 static void host_free(struct tty *t)
