@@ -31,7 +31,7 @@
 #define STUB_HYPERCALL_BASE 0x53450000u
 #define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0) // fresh image: (stack pointer, address of the vDSO)
 #define STUB_HC_SIGNAL \
-    (STUB_HYPERCALL_BASE + 1) // kick, fault or trapped call: (ucontext, signo, rip, rax, rsp, siginfo)
+    (STUB_HYPERCALL_BASE + 1) // kick, fault or trapped call: (ucontext, signo, rip, rax, rsp, mask word)
 #define STUB_HC_DONE \
     (STUB_HYPERCALL_BASE + 2) // operations done: (ucontext, index of the first failure or count, its result)
 #define STUB_HC_CHILD \
@@ -82,6 +82,9 @@ struct stub_area {
     uint32_t
         report; // 1: STUB_HC_DONE after the operations; 0: only after a failure, else return to the context
     struct stub_op ops[STUB_OP_MAX];
+    uint64_t mask; // the guest's signal mask of this thread, while STUB_MASK_LOCAL is in it
 };
+// The stub answers rt_sigprocmask(2) from the word. The bit is SIGKILL's, which no mask has.
+#define STUB_MASK_LOCAL 0x100ull
 _Static_assert(sizeof(struct stub_op) == 56, "stub_op is shared with the stub image");
 #endif

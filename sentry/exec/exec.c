@@ -292,7 +292,7 @@ static void exec_finish(struct task *t, const struct stub_op *ops, unsigned coun
     }
     order_end(t);
     donation_release(t);
-    if (signal_pending(t) || t->stopped)
+    if (signal_work(t) || t->stopped)
         trap_kick(t);
 }
 
@@ -341,6 +341,7 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
     trap->kick_sent = false;
     trap->fixup = false;
     trap->hypercall_due = false;
+    x->mask_local = x->mask_changed = false; // of the old program's area
     struct mm *m = e->mm;
     e->mm = NULL;
     m->vdso = n->args[1];

@@ -20,6 +20,7 @@ int ptrace_link(struct task *t, struct task *tracer, bool seized, uint32_t optio
     wait_queue_init(&p->wait);
     list_add_tail(&p->link, &tracer->tracees);
     t->ptrace = p;
+    mask_recall(t);
     return 0;
 }
 
@@ -228,7 +229,7 @@ int ptrace_signal_decision(struct task *t, struct lx_siginfo *info)
         info->u.rt.pid = p->tracer->tg->pid;
         info->u.rt.uid = p->tracer->cred->uid;
     }
-    if (t->blocked & SIGBIT(sig)) {
+    if (task_blocked(t) & SIGBIT(sig)) {
         send_signal_task(t, sig, info);
         return 0;
     }

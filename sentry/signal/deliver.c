@@ -4,7 +4,6 @@
 #include "abi/linux/resource.h"
 #include "abi/linux/signal.h"
 
-#define UNBLOCKABLE (SIGBIT(LX_SIGKILL) | SIGBIT(LX_SIGSTOP))
 #define CORE_BIT 0x80
 #define CORE_MIN 4096 // a smaller RLIMIT_CORE makes no core
 
@@ -13,12 +12,17 @@ sigset64 signals_pending_in(const struct task *t, sigset64 set)
     return (t->pending.set | t->tg->shared_pending.set) & set;
 }
 
-bool signal_pending(const struct task *t)
+bool signal_pending(struct task *t)
 {
     bool stop = t->tg->job == JOB_STOPPED && !t->stopped;
     if (t->ptrace) // in a stop of its tracer it takes none, and it may be let go on in spite of a group stop
         stop = t->ptrace->trap_stop || (stop && !t->ptrace->ignores_stop);
-    return t->exiting || signals_pending_in(t, ~t->blocked) || stop;
+    return t->exiting || stop || (signals_pending_in(t, ~0ull) && signals_pending_in(t, ~task_blocked(t)));
+}
+
+bool signal_work(struct task *t)
+{
+    return signal_pending(t) || mask_must_come_home(t);
 }
 
 bool fatal_signal_pending(const struct task *t)
@@ -73,7 +77,7 @@ int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_siga
             group_stop_check(tg);
             return 0;
         }
-        int sig = decided ? ptrace_signal_decision(t, info) : dequeue_signal(t, ~t->blocked, info);
+        int sig = decided ? ptrace_signal_decision(t, info) : dequeue_signal(t, ~task_blocked(t), info);
         if (!sig && decided)
             continue;
         if (!sig)
@@ -106,9 +110,9 @@ int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_siga
 
 void set_blocked(struct task *t, sigset64 mask)
 {
-    mask &= ~UNBLOCKABLE;
-    sigset64 newly = mask & ~t->blocked;
-    t->blocked = mask;
+    mask &= ~UNBLOCKABLE_SIGNALS;
+    sigset64 newly = mask & ~task_blocked(t);
+    mask_set(t, mask);
     if (newly & t->tg->shared_pending.set)
         retarget_shared(t->tg, t, newly);
 }
@@ -116,7 +120,7 @@ void set_blocked(struct task *t, sigset64 mask)
 void set_temporary_mask(struct task *t, sigset64 mask)
 {
     if (!t->restore_mask) {
-        t->saved_mask = t->blocked;
+        t->saved_mask = task_blocked(t);
         t->restore_mask = true;
     }
     set_blocked(t, mask);
@@ -133,14 +137,14 @@ void restore_saved_mask(struct task *t)
 sigset64 mask_for_frame(struct task *t)
 {
     if (!t->restore_mask)
-        return t->blocked;
+        return task_blocked(t);
     t->restore_mask = false;
     return t->saved_mask;
 }
 
 void signal_delivered(struct task *t, int sig, const struct lx_sigaction *action)
 {
-    sigset64 mask = t->blocked | action->mask;
+    sigset64 mask = task_blocked(t) | action->mask;
     if (!(action->flags & LX_SA_NODEFER))
         mask |= SIGBIT(sig);
     set_blocked(t, mask);

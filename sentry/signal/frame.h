@@ -7,7 +7,8 @@
 #define LX_SA_RESTART 0x10000000u
 #define LX_SI_KERNEL 0x80
 
-#define FRAME_RAX_OFFSET 144 // of rax, rcx, rsp, rip in struct ucontext
+#define FRAME_CONTEXT_SIZE 304 // of struct ucontext; the siginfo follows it
+#define FRAME_RAX_OFFSET 144   // of rax, rcx, rsp, rip in struct ucontext
 
 struct task;
 

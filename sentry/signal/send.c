@@ -16,14 +16,14 @@ bool signal_init_protected(const struct thread_group *tg)
     return init_is_protected && tg == init_tg;
 }
 
-static bool ignored(const struct task *t, int sig)
+static bool ignored(struct task *t, int sig)
 {
-    if ((t->blocked | t->real_blocked) & SIGBIT(sig) || (t->ptrace && sig != LX_SIGKILL))
-        return false;
     uint64_t handler = t->sighand->action[sig - 1].handler;
-    if (handler == LX_SIG_DFL && signal_init_protected(t->tg))
-        return true;
-    return handler == LX_SIG_IGN || (handler == LX_SIG_DFL && signal_default_ignored(sig));
+    if ((t->ptrace && sig != LX_SIGKILL) || (handler != LX_SIG_DFL && handler != LX_SIG_IGN))
+        return false;
+    if (handler == LX_SIG_DFL && !signal_default_ignored(sig) && !signal_init_protected(t->tg))
+        return false;
+    return !((task_blocked(t) | t->real_blocked) & SIGBIT(sig));
 }
 
 static void flush_everywhere(struct thread_group *tg, sigset64 set)
@@ -51,7 +51,7 @@ static void continue_group(struct thread_group *tg)
 }
 
 // What a signal does by being sent, whoever takes it. False: nothing else is to happen.
-static bool prepare(struct thread_group *tg, const struct task *t, int sig)
+static bool prepare(struct thread_group *tg, struct task *t, int sig)
 {
     if (tg->group_exit || tg->zombie)
         return false;
@@ -62,9 +62,9 @@ static bool prepare(struct thread_group *tg, const struct task *t, int sig)
     return !ignored(t, sig);
 }
 
-static bool wants(const struct task *t, int sig)
+static bool wants(struct task *t, int sig)
 {
-    return !(t->blocked & SIGBIT(sig)) && !t->exiting && (sig == LX_SIGKILL || !t->stopped);
+    return !t->exiting && (sig == LX_SIGKILL || !t->stopped) && !(task_blocked(t) & SIGBIT(sig));
 }
 
 static struct task *choose(struct thread_group *tg, struct task *t, int sig, bool group)
@@ -82,6 +82,15 @@ static bool is_fatal(const struct task *t, int sig)
            !signal_default_stops(sig) && !(t->real_blocked & SIGBIT(sig));
 }
 
+// Nobody takes it now: whoever may come to do so tells of its next change of mask.
+static void recall(struct thread_group *tg, struct task *t, bool group)
+{
+    if (!group)
+        mask_recall(t);
+    else
+        list_for_each(other, &tg->threads, struct task, thread_link) mask_recall(other);
+}
+
 // complete_signal
 static void complete(struct thread_group *tg, struct task *t, int sig, bool group)
 {
@@ -91,8 +100,10 @@ static void complete(struct thread_group *tg, struct task *t, int sig, bool grou
     else
         wake_up(&t->signalfd_wait, EV_IN | EV_RDNORM);
     struct task *target = choose(tg, t, sig, group);
-    if (!target)
+    if (!target) {
+        recall(tg, t, group);
         return;
+    }
     if (is_fatal(target, sig) && !signal_default_dumps_core(sig) && !target->ptrace)
         group_exit(tg, sig);
     else
@@ -171,9 +182,10 @@ void force_signal(struct task *t, const struct lx_siginfo *info)
 {
     int sig = info->signo;
     struct lx_sigaction *a = &t->sighand->action[sig - 1];
-    if (a->handler == LX_SIG_IGN || t->blocked & SIGBIT(sig)) {
+    sigset64 blocked = task_blocked(t);
+    if (a->handler == LX_SIG_IGN || blocked & SIGBIT(sig)) {
         a->handler = LX_SIG_DFL;
-        t->blocked &= ~SIGBIT(sig);
+        mask_set(t, blocked & ~SIGBIT(sig));
     }
     if (a->handler == LX_SIG_DFL && signal_init_protected(t->tg))
         init_is_protected = false;
@@ -206,11 +218,13 @@ void retarget_shared(struct thread_group *tg, const struct task *except, sigset6
     {
         if (!which)
             return;
-        if (t == except || t->exiting || !(which & ~t->blocked))
-            continue;
-        which &= t->blocked;
-        task_interrupt(t);
+        sigset64 blocked = t == except || t->exiting ? ~0ull : task_blocked(t);
+        if (which & ~blocked)
+            task_interrupt(t);
+        which &= blocked;
     }
+    if (which)
+        list_for_each(t, &tg->threads, struct task, thread_link) if (t != except) mask_recall(t);
 }
 
 int signal_permission(const struct thread_group *tg, int sig)

@@ -12,6 +12,7 @@ struct thread_group;
 #define LX_NSIG 64
 typedef uint64_t sigset64; // bit n-1 is signal n
 #define SIGBIT(n) (1ull << ((n)-1))
+#define UNBLOCKABLE_SIGNALS (SIGBIT(9) | SIGBIT(19)) // SIGKILL, SIGSTOP
 
 // The guest's struct kernel_sigaction (x86-64).
 struct lx_sigaction {
@@ -115,7 +116,7 @@ int dequeue_signal(struct task *t, sigset64 set, struct lx_siginfo *info);
 // Signals of `set` that are pending for t, blocked or not.
 sigset64 signals_pending_in(const struct task *t, sigset64 set);
 // Is there an unblocked signal (or a group stop/kill) for t to act on?
-bool signal_pending(const struct task *t);
+bool signal_pending(struct task *t);
 bool fatal_signal_pending(const struct task *t);
 // Takes the next deliverable signal of t off its queues. Fatal and stopping default actions are carried out inside
 // (task_group_exit, group stop). Returns the signal with its info and action when a HANDLER is to run, else 0.
@@ -124,6 +125,20 @@ bool fatal_signal_pending(const struct task *t);
 // task_resume, then ask again).
 int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_sigaction *action);
 void set_blocked(struct task *t, sigset64 mask); // SIGKILL and SIGSTOP are removed; re-targets shared signals
+// The mask of t, wherever it is.
+sigset64 task_blocked(struct task *t);
+// What the trap layer does for it (signal/mask.c): a hypercall has told the word; the open hypercall is about to be answered.
+void mask_told(struct task *t, uint64_t word);
+void mask_leave_stub(struct task *t);
+// From the next return on the stub of t answers rt_sigprocmask.
+void mask_keep_in_stub(struct task *t);
+void mask_set(struct task *t, sigset64 mask); // t->blocked and nothing else
+// Must t, on its way to guest code, go through the stub for the sake of its mask?
+bool mask_must_come_home(const struct task *t);
+// If so and t is in guest code: kicks it.
+void mask_recall(struct task *t);
+// signal_pending(), or a mask that must come home: t may not return to guest code before a hypercall.
+bool signal_work(struct task *t);
 // Mask swap of sigsuspend, ppoll, pselect, epoll_pwait: the old mask comes back after the handler's frame is built, or at
 // the end of the call when no handler runs.
 void set_temporary_mask(struct task *t, sigset64 mask);

@@ -238,7 +238,7 @@ static int64_t detach(struct task *t, uint64_t sig)
 
 static int64_t signal_mask(struct task *t, uint64_t size, gaddr_t at, bool set)
 {
-    sigset64 mask = t->restore_mask ? t->saved_mask : t->blocked;
+    sigset64 mask = t->restore_mask ? t->saved_mask : task_blocked(t);
     if (size != sizeof(mask))
         return -LX_EINVAL;
     if (!set)

@@ -47,7 +47,7 @@ int64_t sys_rt_sigaction(struct call *call)
 
 int64_t sys_rt_sigprocmask(struct call *call)
 {
-    sigset64 set, old = current->blocked, mask;
+    sigset64 set, old = task_blocked(current), mask;
     if (call->args[3] != sizeof(sigset64))
         return -LX_EINVAL;
     if (call->args[1]) {
@@ -75,7 +75,7 @@ int64_t sys_rt_sigprocmask(struct call *call)
 
 int64_t sys_rt_sigpending(struct call *call)
 {
-    sigset64 set = signals_pending_in(current, current->blocked);
+    sigset64 set = signals_pending_in(current, task_blocked(current));
     if (call->args[1] > sizeof(set))
         return -LX_EINVAL;
     return copy_out(call->args[0], &set, call->args[1]);
@@ -154,9 +154,9 @@ int64_t sys_rt_sigtimedwait(struct call *call)
         return -LX_EAGAIN;
     if (!s->waiting) {
         s->waiting = true;
-        s->mask = current->blocked;
+        s->mask = task_blocked(current);
         call->release = timedwait_release;
-        set_blocked(current, current->blocked | s->set);
+        set_blocked(current, s->mask | s->set);
     }
     call->interrupted = -LX_EINTR;
     return block_on_until(&current->signalfd_wait, EV_IN, s->deadline_ns);

@@ -200,7 +200,7 @@ static void finish(struct task *t)
     } else {
         if (!tg->group_exit)
             thread_leaves_children(t);
-        retarget_shared(tg, t, ~t->blocked);
+        retarget_shared(tg, t, ~0ull);
         group_stop_check(tg);
     }
     task_put(t);

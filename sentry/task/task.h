@@ -117,7 +117,10 @@ struct task {
     struct uts_ns *uts; // referenced, as is `ipc`
     struct ipc_ns *ipc;
     struct sighand *sighand;
-    sigset64 blocked, saved_mask, real_blocked;
+    sigset64 blocked, saved_mask, real_blocked; // `blocked`: read it with task_blocked()
+    bool mask_local;   // the stub answers rt_sigprocmask and has the mask (signal/mask.c)
+    bool mask_known;   // `blocked` is it all the same for the call under way, whose thread stands still
+    bool mask_changed; // `blocked` has to be written into the stub's area
     bool restore_mask; // saved_mask comes back at delivery or at the end of the call
     struct sigpending pending;
     struct sigaltstack_state altstack;

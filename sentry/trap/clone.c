@@ -140,7 +140,7 @@ static bool clone_native(struct stub_order *o, const struct trap_notif *n)
         t->trap.order = NULL;  // the slot keeps it
         t->trap.fixup = false; // the stub puts the result where it belongs
         t->trap.stage = STAGE_GUEST;
-        if (signal_pending(t) || t->stopped)
+        if (signal_work(t) || t->stopped)
             trap_kick(t);
     }
     return true;
@@ -553,7 +553,7 @@ void clone_child_hello(const struct trap_notif *n)
     }
     ptrace_child(parent, child, c->req.flags, c->req.exit_signal);
     parent->vfork_held = c->vfork_held;
-    if (child->stopped || signal_pending(child)) {
+    if (child->stopped || signal_work(child)) {
         hypercall_return_after_ops(child);
     } else {
         hypercall_reply_return(child);

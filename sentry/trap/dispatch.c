@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 __thread struct task *current;
@@ -84,10 +85,12 @@ static void finish_trapped(struct call *c, int64_t result)
             trap_kick_ahead(t);
         if (stub_do(t, &op, 1, -1, THEN_RETURN))
             violation(t, "its stub area is gone");
-        else if (signal_pending(t) || t->stopped)
+        else if (signal_work(t) || t->stopped)
             trap_kick(t);
         return;
     }
+    if (c->nr == SYS_rt_sigprocmask && result == 0 && !trap_tracing) // a trace shows every call
+        mask_keep_in_stub(t);
     trap->fixup_ip = c->ip;
     trap->fixup_result = result;
     trap->fixup_nr = c->nr;
@@ -117,15 +120,17 @@ void call_finish(struct call *c, int64_t result)
     }
     if (result == CALL_CONTINUE) {
         traced_call_continues(c);
+        if (mask_must_come_home(t))
+            trap_kick(t);
         int r = listener_continue(id);
         if (r && r != -ENOENT)
             log_warn("letting the host run call %u failed: %s", c->nr, strerror(-r));
         return;
     }
-    bool work = signal_pending(t) || t->stopped || ptrace_work_pending(t);
+    bool work = signal_work(t) || t->stopped || ptrace_work_pending(t);
     if (!work && t->restore_mask) {
         restore_saved_mask(t);
-        work = signal_pending(t);
+        work = signal_work(t);
     }
     if (work)
         trap_kick(t);
@@ -274,6 +279,8 @@ static void call_start(struct task *t, const struct trap_notif *n, bool trapped)
     c->trapped = trapped;
     c->restarted = false;
     call_begin(c);
+    if (!trapped)
+        t->mask_known = false;
     if (trap_tracing)
         c->started_ns = mono_now_ns();
     call_run(c);

@@ -101,6 +101,7 @@ gaddr_t trap_guest_sp(const struct task *t)
 
 void hypercall_reply_return(struct task *t)
 {
+    mask_leave_stub(t);
     uint64_t id = t->trap.hypercall_id;
     t->trap.hypercall_id = 0;
     t->trap.stage = STAGE_GUEST;
@@ -114,6 +115,7 @@ int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_
     struct stub_area head;
     if (count > STUB_OP_MAX)
         return -LX_E2BIG;
+    mask_leave_stub(t);
     head.op_count = count;
     head.report = then == THEN_REPORT;
     memcpy(head.ops, ops, count * sizeof(*ops));
@@ -132,6 +134,7 @@ int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_
 
 int stub_map(struct task *t, int host_fd)
 {
+    mask_leave_stub(t);
     int r = listener_donate(t->trap.hypercall_id, host_fd, STUB_DONATION_FD);
     if (r && r != -ENOENT)
         return r;
@@ -398,7 +401,7 @@ void hypercall_return_after_ops(struct task *t)
     trap->fixup = false; // the stub has put the result where it belongs
     if (t->ptrace)
         t->ptrace->call_over = true;
-    if (!ptrace_work_pending(t) && !t->vfork_held && !signal_pending(t) && !t->stopped && !t->restore_mask &&
+    if (!ptrace_work_pending(t) && !t->vfork_held && !signal_work(t) && !t->stopped && !t->restore_mask &&
         !trap->trace) {
         hypercall_reply_return(t);
         return;
@@ -422,10 +425,10 @@ void hypercall_resume(struct task *t)
 }
 
 // Turns the host's siginfo of a fault into the guest's signal.
-static void fault_signal(struct task *t, int signo, gaddr_t info_address)
+static void fault_signal(struct task *t, int signo)
 {
     struct lx_siginfo info;
-    if (task_copy_in(t, &info, info_address, sizeof(info)) || info.signo != signo) {
+    if (task_copy_in(t, &info, t->trap.ucontext + FRAME_CONTEXT_SIZE, sizeof(info)) || info.signo != signo) {
         memset(&info, 0, sizeof(info));
         info.signo = signo;
         info.code = LX_SI_KERNEL;
@@ -451,6 +454,7 @@ static void on_signal(struct task *t, const struct trap_notif *n)
     trap->rax = n->args[3];
     trap->rsp = n->args[4];
     trap->by_kick = signo == STUB_KICK_SIGNAL;
+    mask_told(t, n->args[5]);
     if (trap->rip - STUB_NATIVE_CALL <= 2 && native_call_over(t, &signo)) {
         violation(t, "its context is gone");
         return;
@@ -465,7 +469,7 @@ static void on_signal(struct task *t, const struct trap_notif *n)
         return;
     } else if (signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL ||
                signo == SIGTRAP) {
-        fault_signal(t, signo, n->args[5]);
+        fault_signal(t, signo);
     }
     hypercall_return(t);
 }

@@ -3,9 +3,9 @@
 #include "abi/stub/layout.h"
 #include "sentry/trap/trap.h"
 
+extern bool trap_tracing;  // set at boot; handlers see every call and times are kept
 extern bool trap_killable; // WAIT_KILLABLE_RECV: a received call is not given up for a signal. Set at boot
 extern bool trap_natives_notified; // the guests' filter has no native rows. Set at boot
-extern bool trap_tracing;          // set at boot; handlers see every call and times are kept
 
 // Work that needs the stub of one thread, in one or more rounds of operations.
 struct stub_order {

@@ -53,7 +53,7 @@ static void map_start(struct stub_order *o)
         return;
     order_end(t);
     t->trap.fixup = false; // the stub puts the result where it belongs
-    if (signal_pending(t) || t->stopped)
+    if (signal_work(t) || t->stopped)
         trap_kick(t);
 }
 

@@ -145,7 +145,7 @@ void native_call_begin(struct call *c)
         return;
     }
     hypercall_reply_return(t);
-    if (signal_pending(t) || t->stopped)
+    if (signal_work(t) || t->stopped)
         trap_kick(t);
 }
 
@@ -183,6 +183,7 @@ static void commit(struct task *t, struct seccomp_order *s)
         other->seccomp = seccomp_filter_get(s->filter);
         other->seccomp_mode = s->mode;
         other->trap.natives_trap = true;
+        mask_recall(other);
         seccomp_filter_put(old);
         if (other == t || !t->cred->no_new_privs || other->cred->no_new_privs)
             continue;

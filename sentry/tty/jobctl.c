@@ -22,7 +22,7 @@ static bool leads_session(void)
 
 static bool ignored(int sig)
 {
-    return (current->blocked & SIGBIT(sig)) ||
+    return (task_blocked(current) & SIGBIT(sig)) ||
            current->sighand->action[sig - 1].handler == (uint64_t)(uintptr_t)SIG_IGN;
 }
 

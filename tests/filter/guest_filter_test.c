@@ -222,8 +222,8 @@ static const unsigned refused[] = {
 };
 
 // Signals from the guest's own code, whatever the arguments.
-static const unsigned trapped[] = {
-    SYS_rt_sigreturn, SYS_clone, SYS_fork, SYS_vfork, SYS_execve, SYS_clone3, SYS_sched_setaffinity};
+static const unsigned trapped[] = {SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_clone,  SYS_fork,
+                                   SYS_vfork,          SYS_execve,       SYS_clone3, SYS_sched_setaffinity};
 // For some arguments.
 static const unsigned sometimes_trapped[] = {SYS_personality};
 

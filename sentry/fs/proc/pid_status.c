@@ -201,7 +201,7 @@ PROC_SHOW(status)
     out_printf(out,
                "SigPnd:\t%016" PRIx64 "\nShdPnd:\t%016" PRIx64 "\nSigBlk:\t%016" PRIx64
                "\nSigIgn:\t%016" PRIx64 "\n",
-               t->pending.set, tg->shared_pending.set, t->blocked, n.ignored);
+               t->pending.set, tg->shared_pending.set, task_blocked(t), n.ignored);
     out_printf(out,
                "SigCgt:\t%016" PRIx64 "\nCapInh:\t%016" PRIx64 "\nCapPrm:\t%016" PRIx64
                "\nCapEff:\t%016" PRIx64 "\n",
@@ -254,7 +254,7 @@ PROC_SHOW(stat)
     else
         out_printf(out, t->mm ? " 1 1 0" : " 0 0 0");
     out_printf(out, " 0 0 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-               (uint64_t)t->pending.set & 0x7fffffff, (uint64_t)t->blocked & 0x7fffffff,
+               (uint64_t)t->pending.set & 0x7fffffff, (uint64_t)task_blocked(t) & 0x7fffffff,
                n.ignored & 0x7fffffff, n.caught & 0x7fffffff);
     out_printf(out, " 0 0 0 %d %d 0 0 0 0 0", tg->exit_signal ? tg->exit_signal : 17, n.host.processor);
     if (m)

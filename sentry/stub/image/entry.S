@@ -39,6 +39,23 @@ stub_restorer:
     syscall
     hlt
 
+/* int stub_load_word(from, to), int stub_store_word(to, value): 8 bytes at an address of the guest's. Only the first instruction
+   of each may fault; the handler then goes on at stub_access_failed. 0, or 1 after a fault. */
+    .globl stub_load_word, stub_store_word, stub_access_failed
+    .hidden stub_load_word, stub_store_word, stub_access_failed
+stub_load_word:
+    movq (%rdi), %rax
+    movq %rax, (%rsi)
+    xorl %eax, %eax
+    ret
+stub_store_word:
+    movq %rsi, (%rdi)
+    xorl %eax, %eax
+    ret
+stub_access_failed:
+    movl $1, %eax
+    ret
+
 /* long stub_clone_vm(flags, child_stack, ptid, ctid, tls, child_argument)
    The child starts in stub_child(child_argument) on child_stack. */
     .globl stub_clone_vm

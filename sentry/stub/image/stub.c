@@ -18,6 +18,11 @@
 #define NR_seccomp 317
 #define NR_execveat 322
 #define NR_close_range 436
+#define SIGNAL_BUS 7
+#define SIGNAL_SEGV 11
+#define SIGNAL_SYS 31
+#define BIT(signo) (1ul << ((signo)-1))
+#define UNBLOCKABLE (BIT(9) | BIT(19))
 
 // struct ucontext of the kernel, as far as the stub edits it.
 struct stub_ucontext {
@@ -45,6 +50,9 @@ void stub_boot(uint64_t *sp, uint64_t vdso);
 void stub_restorer(void);
 _Noreturn void stub_on_stack(uint64_t top, uint64_t *sp, uint64_t vdso);
 _Noreturn void stub_sigreturn_to(struct stub_ucontext *uc);
+int stub_load_word(const void *from, uint64_t *to);
+int stub_store_word(void *to, uint64_t value);
+extern const char stub_access_failed[];
 long stub_clone_vm(uint64_t flags, uint64_t stack, uint64_t ptid, uint64_t ctid, uint64_t tls,
                    struct stub_ucontext *uc);
 #pragma GCC visibility pop
@@ -103,6 +111,7 @@ static long clone_vm(const struct stub_op *op, struct stub_ucontext *uc)
     child->rax = 0;
     if (op->args[1])
         child->rsp = op->args[1];
+    ((struct stub_area *)op->args[5])->mask = ((struct stub_area *)area_of(uc))->mask;
     // Told through fields of the copied frame that the way back ignores, because the child shares no register but the argument.
     child->oldmask = op->flags & STUB_OP_CLOSE_FILES;
     child->cr2 = op->nr;
@@ -200,10 +209,45 @@ static void obey(struct stub_area *area, struct stub_ucontext *uc, long reply)
     }
 }
 
+// rt_sigprocmask(2) on the word of the area. False: something is unusual, and nothing has changed yet.
+static int change_mask(struct stub_area *area, struct stub_ucontext *uc)
+{
+    uint64_t old = area->mask & ~STUB_MASK_LOCAL, mask = old, set;
+    if (uc->r10 != sizeof(set))
+        return 0;
+    if (uc->rsi) {
+        if (stub_load_word((const void *)uc->rsi, &set))
+            return 0;
+        if ((uint32_t)uc->rdi == 0 /* SIG_BLOCK */)
+            mask = old | set;
+        else if ((uint32_t)uc->rdi == 1 /* SIG_UNBLOCK */)
+            mask = old & ~set;
+        else if ((uint32_t)uc->rdi == 2 /* SIG_SETMASK */)
+            mask = set;
+        else
+            return 0;
+    }
+    if (uc->rdx && stub_store_word((void *)uc->rdx, old))
+        return 0;
+    area->mask = (mask & ~UNBLOCKABLE) | STUB_MASK_LOCAL;
+    uc->rax = 0;
+    return 1;
+}
+
 static void handler(int signo, void *info, struct stub_ucontext *uc)
 {
-    long reply = CALL(STUB_HC_SIGNAL, uc, signo, uc->rip, uc->rax, uc->rsp, info);
-    obey((struct stub_area *)area_of(uc), uc, reply);
+    (void)info;
+    struct stub_area *area = (struct stub_area *)area_of(uc);
+    if ((signo == SIGNAL_SEGV || signo == SIGNAL_BUS) &&
+        (uc->rip == (uint64_t)stub_load_word || uc->rip == (uint64_t)stub_store_word)) {
+        uc->rip = (uint64_t)stub_access_failed;
+        return;
+    }
+    if (signo == SIGNAL_SYS && uc->rax == NR_rt_sigprocmask && area->mask & STUB_MASK_LOCAL &&
+        change_mask(area, uc))
+        return;
+    long reply = CALL(STUB_HC_SIGNAL, uc, signo, uc->rip, uc->rax, uc->rsp, area->mask);
+    obey(area, uc, reply);
 }
 
 // First C code of a child that shares memory; runs on the child's own area.
@@ -237,13 +281,16 @@ static void install_handlers(void)
         .restorer = (void *)stub_restorer,
         .mask = ~0ul,
     };
-    static const uint8_t signals[] = {STUB_KICK_SIGNAL, 4 /* ILL */, 5 /* TRAP */, 7 /* BUS */, 8 /* FPE */,
-                                      11 /* SEGV */,    31 /* SYS */};
+    static const uint8_t signals[] = {STUB_KICK_SIGNAL, 4 /* ILL */, 5 /* TRAP */, SIGNAL_BUS,
+                                      8 /* FPE */,      SIGNAL_SEGV, SIGNAL_SYS};
     if (CALL(NR_sigaltstack, &ss, 0, 0, 0, 0, 0) != 0)
         leave();
-    for (unsigned i = 0; i < sizeof(signals); i++)
+    for (unsigned i = 0; i < sizeof(signals); i++) {
+        // A trapped call's handler may meet an address of the guest's that is none.
+        sa.mask = signals[i] == SIGNAL_SYS ? ~(BIT(SIGNAL_SEGV) | BIT(SIGNAL_BUS)) : ~0ul;
         if (CALL(NR_rt_sigaction, signals[i], &sa, 0, 8, 0, 0) != 0)
             leave();
+    }
 }
 
 // --- zygote ---
