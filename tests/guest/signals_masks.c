@@ -3,7 +3,7 @@
 #include "guest.h"
 #include <sys/time.h>
 
-#define ROUNDS 3000
+#define ROUNDS 300
 
 static volatile sig_atomic_t handled, wrong;
 static __thread volatile bool may_come;
