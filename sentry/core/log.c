@@ -1,6 +1,7 @@
 // The log: one write per line, rate-limited per call site, never a control character.
 #include "sentry/core/log.h"
 #include "sentry/core/timer.h"
+#include "abi/mutate.h"
 #include "sentry/task/task.h"
 #include <errno.h>
 #include <pthread.h>
@@ -30,7 +31,7 @@ const char *log_escape(char *dst, size_t size, const char *src, size_t n)
         return dst;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)src[i];
-        if (c >= 0x20 && c < 0x7f && c != '\\') {
+        if ((c >= 0x20 && c < 0x7f && c != '\\') || mutated("log-escape")) {
             if (out + 1 >= size)
                 break;
             dst[out++] = (char)c;
@@ -111,7 +112,7 @@ void log_write(struct log_site *site, enum log_level level, const char *fmt, ...
             at = at + (size_t)n < room ? at + (size_t)n : room - 1;
     }
     for (size_t i = 0; i < at; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+        if (((unsigned char)line[i] < 0x20 || line[i] == 0x7f) && !mutated("log-escape"))
             line[i] = '?';
     line[at++] = '\n';
     // A log that cannot be written must not stop the guests.

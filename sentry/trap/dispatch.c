@@ -10,6 +10,7 @@
 #include "sentry/trap/stats.h"
 #include "sentry/trap/traced.h"
 #include "sentry/trap/trap.h"
+#include "abi/mutate.h"
 #include "abi/stub/layout.h"
 #include <errno.h>
 #include <signal.h>
@@ -181,7 +182,10 @@ static void call_run(struct call *c)
         r = CALL_CONTINUE; // only without native rows in the filter (--strace) do such calls get here
     } else if (row && row->handler) {
         r = c->restarted && t->restart_fn ? t->restart_fn(c) : row->handler(c);
-        if (r == CALL_CONTINUE && row->path != PATH_CONTINUE && row->path != PATH_NATIVE && !c->trapped) {
+        if (c->nr == SYS_uname && mutated("careless-handler"))
+            r = CALL_CONTINUE;
+        if (r == CALL_CONTINUE && row->path != PATH_CONTINUE && row->path != PATH_NATIVE && !c->trapped &&
+            !mutated("continue-guard")) {
             log_error("the handler of %s may not let the host run its call", row->name);
             r = -LX_ENOSYS;
         }

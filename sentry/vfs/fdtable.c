@@ -2,6 +2,7 @@
 #include "sentry/vfs/internal.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
+#include "abi/mutate.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
 
@@ -12,7 +13,8 @@ static unsigned nr_slots;
 
 static uint64_t nofile_limit(void)
 {
-    uint64_t limit = current ? current->tg->rlim[7].cur : FD_TABLE_MAX; // RLIMIT_NOFILE
+    uint64_t limit =
+        current && !mutated("table-limit") ? current->tg->rlim[7].cur : FD_TABLE_MAX; // RLIMIT_NOFILE
     return limit < FD_TABLE_MAX ? limit : FD_TABLE_MAX;
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Escape: invariants on the running system, a hostile Sentry, and sudden deaths.
 
-usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, guests, features, broker, kill, mutations
+usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, guests, features, broker, bounds, kill, mutations
 
 Each mutation takes one protection out of a second pair of programs (tests/escape/CMakeLists.txt); the check that claims
 to see that protection must fail then, or the check itself is worth nothing.
@@ -50,6 +50,14 @@ REACHES = {
     "landlock,empty-root": ("openat /etc/passwd\n", False),
     "namespace-limits,capabilities": ("unshare of a ", False),
     "read-only": ("fchmod of descriptor", True),
+}
+
+
+# mutations -> what the output or the log of the guest `bounds` must say then, in a line of its own
+BOUNDS = {
+    "careless-handler,continue-guard": b"the host answers uname",
+    "log-escape": b"\x1b[31mred",
+    "table-limit": b"more descriptors than the limit",
 }
 
 
@@ -282,7 +290,29 @@ def test_broker():
         harness.report("PASS" if good else "FAIL", "broker of the network: " + name)
 
 
+def bounds(mutation):
+    """What a guest that tries the Sentry's care with its own data gets to see, and the log of it."""
+    work = harness.fresh_directory(SHARED / "bounds")
+    shutil.copy2(MUTANTS / "bounds", work / "bounds")
+    log = work / "log"
+    words = [sentry("mutants"), "--log", log, "--log-level", "debug", "--", "./bounds", os.uname().version]
+    done = harness.run(words, work, 30, env={"SENTRY_MUTATION": mutation})
+    return done.status, done.output + log.read_bytes()
+
+
+def test_bounds():
+    status, output = bounds("careless-handler")
+    found = [text for text in BOUNDS.values() if text in output]
+    good = status == 0 and not found and b"uname may not let the host run" in output and b"\\x1b[31mred" in output
+    harness.report("PASS" if good else "FAIL", "a handler's mistake, a name with escapes, a table at its limit",
+                   "" if good else "status %d, %r" % (status, found or output[-400:]))
+
+
 def test_mutations():
+    for mutation, text in BOUNDS.items():
+        _, output = bounds(mutation)
+        harness.report("PASS" if text in output else "FAIL", "mutation " + mutation,
+                       "" if text in output else "not seen: %r" % output[-400:])
     for mutation, (name, as_user) in MUTATIONS.items():
         lines = python("inspect_sandbox.py", sentry("mutants"), name, "--mutation", mutation, timeout=20,
                        user=ORDINARY_USER if as_user else None)
@@ -302,7 +332,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=200)
     arguments.add_argument("names", nargs="*")
     options = arguments.parse_args()
-    tests = {"inspect": test_inspect, "hostile": test_hostile, "guests": test_guests, "features": test_features, "broker": test_broker, "kill": lambda: test_kill(options.rounds),
+    tests = {"inspect": test_inspect, "hostile": test_hostile, "guests": test_guests, "features": test_features, "broker": test_broker, "bounds": test_bounds, "kill": lambda: test_kill(options.rounds),
              "mutations": test_mutations}
     if os.geteuid() != 0:
         for name in tests:
