@@ -332,7 +332,9 @@ struct fs_struct *boot_mounts(const struct sentry_config *config, int *err)
             *err = 0;
         }
         if (*err)
-            log_error("mounting %s on %s: %s", r.type, m->destination, strerror(-*err));
+            log_error(
+                "mounting %s on %s: %s; the place must be there, or in a filesystem where it can be made",
+                r.type, m->destination, strerror(-*err));
     }
     if (!*err)
         *err = make_devices(config, &f->root);

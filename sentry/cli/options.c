@@ -49,11 +49,13 @@ static const struct {
     {"owners", OPTION_OWNERS, VALUE_REQUIRED, "self|set",
      "files made on the host are the caller's (default), or get the owner the program gives them (root "
      "only)"},
-    {"bind", OPTION_BIND, VALUE_REQUIRED, "SRC:DST[:ro|rw]", "show SRC at DST, read-only unless :rw"},
-    {"tmpfs", OPTION_TMPFS, VALUE_REQUIRED, "DST[:size=N,mode=N,noexec]", "an empty directory in memory"},
+    {"bind", OPTION_BIND, VALUE_REQUIRED, "SRC:DST[:ro|rw]",
+     "show SRC at DST, an absolute path, read-only unless :rw"},
+    {"tmpfs", OPTION_TMPFS, VALUE_REQUIRED, "DST[:size=N,mode=N,noexec]",
+     "an empty directory in memory at DST, an absolute path"},
     {"mount-9p", OPTION_MOUNT_9P, VALUE_REQUIRED, "SOCKET:NAME:DST[:ro|rw]",
      "show what the 9P2000.L server at a Unix socket exports as NAME"},
-    {"cwd", OPTION_CWD, VALUE_REQUIRED, "DIR", "working directory in the sandbox"},
+    {"cwd", OPTION_CWD, VALUE_REQUIRED, "DIR", "working directory in the sandbox, an absolute path"},
     {"env", OPTION_ENV, VALUE_REQUIRED, "NAME=VALUE", "set an environment variable; NAME alone removes it"},
     {"clear-env", OPTION_CLEAR_ENV, VALUE_NONE, NULL, "start from an empty environment"},
     {"user", OPTION_USER, VALUE_REQUIRED, "UID[:GID]",
@@ -104,7 +106,8 @@ void options_usage(void)
 
 static int bad_value(size_t index, const char *value)
 {
-    boot_say("--%s: `%s` is not of the form %s", table[index].name, value, table[index].form);
+    boot_say("--%s: `%s` is not of the form %s: %s", table[index].name, value, table[index].form,
+             table[index].help);
     return -EINVAL;
 }
 
