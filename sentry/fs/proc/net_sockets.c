@@ -24,11 +24,17 @@ static int by_inode(const void *a, const void *b)
                : x->file->inode->attr.ino > y->file->inode->attr.ino;
 }
 
+// Sockets of the host's network have the same families, but nothing here knows what their struct holds.
+static bool is_listed(const struct socket *s)
+{
+    return (s->family != LX_AF_INET && s->family != LX_AF_INET6) || s->ops == &tcp_ops || s->ops == &udp_ops;
+}
+
 static void look_in(struct found *f, const struct fdtable *files, int family, int type)
 {
     for (unsigned fd = 0; files && fd < files->size && f->count < PROC_SOCKETS_MAX; fd++) {
         struct socket *s = files->slots[fd].file ? file_socket(files->slots[fd].file) : NULL;
-        if (s && s->file && s->family == family && (!type || s->type == type))
+        if (s && s->file && s->family == family && (!type || s->type == type) && is_listed(s))
             f->sockets[f->count++] = s;
     }
 }
