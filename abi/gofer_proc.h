@@ -15,6 +15,10 @@ enum gofer_proc_file {
     GOFER_PROC_SMAPS_ROLLUP, // PID/smaps_rollup
     GOFER_PROC_STATUS,       // PID/status
     GOFER_PROC_THREAD_STAT,  // PID/task/TID/stat
+    GOFER_PROC_SMAPS,        // PID/smaps
+    GOFER_PROC_PAGEMAP,      // PID/pagemap
+    GOFER_PROC_NUMA_MAPS,    // PID/numa_maps; not on every host
+    GOFER_PROC_LAST = GOFER_PROC_NUMA_MAPS,
 };
 
 struct gofer_proc_request {

@@ -24,12 +24,12 @@
 static int open_file(int proc, const struct gofer_proc_request *request)
 {
     static const char *const names[] = {
-        [GOFER_PROC_MAPS] = "maps",
-        [GOFER_PROC_SMAPS_ROLLUP] = "smaps_rollup",
-        [GOFER_PROC_STATUS] = "status",
-        [GOFER_PROC_THREAD_STAT] = "stat",
+        [GOFER_PROC_MAPS] = "maps",           [GOFER_PROC_SMAPS_ROLLUP] = "smaps_rollup",
+        [GOFER_PROC_STATUS] = "status",       [GOFER_PROC_THREAD_STAT] = "stat",
+        [GOFER_PROC_SMAPS] = "smaps",         [GOFER_PROC_PAGEMAP] = "pagemap",
+        [GOFER_PROC_NUMA_MAPS] = "numa_maps",
     };
-    if (request->file < GOFER_PROC_MAPS || request->file > GOFER_PROC_THREAD_STAT)
+    if (request->file < GOFER_PROC_MAPS || request->file > GOFER_PROC_LAST)
         return -EINVAL;
     bool thread = request->file == GOFER_PROC_THREAD_STAT;
     if (request->pid <= 1 || request->pid == getpid() || (thread ? request->tid <= 1 : request->tid != 0))

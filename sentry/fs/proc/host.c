@@ -110,6 +110,27 @@ int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in)
     return err;
 }
 
+int64_t proc_host_pread(int file, int host_pid, void *buf, size_t n, uint64_t offset)
+{
+    if (connection < 0 || host_pid <= 0)
+        return -LX_EOPNOTSUPP;
+    kernel_blocking_begin();
+    pthread_mutex_lock(&connection_lock);
+    int64_t r = ask(file, host_pid, 0);
+    bool broken = r == -LX_EPROTO;
+    pthread_mutex_unlock(&connection_lock);
+    if (r >= 0) {
+        int fd = (int)r;
+        r = pread(fd, buf, n, (off_t)offset);
+        r = r < 0 ? -errno : r;
+        close(fd);
+    }
+    kernel_blocking_end();
+    if (broken)
+        kernel_fatal("the Gofer of /proc is lost or out of step");
+    return r;
+}
+
 bool proc_host_stat(const struct task *t, struct proc_host_stat *out)
 {
     struct out_text in = {NULL, 0, 0, false};

@@ -47,16 +47,22 @@ const struct pseudo_node proc_net_rows[] = {
     PSEUDO_TEXT("netlink",
                 "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
     PSEUDO_TEXT("packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
-    PSEUDO_TEXT(
-        "protocols",
-        "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re bi "
-        "br ha uh gp em\n"),
-    PSEUDO_TEXT(
-        "sockstat",
-        "sockets: used 0\nTCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0\nUDP: inuse 0 mem 0\nUDPLITE: inuse 0\n"
-        "RAW: inuse 0\nFRAG: inuse 0 memory 0\n"),
-    PSEUDO_TEXT("sockstat6",
-                "TCP6: inuse 0\nUDP6: inuse 0\nUDPLITE6: inuse 0\nRAW6: inuse 0\nFRAG6: inuse 0 memory 0\n"),
+    PSEUDO_FILE("protocols", 0444, proc_show_net_protocols),
+    PSEUDO_FILE("sockstat", 0444, proc_show_net_sockstat),
+    PSEUDO_FILE("sockstat6", 0444, proc_show_net_sockstat6),
+    PSEUDO_FILE("snmp", 0444, proc_show_net_snmp),
+    PSEUDO_FILE("snmp6", 0444, proc_show_net_snmp6),
+    PSEUDO_FILE("netstat", 0444, proc_show_net_netstat),
+    PSEUDO_TEXT("raw6", "  sl  local_address                         remote_address                        "
+                        "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
+    PSEUDO_TEXT("udplite",
+                "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "
+                "timeout inode ref pointer drops            \n"),
+    PSEUDO_TEXT("udplite6",
+                "  sl  local_address                         remote_address                        "
+                "st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
+    PSEUDO_TEXT("ptype", "Type Device      Function\n"),
+    PSEUDO_TEXT("psched", "000003e8 00000040 000f4240 3b9aca00\n"),
     PSEUDO_TEXT("wireless",
                 "Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE\n"
                 " face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22\n"),

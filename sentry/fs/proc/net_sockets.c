@@ -128,3 +128,19 @@ PROC_SHOW(net_unix)
     free(f);
     return 0;
 }
+
+int proc_count_sockets(int family, int type, unsigned *bound, unsigned *connected)
+{
+    struct found *f = find_sockets(family, type);
+    *bound = *connected = 0;
+    if (!f)
+        return -LX_ENOMEM;
+    for (unsigned i = 0; (family == LX_AF_INET || family == LX_AF_INET6) && i < f->count; i++) {
+        const struct inet_sock *s = inet_sk(f->sockets[i]);
+        *bound += s->bound || s->state != INET_CLOSED;
+        *connected += s->state == INET_CONNECTED;
+    }
+    int count = (int)f->count;
+    free(f);
+    return count;
+}

@@ -30,6 +30,8 @@ int proc_host_connect(int fd);
 // Reads a whole host file of a guest process (enum gofer_proc_file). The kernel lock is dropped meanwhile. 0;
 // -LX_EOPNOTSUPP without a connection; or -errno.
 int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in);
+// Reads `n` bytes from `offset` of such a file of a process; the kernel lock is dropped meanwhile. Bytes, or as proc_host_read().
+int64_t proc_host_pread(int file, int host_pid, void *buf, size_t n, uint64_t offset);
 
 // --- processes (process.c)
 struct task *proc_task(const struct pseudo *p); // borrowed; NULL when it is gone. A zombie's leader counts
@@ -47,7 +49,7 @@ bool proc_root_alive(const struct pseudo *dir, const struct pseudo *entry);
 extern const struct pseudo_node proc_process_rows[], proc_thread_rows[];
 extern const struct pseudo_node proc_sys_rows[], proc_net_rows[], proc_sysvipc_rows[];
 extern const struct pseudo_node sysfs_root, cgroup_root;
-extern const struct file_ops proc_mem_fops;
+extern const struct file_ops proc_mem_fops, proc_pagemap_fops;
 
 #define PROC_SHOW(name) int proc_show_##name(const struct pseudo *p, struct out_text *out)
 #define PROC_STORE(name) int64_t proc_store_##name(const struct pseudo *p, const char *text, size_t n)
@@ -83,13 +85,21 @@ PROC_SHOW(sched);
 PROC_SHOW(children);
 PROC_SHOW(timerslack);
 PROC_SHOW(maps);
+PROC_SHOW(smaps);
 PROC_SHOW(smaps_rollup);
+PROC_SHOW(numa_maps);
 PROC_SHOW(mounts);
 PROC_SHOW(mountinfo);
 PROC_SHOW(mountstats);
 PROC_SHOW(fdinfo);
 PROC_SHOW(inet);
 PROC_SHOW(net_unix);
+PROC_SHOW(net_snmp);
+PROC_SHOW(net_netstat);
+PROC_SHOW(net_snmp6);
+PROC_SHOW(net_sockstat);
+PROC_SHOW(net_sockstat6);
+PROC_SHOW(net_protocols);
 PROC_SHOW(meminfo);
 PROC_SHOW(cpuinfo);
 PROC_SHOW(system_stat);
@@ -99,8 +109,10 @@ PROC_SHOW(version);
 PROC_SHOW(filesystems);
 PROC_SHOW(boot_cmdline);
 
-// The host's maps text (terminated; cut up by this) as the guest may see it.
+// The host's text of maps or smaps (terminated; cut up by this) as the guest may see it.
 void proc_translate_maps(struct mm *mm, char *text, struct out_text *out);
+// Sockets of a family and type (0: any) that some process has open; *bound: those with an address. The count or -errno.
+int proc_count_sockets(int family, int type, unsigned *bound, unsigned *connected);
 
 // exe, cwd, root
 int proc_link_exe(const struct pseudo *p, struct path *out);

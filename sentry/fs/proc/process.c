@@ -239,7 +239,9 @@ static int64_t constant_link(const struct pseudo *p, char *buf, size_t size)
         FILE_W("comm", 0644, comm), PRIVATE("syscall", 0400, proc_show_syscall),                            \
         PSEUDO_FILE("cmdline", 0444, proc_show_cmdline), PSEUDO_FILE("stat", 0444, proc_show_stat),         \
         PSEUDO_FILE("statm", 0444, proc_show_statm), PRIVATE("maps", 0444, proc_show_maps),                 \
-        PRIVATE("smaps_rollup", 0444, proc_show_smaps_rollup),                                              \
+        PRIVATE("smaps", 0444, proc_show_smaps), PRIVATE("smaps_rollup", 0444, proc_show_smaps_rollup),     \
+        PRIVATE("numa_maps", 0444, proc_show_numa_maps),                                                    \
+        {.name = "pagemap", .mode = LX_S_IFREG | 0400, .flags = PSEUDO_PTRACE, .fops = &proc_pagemap_fops}, \
         {.name = "mem", .mode = LX_S_IFREG | 0600, .flags = PSEUDO_PTRACE, .fops = &proc_mem_fops},         \
         MAGIC("cwd", proc_link_cwd), MAGIC("root", proc_link_root), MAGIC("exe", proc_link_exe),            \
         PSEUDO_FILE("mounts", 0444, proc_show_mounts), PSEUDO_FILE("mountinfo", 0444, proc_show_mountinfo), \
@@ -271,17 +273,6 @@ const struct pseudo_node proc_process_rows[] = {
     {.name = NULL},
 };
 
-static const struct pseudo_node sysvipc_rows[] = {
-    PSEUDO_TEXT("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  "
-                       "cgid      stime      "
-                       "rtime      ctime\n"),
-    PSEUDO_TEXT("sem",
-                "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"),
-    PSEUDO_TEXT("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  "
-                       "cuid  cgid      atime "
-                       "     dtime      ctime                   rss                  swap\n"),
-    {.name = NULL},
-};
 static const struct pseudo_node empty_rows[] = {{.name = NULL}};
 
 static const struct pseudo_node root_rows[] = {
@@ -291,7 +282,6 @@ static const struct pseudo_node root_rows[] = {
     {.name = "net", .mode = LX_S_IFLNK | 0777, .readlink = constant_link, .data = "self/net"},
     PSEUDO_DIR("sys", proc_sys_rows),
     PSEUDO_DIR("sysvipc", proc_sysvipc_rows),
-    PSEUDO_DIR("sysvipc", sysvipc_rows),
     PSEUDO_DIR("tty", empty_rows),
     PSEUDO_DIR("bus", empty_rows),
     PSEUDO_DIR("fs", empty_rows),

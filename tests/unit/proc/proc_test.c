@@ -233,6 +233,28 @@ Test(proc, arguments_come_from_the_guest)
     cr_expect_str_eq(get_file("/proc/self/cmdline"), "a longer title");
 }
 
+Test(proc, smaps_keep_the_figures_of_what_is_shown_only)
+{
+    char host[] = "00601000-00602000 rw-p 00000000 00:00 0 \n"
+                  "Size:                  4 kB\n"
+                  "VmFlags: rd wr mr mw me ac \n"
+                  "700000000000-700000010000 r-xp 00000000 00:01 5 /memfd:stub (deleted)\n"
+                  "Size:                 64 kB\n"
+                  "00800000-00801000 r--p 00000000 fe:01 78 /host/secret/other\n"
+                  "FilePmdMapped:         0 kB\n";
+    struct out_text out = {NULL, 0, 0, false};
+    struct mm mm = {.refs = 1};
+    list_init(&mm.file_maps);
+    proc_translate_maps(&mm, host, &out);
+    out_add(&out, "", 1);
+    cr_expect_str_eq(out.data, "00601000-00602000 rw-p 00000000 00:00 0 \n"
+                               "Size:                  4 kB\n"
+                               "VmFlags: rd wr mr mw me ac \n"
+                               "00800000-00801000 r--p 00000000 00:00 0 \n"
+                               "FilePmdMapped:         0 kB\n");
+    out_free(&out);
+}
+
 Test(proc, maps_hide_the_stub_and_rename_files)
 {
     char host[] = "00400000-00401000 r-xp 00001000 fe:01 77 /host/secret/prog\n"
