@@ -395,24 +395,36 @@ int container_open(const char *root, const char *id, bool lock, struct container
 
 // --- the process
 
-uint64_t process_start_time(pid_t pid)
+struct process_facts {
+    pid_t parent;
+    unsigned long long start; // 0: it is gone, or a zombie
+};
+
+static struct process_facts look_at_process(pid_t pid)
 {
     char path[32], *text;
     size_t length;
+    struct process_facts facts = {0};
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     if (pid <= 0 || read_file_at(AT_FDCWD, path, 4096, &text, &length))
-        return 0;
+        return facts;
     const char *at = strrchr(text, ')'); // the name may hold anything
     char state = 0;
-    unsigned long long start = 0;
-    // State and 18 fields lie between the name and the start time.
+    int parent = 0;
+    // State, parent and 17 fields lie between the name and the start time.
     if (!at ||
-        sscanf(at + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-               &state, &start) != 2 ||
+        sscanf(at + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+               &state, &parent, &facts.start) != 3 ||
         state == 'Z' || state == 'X')
-        start = 0;
+        facts.start = 0;
+    facts.parent = facts.start ? parent : 0;
     free(text);
-    return start;
+    return facts;
+}
+
+uint64_t process_start_time(pid_t pid)
+{
+    return look_at_process(pid).start;
 }
 
 enum container_status container_status_now(const struct container *c)
@@ -431,4 +443,37 @@ int container_pidfd(const struct container *c)
         return fd;
     close(fd);
     return -ESRCH;
+}
+
+// A number may be somebody else's before it is opened. What is open stays who it was: if that is a stranger, who holds the number
+// now is either he, whose parent is another, or a child of ours, and then he has ended and gets no signal.
+static int open_child(pid_t child, pid_t parent)
+{
+    int fd = child > 0 ? (int)syscall(SYS_pidfd_open, child, 0) : -1;
+    if (fd >= 0 && look_at_process(child).parent == parent)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+unsigned container_children(const struct container *c, int *pidfds, unsigned max)
+{
+    char path[64], *text, *rest = NULL;
+    size_t length;
+    unsigned count = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)c->pid, (int)c->pid);
+    if (c->pid <= 0 || read_file_at(AT_FDCWD, path, 4096, &text, &length))
+        return 0;
+    for (char *word = strtok_r(text, " ", &rest); word && count < max; word = strtok_r(NULL, " ", &rest)) {
+        pidfds[count] = open_child((pid_t)atoi(word), c->pid);
+        count += pidfds[count] >= 0;
+    }
+    free(text);
+    // The parent's number, too, was the monitor's all the time if it still is.
+    if (process_start_time(c->pid) == c->pid_start)
+        return count;
+    while (count > 0)
+        close(pidfds[--count]);
+    return 0;
 }

@@ -67,6 +67,9 @@ enum container_status container_status_now(const struct container *c);
 const char *container_status_name(enum container_status status);
 // A descriptor of the monitor, -ESRCH when it is gone.
 int container_pidfd(const struct container *c);
+// Descriptors of at most `max` children of the monitor, and of nobody who got one of their numbers since. Returns how many; 0 when
+// it is gone.
+unsigned container_children(const struct container *c, int *pidfds, unsigned max);
 // When a process was started, in clock ticks; 0: it is gone, or a zombie.
 uint64_t process_start_time(pid_t pid);
 // Reads a whole file of at most `limit` bytes; NUL-terminated, the caller frees it. 0 or -errno.

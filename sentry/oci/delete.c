@@ -37,30 +37,13 @@ static bool kill_process(int pidfd)
 
 #define CHILDREN_MAX 8 // kernel process, Gofers
 
-static unsigned open_children(pid_t pid, int pidfds[CHILDREN_MAX])
-{
-    char path[64], *text, *rest = NULL;
-    size_t length;
-    unsigned count = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    if (read_file_at(AT_FDCWD, path, 4096, &text, &length))
-        return 0;
-    for (char *word = strtok_r(text, " ", &rest); word && count < CHILDREN_MAX;
-         word = strtok_r(NULL, " ", &rest)) {
-        pidfds[count] = (int)syscall(SYS_pidfd_open, atoi(word), 0);
-        count += pidfds[count] >= 0;
-    }
-    free(text);
-    return count;
-}
-
 // The monitor's children die with it, and the guests with the kernel process, whose end is later than theirs.
 static int kill_monitor(const struct container *c, struct oci_error *error)
 {
     int children[CHILDREN_MAX], fd = container_pidfd(c);
     if (fd < 0)
         return 0;
-    unsigned count = open_children(c->pid, children);
+    unsigned count = container_children(c, children, CHILDREN_MAX);
     bool ended = kill_process(fd);
     for (unsigned i = 0; i < count; i++)
         ended = kill_process(children[i]) && ended;

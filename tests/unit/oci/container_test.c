@@ -1,5 +1,8 @@
 // What is remembered of a container comes back, and a bad memory does no harm.
 #include "sentry/oci/container.h"
+#include <sys/wait.h>
+#include <signal.h>
+#include <poll.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -95,4 +98,40 @@ Test(oci_container, files_are_bounded)
     cr_expect(length == 10 && strcmp(text, "0123456789") == 0);
     cr_expect_eq(read_file_at(c.fd, "f", 9, &text, &length), -EFBIG);
     cr_expect_eq(container_remove(root, &c, &error), 0);
+}
+
+Test(oci_container, children_are_the_monitor_s_and_nobody_else_s)
+{
+    static struct container c;
+    int hold[2], fds[4];
+    cr_assert_eq(pipe(hold), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        close(hold[1]);
+        _exit((int)read(hold[0], &byte, 1));
+    }
+    cr_assert_gt(child, 0);
+    c.pid = getpid();
+    c.pid_start = process_start_time(getpid());
+    cr_assert_eq(container_children(&c, fds, 4), 1);
+    close(hold[1]);
+    struct pollfd end = {.fd = fds[0], .events = POLLIN};
+    cr_expect_eq(poll(&end, 1, 10000), 1);
+    close(fds[0]);
+    cr_expect_eq(container_children(&c, fds, 4), 0, "a zombie");
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+
+    child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    cr_assert_gt(child, 0);
+    cr_expect_eq(container_children(&c, fds, 0), 0);
+    c.pid_start++; // the number was given out again
+    cr_expect_eq(container_children(&c, fds, 4), 0);
+    kill(child, SIGKILL);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    close(hold[0]);
 }
