@@ -28,6 +28,7 @@ struct client {
     struct thread_group *tg; // its process; referenced
     struct tty *terminal;    // of that process; a reference
     bool gone;               // the connection has ended: what it started is killed when it is there
+    bool holds;              // it waits for client_held()
 };
 
 static struct list_head clients = LIST_INIT(clients); // kernel lock
@@ -75,6 +76,19 @@ static void client_leaves(struct client *c)
         group_exit(c->tg, LX_SIGKILL); // client_process_ended() frees it
     else if (!c->task)
         client_free(c);
+}
+
+static bool is_held; // the first process waits before its program, or has begun after that; kernel lock
+
+void client_held(void)
+{
+    is_held = true;
+    list_for_each_safe(c, &clients, struct client, link)
+    {
+        if (c->holds)
+            answer(c, CONTROL_DONE, 0, "");
+        c->holds = false;
+    }
 }
 
 void client_signal_unstarted(int sig)
@@ -190,7 +204,7 @@ static int begin_exec(struct client *c, int value, const int *fds, unsigned nr_f
     }
     int err = config_read(fds[0], &config, &params);
     close(fds[0]);
-    if (!err && (control_is_waiting() || !init_tg || init_tg->zombie))
+    if (!err && ((control_is_waiting() && !is_held) || !init_tg || init_tg->zombie))
         err = -LX_ESRCH;
     if (!err && pause_is_on())
         err = -LX_EBUSY;
@@ -244,6 +258,13 @@ static bool take(struct client *c, const struct control_record *r, const int *fd
     switch (r->kind) {
     case CONTROL_START:
         err = control_start();
+        break;
+    case CONTROL_HOLD:
+        c->holds = true;
+        err = control_hold();
+        c->holds = c->holds && !err;
+        if (!err)
+            err = ANSWERED; // by client_held()
         break;
     case CONTROL_KILL:
         err = kill_first(c, r->value);

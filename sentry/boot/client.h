@@ -14,5 +14,7 @@ void client_add(int fd);
 // The hooks of launches that are not the first (trap.h, task.h).
 void client_launched(struct task *t, int err);
 void client_process_ended(struct thread_group *tg, int wait_status);
+// The first process waits before its program: whoever asked for that is told.
+void client_held(void);
 // A signal for a container whose program has not begun: its default action is what a program would do that does nothing yet.
 void client_signal_unstarted(int sig);

@@ -72,6 +72,7 @@ struct seccomp_config {
 
 struct sentry_config {
     char **argv, **envp; // NULL-terminated
+    char *program;       // what is executed; NULL: argv[0]
     char *cwd;
     char *hostname, *domainname;
     uint32_t uid, gid;

@@ -268,6 +268,7 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
 {
     put_strings(c, config->argv);
     put_strings(c, config->envp);
+    put_string(c, config->program);
     put_string(c, config->cwd);
     put_string(c, config->hostname);
     put_string(c, config->domainname);
@@ -310,6 +311,7 @@ static void get_config(struct cursor *c, struct sentry_config *config)
 {
     config->argv = get_strings(c);
     config->envp = get_strings(c);
+    config->program = get_string(c);
     config->cwd = get_string(c);
     config->hostname = get_string(c);
     config->domainname = get_string(c);
@@ -421,6 +423,7 @@ void config_free(struct sentry_config *config)
 {
     free_strings(config->argv);
     free_strings(config->envp);
+    free(config->program);
     free(config->cwd);
     free(config->hostname);
     free(config->domainname);

@@ -24,6 +24,7 @@ enum control_kind {
     // then on the connection also takes CONTROL_SIGNAL and CONTROL_WINSIZE; its end kills the process.
     CONTROL_TASKS, // value: how many tasks the guest may have
     CONTROL_LIST,  // the processes of the guest: CONTROL_TEXT records and a CONTROL_TEXT_END
+    CONTROL_HOLD, // the first process is there, and waits before its program: from then on CONTROL_EXEC may start others
 
     // Kernel to monitor or client.
     CONTROL_EXIT =

@@ -16,10 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct host_watch watch; // kernel lock
-static int control = -1;        // never changes after control_init
-static struct tty *terminal;    // of the first process, borrowed; kernel lock
-static void (*start)(void);     // what CONTROL_START does; NULL: nothing waits for it
+static struct host_watch watch;             // kernel lock
+static int control = -1;                    // never changes after control_init
+static struct tty *terminal;                // of the first process, borrowed; kernel lock
+static const struct control_first *waiting; // the first process, not begun; NULL: nothing waits. Kernel lock
 
 int control_send(int fd, uint32_t kind, int value, const char *text, size_t length, int flags)
 {
@@ -79,25 +79,32 @@ void control_stopped(int sig)
     send_record(CONTROL_STOPPED, sig, "", 0);
 }
 
-void control_ready(void (*start_first)(void))
+void control_ready(const struct control_first *first)
 {
-    start = start_first;
+    waiting = first;
     send_record(CONTROL_READY, 0, "", 0);
 }
 
 int control_start(void)
 {
-    void (*begin)(void) = start;
-    if (!begin)
+    const struct control_first *first = waiting;
+    if (!first)
         return -EINVAL;
-    start = NULL;
-    begin();
-    return 0;
+    waiting = NULL;
+    int err = first->start();
+    if (err)
+        waiting = first;
+    return err;
+}
+
+int control_hold(void)
+{
+    return waiting ? waiting->hold() : -EINVAL;
 }
 
 bool control_is_waiting(void)
 {
-    return start != NULL;
+    return waiting != NULL;
 }
 
 void control_terminal(struct tty *t)

@@ -15,10 +15,17 @@ void control_stopped(int sig);
 void control_may_read(void);
 // The last record: how the sandbox ended (CONTROL_EXIT, CONTROL_FAILED). Ends the kernel process.
 _Noreturn void control_finish(uint32_t kind, int value, const char *text);
-// Tells the monitor that everything is there; `start` runs when a client says CONTROL_START.
-void control_ready(void (*start)(void));
-// Does what control_ready() was told. 0, or -EINVAL when nothing waits.
+// What is done with the first process when clients say so. Each returns 0 or -errno.
+struct control_first {
+    int (*start)(void);
+    int (*hold)(void); // client_held() is called when it is done
+};
+// Tells the monitor that everything is there.
+void control_ready(const struct control_first *first);
+// Does what control_ready() was told. 0; -EINVAL when nothing waits; -errno of the start, and it goes on waiting.
 int control_start(void);
+// The first process waits before its program. 0, or the same errors.
+int control_hold(void);
 bool control_is_waiting(void);
 // The terminal of the first process (borrowed, may be NULL), where signals of the monitor go.
 void control_terminal(struct tty *t);

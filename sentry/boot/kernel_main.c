@@ -13,6 +13,7 @@
 #include "sentry/exec/exec.h"
 #include "sentry/fs/hostfile/hostfile.h"
 #include "sentry/mm/process_vm.h"
+#include "sentry/task/task.h"
 #include "sentry/task/uts.h"
 #include "sentry/trap/trap.h"
 #include "sentry/vfs/vfs.h"
@@ -38,8 +39,8 @@ static struct {
     const struct sentry_config *config;
     struct task *task;    // referenced until it is launched
     struct tty *terminal; // among its standard streams; a reference
-    bool started;
-} first; // kernel lock
+    struct task *held;    // it waits before its program; a reference, never given back
+} first;                  // kernel lock
 
 static void prepare_first(struct sentry_config *config, const struct boot_fds *fds)
 {
@@ -63,18 +64,37 @@ static void prepare_first(struct sentry_config *config, const struct boot_fds *f
     first.config = config;
 }
 
-static void start_first(void)
+static int start_first(void)
 {
     struct exec_image *image;
-    if (first.started)
-        return;
-    first.started = true;
-    int err = launch_find(first.config, first.task, &image);
+    struct task *t = first.held ? first.held : first.task;
+    if (first.held && first.task)
+        return -LX_EBUSY; // it has not registered
+    int err = launch_find(first.config, t, &image);
     if (err)
         control_finish(CONTROL_FAILED, -err, first.config->argv[0]);
-    err = trap_launch(first.task, image);
+    if (first.held) {
+        trap_begin_launched(t, image);
+        return 0;
+    }
+    err = trap_launch(t, image);
     if (err)
         cannot_start("starting the first process", err);
+    return 0;
+}
+
+// It gets its number, and no program yet: what else is launched comes after it and is ended with it.
+static int hold_first(void)
+{
+    if (first.held) {
+        if (!first.task)
+            client_held();
+        return 0;
+    }
+    int err = trap_launch(first.task, NULL);
+    if (!err)
+        first.held = task_get(first.task);
+    return err;
 }
 
 // A container's program is looked for before its engine is told that the container is there, and again when it starts.
@@ -85,7 +105,8 @@ static void check_first(void)
     if (err)
         control_finish(CONTROL_FAILED, -err, first.config->argv[0]);
     exec_image_free(image);
-    control_ready(start_first);
+    static const struct control_first actions = {start_first, hold_first};
+    control_ready(&actions);
 }
 
 static void launched(struct task *t, int err)
@@ -98,6 +119,8 @@ static void launched(struct task *t, int err)
     stdio_control_terminal(t->tg, first.terminal);
     control_terminal(first.terminal);
     first.task = NULL;
+    if (first.held)
+        client_held();
 }
 
 static void *no_work(void *arg)
@@ -150,7 +173,7 @@ _Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *
     if (config->container)
         check_first();
     else
-        start_first();
+        (void)start_first();
     kernel_unlock();
     err = kernel_workers_start();
     if (err)

@@ -27,7 +27,7 @@ static const char *environment(char *const *envp, const char *name)
 
 static int find_program(const struct sentry_config *config, struct exec_image **out)
 {
-    const char *name = config->argv[0];
+    const char *name = config->program ? config->program : config->argv[0];
     if (strchr(name, '/'))
         return exec_prepare(LX_AT_FDCWD, name, LOOKUP_FOLLOW, config->argv, config->envp, out);
     const char *path = environment(config->envp, "PATH");

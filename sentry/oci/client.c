@@ -1,10 +1,14 @@
 #include "sentry/oci/client.h"
+#include "sentry/boot/config_codec.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -66,6 +70,37 @@ int client_send(int fd, uint32_t kind, int value, const int *fds, unsigned nr_fd
         n = sendmsg(fd, &message, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     return n == (ssize_t)sizeof(record) ? 0 : -errno;
+}
+
+static bool same_open_file(int a, int b)
+{
+    pid_t self = getpid();
+    return syscall(SYS_kcmp, self, self, KCMP_FILE, (unsigned long)a, (unsigned long)b) == 0;
+}
+
+int client_send_exec(int fd, const struct sentry_config *config, const int streams[3])
+{
+    const struct kernel_params none = {0};
+    int fds[CONTROL_FDS_MAX], value = 0;
+    unsigned n = 1;
+    fds[0] = memfd_create("sentry-exec", MFD_CLOEXEC);
+    int failed = fds[0] < 0 ? -errno : config_write(fds[0], config, &none);
+    for (int i = 0; i < 3; i++) {
+        if (streams[i] < 0)
+            continue;
+        value |= CONTROL_EXEC_STREAM(i);
+        int first = i;
+        for (int j = i - 1; j >= 0; j--)
+            if (streams[j] >= 0 && same_open_file(streams[i], streams[j]))
+                first = j;
+        value |= CONTROL_EXEC_SAME(i, first);
+        fds[n++] = streams[i];
+    }
+    if (!failed)
+        failed = client_send(fd, CONTROL_EXEC, value, fds, n);
+    if (fds[0] >= 0)
+        close(fds[0]);
+    return failed;
 }
 
 int client_receive(int fd, struct control_record *record, int ms)

@@ -2,6 +2,7 @@
 // The commands' end of a container's control socket. What comes back may be from a kernel process that was taken over: records are
 // bounded and of one size, no descriptor is accepted, text is escaped before anybody sees it, and no answer is waited for
 // longer than given.
+#include "sentry/boot/config.h"
 #include "sentry/boot/control.h"
 #include "sentry/oci/container.h"
 
@@ -11,6 +12,8 @@ int client_listen(const struct container *c, struct oci_error *error);
 int client_connect(const struct container *c, struct oci_error *error);
 // Sends one record, with descriptors. 0 or -errno.
 int client_send(int fd, uint32_t kind, int value, const int *fds, unsigned nr_fds);
+// Asks for a process with these standard streams (-1: closed). 0 or -errno.
+int client_send_exec(int fd, const struct sentry_config *config, const int streams[3]);
 // Receives one within `ms` (-1: however long it takes). 1; 0 at the end of the connection; -ETIMEDOUT; -EPROTO.
 int client_receive(int fd, struct control_record *record, int ms);
 // Sends a request and waits for its CONTROL_DONE. 0, or -errno after a message: what the kernel answered, or why it did not.

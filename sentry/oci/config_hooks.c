@@ -28,8 +28,6 @@ void decode_hooks(struct decode *d, const struct json *root, struct oci_config *
         struct oci_hooks *hooks = &config->hooks[kind];
         size_t count;
         const struct json *item = decode_array(d, object, oci_hook_names[kind], JSON_OBJECT, &count);
-        if (count && kind == OCI_HOOK_START_CONTAINER)
-            decode_fail(d, item, "hooks that run inside of the container are not supported");
         hooks->list = count ? decode_alloc(d, count, sizeof(*hooks->list)) : NULL;
         for (; item && hooks->list && !d->result; item = item->next)
             decode_hook(d, item, &hooks->list[hooks->count++]);

@@ -1,6 +1,5 @@
 // exec: one more process in a container. The process that an engine waits for stands for it, holds the connection to the kernel,
 // and ends as it ends.
-#include "sentry/boot/config_codec.h"
 #include "sentry/boot/monitor.h"
 #include "sentry/oci/client.h"
 #include "sentry/oci/command.h"
@@ -11,18 +10,15 @@
 #include "sentry/oci/supervise.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -176,12 +172,6 @@ static int plan_process(const struct container *c, const struct exec_options *o,
 
 // --- streams
 
-static bool same_open_file(int a, int b)
-{
-    pid_t self = getpid();
-    return syscall(SYS_kcmp, self, self, KCMP_FILE, (unsigned long)a, (unsigned long)b) == 0;
-}
-
 struct streams {
     int fds[3];
     int terminal; // of the engine; -1: none
@@ -207,32 +197,6 @@ static int plan_streams(const struct exec_options *o, const struct oci_process *
         if (fcntl(i, F_GETFD) < 0)
             s->fds[i] = -1;
     return 0;
-}
-
-// The request: the configuration in a memory file, and the streams.
-static int send_request(int connection, const struct sentry_config *config, const struct streams *s)
-{
-    const struct kernel_params none = {0};
-    int fds[CONTROL_FDS_MAX], value = 0;
-    unsigned n = 1;
-    fds[0] = memfd_create("sentry-exec", MFD_CLOEXEC);
-    int failed = fds[0] < 0 ? -errno : config_write(fds[0], config, &none);
-    for (int i = 0; i < 3; i++) {
-        if (s->fds[i] < 0)
-            continue;
-        value |= CONTROL_EXEC_STREAM(i);
-        int first = i;
-        for (int j = i - 1; j >= 0; j--)
-            if (s->fds[j] >= 0 && same_open_file(s->fds[i], s->fds[j]))
-                first = j;
-        value |= CONTROL_EXEC_SAME(i, first);
-        fds[n++] = s->fds[i];
-    }
-    if (!failed)
-        failed = client_send(connection, CONTROL_EXEC, value, fds, n);
-    if (fds[0] >= 0)
-        close(fds[0]);
-    return failed;
 }
 
 // --- the process that stands for it
@@ -308,7 +272,7 @@ static _Noreturn void stand_for(int connection, int sync, const struct sentry_co
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (sync_wait(sync, SYNC_JOINED, &error))
         _exit(1);
-    int n = send_request(connection, config, s);
+    int n = client_send_exec(connection, config, s->fds);
     leave_streams(s);
     if (!n)
         n = client_receive(connection, &record, LAUNCH_MS);

@@ -41,7 +41,8 @@ char *oci_state_json(const struct oci_state *state)
 
 // A hook that runs. Descriptors are -1 once they are closed.
 struct child {
-    pid_t pid;
+    pid_t pid;        // -1: none of the host
+    int ended;        // can be read when it has ended
     int input;        // our end of its standard input
     int output[2];    // of standard output and error
     int started;      // carries an errno, when it could not be executed
@@ -103,8 +104,8 @@ static int start(const struct oci_hook *hook, const struct oci_hook_run *run, st
                          pipe2(report, O_CLOEXEC) < 0
                      ? -errno
                      : 0;
-    c->pid = failed ? -1 : fork();
-    if (!failed && c->pid < 0)
+    c->pid = failed || run->begin ? -1 : fork();
+    if (!failed && !run->begin && c->pid < 0)
         failed = -errno;
     if (!failed && c->pid == 0) {
         // Above the three first, so that none of them is overwritten before it is placed.
@@ -116,6 +117,13 @@ static int start(const struct oci_hook *hook, const struct oci_hook_run *run, st
         close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
         execute(hook, run, at);
     }
+    if (!failed) {
+        const int streams[3] = {input[0], out[1], err[1]};
+        c->ended =
+            run->begin ? run->begin(run->context, hook, streams) : (int)syscall(SYS_pidfd_open, c->pid, 0);
+        if (c->ended < 0)
+            failed = run->begin ? c->ended : -errno;
+    }
     close_fd(&input[0]);
     close_fd(&out[1]);
     close_fd(&err[1]);
@@ -124,7 +132,7 @@ static int start(const struct oci_hook *hook, const struct oci_hook_run *run, st
     c->output[0] = out[0];
     c->output[1] = err[0];
     c->started = report[0];
-    if (!failed)
+    if (c->pid > 0)
         setpgid(c->pid, c->pid); // whoever is first
     if (!failed)
         fcntl(c->input, F_SETFL, O_NONBLOCK);
@@ -169,10 +177,10 @@ static void drain(struct child *c, int stream)
 }
 
 // Serves the hook's streams until it has ended. False: the deadline has passed.
-static bool serve(struct child *c, int pidfd, int64_t deadline)
+static bool serve(struct child *c, int64_t deadline)
 {
     for (int rounds = 0; rounds < ROUNDS_AFTER;) {
-        struct pollfd fds[5] = {{.fd = pidfd, .events = POLLIN},
+        struct pollfd fds[5] = {{.fd = c->ended, .events = POLLIN},
                                 {.fd = c->input, .events = POLLOUT},
                                 {.fd = c->output[0], .events = POLLIN},
                                 {.fd = c->output[1], .events = POLLIN},
@@ -226,13 +234,16 @@ static int explain(struct child *c, const struct oci_hook *hook, int status, boo
 static int run_hook(const struct oci_hook *hook, const struct oci_hook_run *run, const char *state,
                     struct oci_error *error)
 {
-    struct child c = {.text = state, .left = strlen(state)};
+    struct child c = {.ended = -1, .text = state, .left = strlen(state)};
     int status = 0;
     int failed = start(hook, run, &c);
-    int pidfd = failed ? -1 : (int)syscall(SYS_pidfd_open, c.pid, 0);
-    if (!failed && pidfd < 0)
-        failed = -errno;
-    bool late = !failed && !serve(&c, pidfd, hook->timeout ? now_ms() + (int64_t)hook->timeout * 1000 : 0);
+    bool late = !failed && !serve(&c, hook->timeout ? now_ms() + (int64_t)hook->timeout * 1000 : 0);
+    if (run->end && c.ended >= 0) {
+        int lost = run->end(run->context, c.ended, &status);
+        c.ended = -1;
+        if (lost && !late)
+            failed = lost;
+    }
     if (c.pid > 0) {
         if (late || failed)
             kill(-c.pid, SIGKILL);
@@ -243,8 +254,8 @@ static int run_hook(const struct oci_hook *hook, const struct oci_hook_run *run,
     close_fd(&c.output[0]);
     close_fd(&c.output[1]);
     close_fd(&c.started);
-    close_fd(&pidfd);
-    return failed ? oci_fail_errno(error, -failed, "cannot start the hook %s", hook->path)
+    close_fd(&c.ended);
+    return failed ? oci_fail_errno(error, -failed, "cannot run the hook %s", hook->path)
                   : explain(&c, hook, status, late, error);
 }
 

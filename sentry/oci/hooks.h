@@ -1,7 +1,6 @@
 #pragma once
-// The operator's hooks of config.json: programs of the host that are told of the container on standard input.
-//
-// A startContainer hook is the image's code and is not run here: config.h refuses it.
+// The hooks of config.json: programs that are told of the container on standard input. The operator's are programs of the host; a
+// startContainer hook is the image's code, and guest_hooks.h runs it in the sandbox.
 #include "sentry/oci/config.h"
 #include "sentry/oci/error.h"
 #include <sys/types.h>
@@ -27,6 +26,11 @@ struct oci_hook_run {
     // or -errno.
     int (*enter)(void *context);
     void *context;
+    // For hooks that are no programs of the host: starts one with these standard streams (borrowed). A descriptor that can be read
+    // when it has ended, or -errno. NULL: they are.
+    int (*begin)(void *context, const struct oci_hook *hook, const int streams[3]);
+    // Ends it if it has not, closes that descriptor, and gives its wait status. 0 or -errno.
+    int (*end)(void *context, int fd, int *status);
     // Called with a sentence for each hook whose failure is only a warning (poststart, poststop); may be
     // NULL.
     void (*warn)(void *context, const char *text);
@@ -35,6 +39,6 @@ struct oci_hook_run {
 // Runs the hooks of a kind in order, each with a timeout of its own after which
 // its process group is killed. Output is kept for the message (bounded, escaped), status and signal are told.
 // The first hook that fails ends it with -ECHILD, -ETIMEDOUT or the errno of its start; poststart and
-// poststop hooks go on with the next instead, and 0 is returned. `kind` is not OCI_HOOK_START_CONTAINER.
+// poststop hooks go on with the next instead, and 0 is returned. OCI_HOOK_START_CONTAINER needs `begin`.
 int oci_hooks_run(const struct oci_hooks *hooks, enum oci_hook_kind kind, const struct oci_hook_run *run,
                   struct oci_error *error);

@@ -1,6 +1,7 @@
 // create, run, start: commands that bring a container to life.
 #include "sentry/oci/client.h"
 #include "sentry/oci/delete_container.h"
+#include "sentry/oci/guest_hooks.h"
 #include "sentry/oci/hooks.h"
 #include "sentry/oci/report.h"
 #include "sentry/oci/start_container.h"
@@ -90,7 +91,12 @@ int oci_start(const struct oci_globals *globals, int argc, char **argv)
     switch (container_status_now(&c)) {
     case CONTAINER_CREATED:
         failed = container_config(&c, &config, &error);
-        if (!failed)
+        if (failed)
+            break;
+        failed = guest_hooks_run(&c, &config, &error);
+        if (failed)
+            (void)container_delete(&c, &config, NULL); // as the specification has it
+        else
             failed = begin(&c, &config, &error);
         break;
     case CONTAINER_STOPPED:
@@ -148,7 +154,7 @@ int oci_run(const struct oci_globals *globals, int argc, char **argv)
         report_warning(config.warnings.list[i]);
     if (!options.detach)
         forward_signals(c.pid, config.process->terminal && !options.console_socket);
-    if (begin(&c, &config, &error)) {
+    if (guest_hooks_run(&c, &config, &error) || begin(&c, &config, &error)) {
         (void)kill(c.pid, SIGKILL);
         (void)wait_for_monitor(c.pid);
         (void)container_delete(&c, &config, NULL);

@@ -199,8 +199,6 @@ int oci_plan(const struct oci_config *config, const char *bundle, const struct o
     struct sandbox_spec *spec = &plan->spec;
     if (!config->process)
         return oci_fail(error, EINVAL, "config.json: process is missing");
-    if (config->hooks[OCI_HOOK_START_CONTAINER].count)
-        return oci_fail(error, EOPNOTSUPP, "hooks.startContainer is not supported");
     int failed = plan_root(config, bundle, plan, error);
     if (!failed)
         failed = oci_plan_process(config->process, &spec->config, error);

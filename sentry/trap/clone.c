@@ -411,7 +411,8 @@ static void launch_end(struct launch *l, int err)
 {
     if (launch_hook)
         launch_hook(l->task, err);
-    exec_image_free(l->image);
+    if (l->image)
+        exec_image_free(l->image);
     task_abandon(l->task);
     task_put(l->task);
     free(l);
@@ -471,6 +472,14 @@ bool zygote_call(const struct trap_notif *n)
     }
 }
 
+void trap_begin_launched(struct task *t, struct exec_image *image)
+{
+    if (t->state != TASK_RUNNING || t->exiting) // whoever asked for it is gone
+        exec_image_free(image);
+    else
+        exec_begin_launched(t, image);
+}
+
 static void launch_hello(const struct trap_notif *n)
 {
     struct launch *l = list_first(&launches, struct launch, link);
@@ -490,10 +499,8 @@ static void launch_hello(const struct trap_notif *n)
     }
     if (launch_hook)
         launch_hook(l->task, 0);
-    if (l->task->state != TASK_RUNNING || l->task->exiting) // whoever asked for it is gone
-        exec_image_free(l->image);
-    else
-        exec_begin_launched(l->task, l->image);
+    if (l->image)
+        trap_begin_launched(l->task, l->image);
     task_put(l->task);
     free(l);
     launch_next();

@@ -70,8 +70,10 @@ int64_t trap_unmap(struct call *call, uint64_t addr, uint64_t len);
 // rt_sigreturn: the frame is restored inside a kick.
 int64_t trap_sigreturn(struct call *call);
 // Starts a first process (the container's, or an exec into it) through the zygote. The task has no thread yet.
-// 0 or -errno. `t` is published when it registers; a failure ends it.
+// 0 or -errno. `t` is published when it registers; a failure ends it. Without an image it then waits for trap_begin_launched().
 int trap_launch(struct task *t, struct exec_image *image);
+// The program of a launched process that has registered and waits. Takes over the image; nothing happens where the process has ended.
+void trap_begin_launched(struct task *t, struct exec_image *image);
 // A launched task has registered, and is about to load its program, or (err below 0) could not be and is given up. Set by the
 // boot code.
 extern void (*launch_hook)(struct task *t, int err);

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import subprocess
 
 import oci
 from bundles import process, shell
@@ -119,6 +120,86 @@ def hooks_that_fail():
         done = SENTRY.run(shell("echo started", hooks={kind: [
             {"path": "/bin/false"}, {"path": "/bin/sh", "args": ["sh", "-c", "echo y > %s" % marker]}]}))
         want(done.status == 0 and done.out == "started\n" and marker.exists(), kind, done)
+
+
+def guest_hook(text, **more):
+    return dict({"path": "/bin/busybox", "args": ["sh", "-c", text], "timeout": 20}, **more)
+
+
+@test()
+def start_container_hooks_are_guests():
+    """They run before the program, which is the first process all the same, with its identity and in its world."""
+    facts = "cat > /dev/shm/state; { id -u; pwd; hostname; echo $E; cat /proc/1/comm | wc -l; test $$ != 1; echo $?; } > /dev/shm/facts"
+    seen = {}
+    for runtime in (SENTRY, RUNC):
+        config = shell("echo $$; cat /dev/shm/state; echo; cat /dev/shm/facts /dev/shm/second",
+                       hooks={"startContainer": [guest_hook(facts, env=["E=of the hook", "PATH=/bin"]),
+                                                 guest_hook("cat /dev/shm/facts | wc -l > /dev/shm/second")]},
+                       annotations={"a": "b"})
+        config["process"]["user"] = {"uid": 1000, "gid": 1000}
+        config["process"]["cwd"] = "/tmp"
+        done = runtime.run(config)
+        want(done.status == 0, runtime.name, done)
+        first, state, rest = done.out.split("\n", 2)
+        state = json.loads(state)
+        want(first == "1" and state.pop("id").startswith("run-") and state.pop("bundle"), done)
+        state.pop("ociVersion")
+        seen[runtime.name] = (state, rest)
+    want(seen["sentry"] == seen["runc"], seen)
+    want(seen["sentry"][0] == {"status": "created", "pid": 1, "annotations": {"a": "b"}}, seen)
+
+
+@test()
+def start_container_hooks_that_fail():
+    for hook in (guest_hook("echo out; echo err >&2; exit 3"), guest_hook("exec sleep 20", timeout=1),
+                 {"path": "/not/there"}, {"path": "/usr/bin/python3"}, guest_hook("kill -9 $$")):
+        marker = oci.ROOTFS / "tmp/second"
+        hooks = {"startContainer": [hook, guest_hook("echo > /tmp/second")], "poststop": [
+            {"path": "/bin/sh", "args": ["sh", "-c", "echo y > %s" % (WORK / "after")]}]}
+        for start in (False, True):
+            (WORK / "after").unlink(missing_ok=True)
+            if start:
+                output = SENTRY.create("box-hook", shell("echo started", hooks=hooks))
+                done = SENTRY("start", "box-hook")
+                done.out += output.read_text()
+                want(oci.gone(SENTRY.pid("box-hook")) and SENTRY("state", "box-hook").status, "still there")
+                want(SENTRY("delete", "--force", "box-hook").status == 0, "an engine's delete")
+            else:
+                done = SENTRY.run(shell("echo started", hooks=hooks))
+            want(done.status and "started" not in done.out and hook["path"] in done.err, hook, done)
+            want(not marker.exists() and (WORK / "after").exists(), "the hooks after it", hook)
+        want("exit 3" not in str(hook) or "exit status 3, stdout: out, stderr: err" in done.err, done)
+        want(hook.get("timeout") != 1 or "timeout of 1 s" in done.err, done)
+    want(SENTRY("list", "--quiet").out.strip() == "", "left behind")
+
+
+@test()
+def start_container_hooks_and_the_first_process():
+    """It waits without a program: whatever a hook does to it, and whatever comes from outside."""
+    poke = ("for f in status stat maps cmdline environ comm limits mounts wchan smaps_rollup; do cat /proc/1/$f; done;"
+            "ls -l /proc/1/fd /proc/1/exe /proc/1/cwd; kill -9 1; kill -TERM 1; kill -STOP 1; ps; true")
+    done = SENTRY.run(shell("echo $$", hooks={"startContainer": [guest_hook("{ %s; } > /dev/null 2>&1" % poke)]}))
+    want(done.status == 0 and done.out == "1\n", done)
+    for end in ("KILL", "TERM", "delete"):
+        SENTRY.create("box-held", shell("echo started", hooks={"startContainer": [guest_hook("sleep 30")]}))
+        with subprocess.Popen([SENTRY.program, "--root", str(SENTRY.root), "start", "box-held"], stderr=subprocess.DEVNULL) as start:
+            oci.eventually(lambda: "sleep" in SENTRY("ps", "--guest", "box-held").out, "the hook")
+            want(SENTRY.state("box-held")["status"] == "created", "the status")
+            if end == "delete":
+                want(SENTRY("delete", "--force", "box-held").status == 0, "delete")
+            else:
+                want(SENTRY("kill", "box-held", end).status == 0, "kill")
+            want(start.wait(20) != 0 and oci.gone(SENTRY.pid("box-held")), end)
+        SENTRY("delete", "--force", "box-held")
+    # A command that is killed takes its hook along, and the next one begins again.
+    output = SENTRY.create("box-held", shell("echo started", hooks={"startContainer": [
+        guest_hook("test -e /dev/shm/once && exit; echo > /dev/shm/once; sleep 30")]}))
+    with subprocess.Popen([SENTRY.program, "--root", str(SENTRY.root), "start", "box-held"]) as start:
+        oci.eventually(lambda: "sleep" in SENTRY("ps", "--guest", "box-held").out, "the hook")
+        start.kill()
+    want(SENTRY("start", "box-held").status == 0, "start again")
+    oci.eventually(lambda: output.read_text() == "started\n", "the program")
+    want(SENTRY("delete", "--force", "box-held").status == 0, "delete")
 
 
 @test()

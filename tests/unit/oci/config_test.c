@@ -71,8 +71,6 @@ static const struct refusal refusals[] = {
     {TOP, "\"hooks\": {\"poststop\": [{}]}", "line 1: hooks.poststop[0]: \"path\" is required"},
     {TOP, "\"hooks\": {\"poststop\": [{\"path\": \"/x\", \"timeout\": 0}]}",
      "line 1: hooks.poststop[0].timeout: an integer from 1 to 1000000 is expected"},
-    {TOP, "\"hooks\": {\"startContainer\": [{\"path\": \"/x\"}]}",
-     "line 1: hooks.startContainer[0]: hooks that run inside of the container are not supported"},
     {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_DEADLINE\"}",
      "line 2: process.scheduler: SCHED_DEADLINE is not supported"},
     {PROCESS, "\"scheduler\": {\"policy\": \"SCHED_OTHER\", \"flags\": [\"SCHED_FLAG_RECLAIM\"]}",
@@ -437,7 +435,7 @@ Test(config, hooks)
     struct oci_config c = good(
         TOP, "\"hooks\": {\"prestart\": [{\"path\": \"/a\", \"args\": [\"a\", \"b\"], \"env\": [\"X=1\"],"
              "\"timeout\": 3}, {\"path\": \"/b\"}], \"createRuntime\": [{\"path\": \"/c\", \"env\": []}],"
-             "\"createContainer\": [{\"path\": \"/d\"}], \"startContainer\": [],"
+             "\"createContainer\": [{\"path\": \"/d\"}], \"startContainer\": [{\"path\": \"/e\"}],"
              "\"poststart\": [{\"path\": \"/f\"}], \"poststop\": [{\"path\": \"/g\"}]}");
     const struct oci_hooks *pre = &c.hooks[OCI_HOOK_PRESTART];
     cr_assert_eq(pre->count, 2);
@@ -449,10 +447,9 @@ Test(config, hooks)
     cr_expect_null(pre->list[1].env.list);
     cr_expect_eq(pre->list[1].timeout, 0);
     cr_expect_not_null(c.hooks[OCI_HOOK_CREATE_RUNTIME].list[0].env.list);
-    static const char *const paths[] = {"/a", "/c", "/d", NULL, "/f", "/g"};
+    static const char *const paths[] = {"/a", "/c", "/d", "/e", "/f", "/g"};
     for (int i = 0; i < OCI_HOOK_KINDS; i++)
-        if (paths[i])
-            cr_expect_str_eq(c.hooks[i].list[0].path, paths[i]);
+        cr_expect_str_eq(c.hooks[i].list[0].path, paths[i]);
     oci_config_free(&c);
 }
 
