@@ -431,7 +431,7 @@ enum container_status container_status_now(const struct container *c)
 {
     if (c->pid == 0)
         return c->status == CONTAINER_CREATING ? CONTAINER_CREATING : CONTAINER_STOPPED;
-    return process_start_time(c->pid) == c->pid_start ? c->status : CONTAINER_STOPPED;
+    return c->pid_start && process_start_time(c->pid) == c->pid_start ? c->status : CONTAINER_STOPPED;
 }
 
 int container_pidfd(const struct container *c)
@@ -439,7 +439,7 @@ int container_pidfd(const struct container *c)
     int fd = c->pid > 0 ? (int)syscall(SYS_pidfd_open, c->pid, 0) : -1;
     if (fd < 0)
         return -ESRCH;
-    if (process_start_time(c->pid) == c->pid_start)
+    if (c->pid_start && process_start_time(c->pid) == c->pid_start)
         return fd;
     close(fd);
     return -ESRCH;

@@ -16,6 +16,8 @@ import oci  # noqa: E402
 import bundles  # noqa: E402,F401
 import engines  # noqa: E402,F401
 import faults  # noqa: E402,F401
+import idle  # noqa: E402,F401
+import rootless  # noqa: E402,F401
 import settings  # noqa: E402,F401
 
 INSIDE = "--inside"
