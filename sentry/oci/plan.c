@@ -3,6 +3,7 @@
 #include "sentry/cli/features.h"
 #include "sentry/core/log.h"
 #include "sentry/oci/plan_mounts.h"
+#include "sentry/oci/user_namespace.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -119,9 +120,13 @@ static int plan_owners(const struct oci_config *config, struct sandbox_spec *spe
     spec->gofer_capabilities = GOFER_CAP_ALL;
     if (!user->listed)
         return 0;
-    if (user->path)
-        return oci_fail(error, EOPNOTSUPP, "linux.namespaces: joining a user namespace (%s) is not supported",
-                        user->path);
+    if (user->path) { // guests are in none of the host's: one with its maps is as good
+        char *uid_map, *gid_map;
+        int failed = user_namespace_maps(user->path, &uid_map, &gid_map, error);
+        spec->gofer_uid_map = uid_map;
+        spec->gofer_gid_map = gid_map;
+        return failed;
+    }
     if (!config->nr_uid_maps || !config->nr_gid_maps)
         return oci_fail(error, EINVAL,
                         "linux.namespaces: a user namespace needs uidMappings and gidMappings");

@@ -203,6 +203,37 @@ def start_container_hooks_and_the_first_process():
 
 
 @test()
+def a_user_namespace_by_path():
+    """Files belong to whom its maps say, as with a new one that has these maps."""
+    maps = [{"containerID": 0, "hostID": 200000, "size": 1000}]
+    facts = "echo > /tmp/x; stat -c '%u %g' /tmp/x /bin/busybox; chown 5:6 /tmp/x; stat -c '%u %g' /tmp/x"
+    with subprocess.Popen(["unshare", "--user", "sleep", "100"]) as other:
+        try:
+            ours = os.readlink("/proc/self/ns/user")
+            oci.eventually(lambda: os.readlink("/proc/%d/ns/user" % other.pid) != ours, "the namespace")
+            config = with_linux(shell(facts))
+            user = {"type": "user", "path": "/proc/%d/ns/user" % other.pid}
+            config["linux"]["namespaces"].append(user)
+            without = SENTRY.run(config)
+            want(without.status and "has no maps" in without.err, without)
+            for name in ("uid_map", "gid_map"):
+                pathlib.Path("/proc/%d/%s" % (other.pid, name)).write_text("0 200000 1000\n")
+            joined = SENTRY.run(config)
+            owner = os.stat(oci.ROOTFS / "tmp/x")
+            (oci.ROOTFS / "tmp/x").unlink()
+            want((owner.st_uid, owner.st_gid) == (200005, 200006), "the file's owner", owner, joined)
+            user.pop("path")
+            made = SENTRY.run(with_linux(config, uidMappings=maps, gidMappings=maps))
+            want(joined.status == 0 and joined.out == made.out, joined, made)
+            user["path"] = "/proc/self/ns/net"
+            wrong = SENTRY.run(config)
+            want(wrong.status and "cannot join the user namespace" in wrong.err, wrong)
+        finally:
+            other.kill()
+            (oci.ROOTFS / "tmp/x").unlink(missing_ok=True)
+
+
+@test()
 def scheduling_is_remembered():
     facts = "set -- $(cat /proc/self/stat); shift 18; echo $1; ionice -p 1"
     done = SENTRY.run(process(shell(facts), scheduler={"policy": "SCHED_BATCH", "nice": 5},
