@@ -29,6 +29,8 @@ struct client {
     struct tty *terminal;    // of that process; a reference
     bool gone;               // the connection has ended: what it started is killed when it is there
     bool holds;              // it waits for client_held()
+    unsigned nr_kept;
+    int kept[CONTROL_PRESERVE_MAX]; // descriptors for the process that it is about to start
 };
 
 static struct list_head clients = LIST_INIT(clients); // kernel lock
@@ -58,9 +60,26 @@ static void disconnect(struct client *c)
     close(c->watch.fd);
 }
 
+static void drop_kept(struct client *c)
+{
+    while (c->nr_kept > 0)
+        close(c->kept[--c->nr_kept]);
+}
+
+static int keep(struct client *c, int fd)
+{
+    if (c->nr_kept == CONTROL_PRESERVE_MAX) {
+        close(fd);
+        return -LX_EMFILE;
+    }
+    c->kept[c->nr_kept++] = fd;
+    return 0;
+}
+
 static void client_free(struct client *c)
 {
     disconnect(c);
+    drop_kept(c);
     launch_release_terminal(c->terminal);
     tg_put(c->tg);
     list_del(&c->link);
@@ -182,7 +201,16 @@ static int launch(struct client *c, struct sentry_config *config, const struct s
     int err = launch_prepare(&plan, &c->task, &c->terminal);
     if (err)
         return err;
-    err = launch_find(config, c->task, &image);
+    unsigned given = 0, count = c->nr_kept;
+    c->nr_kept = 0;
+    while (given < count && !err) {
+        err = launch_give(c->task, c->kept[given], given);
+        given++;
+    }
+    while (given < count)
+        close(c->kept[given++]);
+    if (!err)
+        err = launch_find(config, c->task, &image);
     if (!err)
         err = trap_launch(c->task, image);
     if (err) {
@@ -253,8 +281,12 @@ void client_process_ended(struct thread_group *tg, int wait_status)
 static bool take(struct client *c, const struct control_record *r, const int *fds, unsigned nr_fds)
 {
     int err = 0;
-    if (nr_fds && r->kind != CONTROL_EXEC)
+    bool preserve = r->kind == CONTROL_PRESERVE || r->kind == CONTROL_PRESERVE_EXEC;
+    if ((nr_fds && r->kind != CONTROL_EXEC && !preserve) || (preserve && nr_fds != 1)) {
+        for (unsigned i = 0; i < nr_fds; i++)
+            close(fds[i]);
         return false;
+    }
     switch (r->kind) {
     case CONTROL_START:
         err = control_start();
@@ -265,6 +297,12 @@ static bool take(struct client *c, const struct control_record *r, const int *fd
         c->holds = c->holds && !err;
         if (!err)
             err = ANSWERED; // by client_held()
+        break;
+    case CONTROL_PRESERVE:
+        err = control_give(fds[0]);
+        break;
+    case CONTROL_PRESERVE_EXEC:
+        err = keep(c, fds[0]);
         break;
     case CONTROL_KILL:
         err = kill_first(c, r->value);

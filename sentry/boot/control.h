@@ -25,6 +25,8 @@ enum control_kind {
     CONTROL_TASKS, // value: how many tasks the guest may have
     CONTROL_LIST,  // the processes of the guest: CONTROL_TEXT records and a CONTROL_TEXT_END
     CONTROL_HOLD, // the first process is there, and waits before its program: from then on CONTROL_EXEC may start others
+    CONTROL_PRESERVE,      // with one descriptor: the next of the first process, from 3 on, before it begins
+    CONTROL_PRESERVE_EXEC, // the same for the process that CONTROL_EXEC starts
 
     // Kernel to monitor or client.
     CONTROL_EXIT =
@@ -45,6 +47,7 @@ enum control_kind {
 #define CONTROL_EXEC_SAME(i, j) ((j) << (4 + 2 * (i))) // stream i is the same open file as stream j
 #define CONTROL_EXEC_SAME_OF(value, i) ((value) >> (4 + 2 * (i)) & 3)
 #define CONTROL_FDS_MAX 4
+#define CONTROL_PRESERVE_MAX 64 // descriptors of one process
 
 #define CONTROL_TEXT_MAX 496
 struct control_record {

@@ -102,6 +102,14 @@ int control_hold(void)
     return waiting ? waiting->hold() : -EINVAL;
 }
 
+int control_give(int fd)
+{
+    if (waiting)
+        return waiting->give(fd);
+    close(fd);
+    return -EINVAL;
+}
+
 bool control_is_waiting(void)
 {
     return waiting != NULL;

@@ -18,7 +18,8 @@ _Noreturn void control_finish(uint32_t kind, int value, const char *text);
 // What is done with the first process when clients say so. Each returns 0 or -errno.
 struct control_first {
     int (*start)(void);
-    int (*hold)(void); // client_held() is called when it is done
+    int (*hold)(void);   // client_held() is called when it is done
+    int (*give)(int fd); // one more descriptor, taken over
 };
 // Tells the monitor that everything is there.
 void control_ready(const struct control_first *first);
@@ -26,6 +27,7 @@ void control_ready(const struct control_first *first);
 int control_start(void);
 // The first process waits before its program. 0, or the same errors.
 int control_hold(void);
+int control_give(int fd);
 bool control_is_waiting(void);
 // The terminal of the first process (borrowed, may be NULL), where signals of the monitor go.
 void control_terminal(struct tty *t);

@@ -97,6 +97,13 @@ static int hold_first(void)
     return err;
 }
 
+static int give_first(int fd)
+{
+    static unsigned given;
+    struct task *t = first.held ? first.held : first.task;
+    return launch_give(t, fd, given++);
+}
+
 // A container's program is looked for before its engine is told that the container is there, and again when it starts.
 static void check_first(void)
 {
@@ -105,7 +112,7 @@ static void check_first(void)
     if (err)
         control_finish(CONTROL_FAILED, -err, first.config->argv[0]);
     exec_image_free(image);
-    static const struct control_first actions = {start_first, hold_first};
+    static const struct control_first actions = {start_first, hold_first, give_first};
     control_ready(&actions);
 }
 

@@ -1,6 +1,7 @@
 // A task for a process that comes from outside, and its program.
 #include "sentry/boot/launch.h"
 #include "abi/linux/errno.h"
+#include "sentry/boot/control.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/seccomp.h"
 #include "abi/linux/stat.h"
@@ -177,6 +178,19 @@ int launch_prepare(struct launch_plan *plan, struct task **task, struct tty **te
     task_abandon(t);
     launch_release_terminal(*terminal);
     *terminal = NULL;
+    return err;
+}
+
+int launch_give(struct task *t, int fd, unsigned index)
+{
+    struct task *before = current;
+    if (index >= CONTROL_PRESERVE_MAX) {
+        close(fd);
+        return -LX_EMFILE;
+    }
+    current = t;
+    int err = stdio_give(fd, t->cred->uid, t->cred->gid, t->files, 3 + (int)index);
+    current = before;
     return err;
 }
 

@@ -3,6 +3,7 @@
 #include "sentry/oci/config.h"
 #include "sentry/oci/features.h"
 #include "sentry/oci/install.h"
+#include "sentry/oci/preserve.h"
 #include "sentry/oci/report.h"
 #include "sentry/oci/spec.h"
 #include <errno.h>
@@ -221,9 +222,8 @@ int oci_main(int argc, char **argv)
     int used = read_globals(argc - 1, argv + 1, &globals, &error);
     if (used < 0)
         return oci_fail_command(&error);
-    // Nothing that the engine left open reaches any process of a container, or is kept open by its monitor.
-    (void)close_range(3, ~0u, 0);
-    if (report_open(globals.log, globals.log_format && strcmp(globals.log_format, "json") == 0, &error) ||
+    // Nothing else that the engine left open reaches any process of a container, or is kept open by its monitor.
+    if (preserve_keep(argc - 1 - used, argv + 1 + used, &error) || report_open(globals.log, globals.log_format && strcmp(globals.log_format, "json") == 0, &error) ||
         oci_check_globals(&globals, &error))
         return oci_fail_command(&error);
     const struct oci_command *command = find_command(argv[1 + used]);

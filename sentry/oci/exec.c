@@ -6,6 +6,7 @@
 #include "sentry/oci/console.h"
 #include "sentry/oci/pid_file.h"
 #include "sentry/oci/plan.h"
+#include "sentry/oci/preserve.h"
 #include "sentry/oci/report.h"
 #include "sentry/oci/supervise.h"
 #include <errno.h>
@@ -56,9 +57,8 @@ static int read_options(int argc, char **argv, struct exec_options *o, struct oc
     int used = oci_options(argc - 1, argv + 1, options, error);
     if (used < 0)
         return used;
-    if (o->preserve_fds)
-        return oci_fail(error, EOPNOTSUPP,
-                        "--preserve-fds is not supported: a guest holds no descriptor of the host");
+    if (preserve_check(o->preserve_fds, error))
+        return -EINVAL;
     if (o->cgroup)
         return oci_fail(error, EOPNOTSUPP, "--cgroup is not supported: a container has one group");
     int failed = oci_arguments(argc - 1, used, o->process ? 1 : 2, -1, "exec", error);
@@ -272,6 +272,11 @@ static _Noreturn void stand_for(int connection, int sync, const struct sentry_co
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (sync_wait(sync, SYNC_JOINED, &error))
         _exit(1);
+    if (preserve_send(connection, CONTROL_PRESERVE_EXEC, &error)) {
+        (void)sync_send(sync, SYNC_FAILED, error.text);
+        _exit(1);
+    }
+    preserve_close();
     int n = client_send_exec(connection, config, s->fds);
     leave_streams(s);
     if (!n)
@@ -391,6 +396,8 @@ int oci_exec(const struct oci_globals *globals, int argc, char **argv)
     if (!failed)
         failed = plan_process(&c, &o, argv + used + 1, &process, &error);
     if (!failed)
+        failed = preserve_environment(&process, &error);
+    if (!failed)
         failed = oci_plan_process(&process, &config, &error);
     if (!failed)
         failed = plan_streams(&o, &process, &streams, &error);
@@ -404,5 +411,6 @@ int oci_exec(const struct oci_globals *globals, int argc, char **argv)
         (void)oci_fail_command(&error);
         return EXIT_EXEC_FAILED;
     }
+    preserve_close();
     return o.detach ? 0 : wait_for(pid, own_terminal);
 }

@@ -3,6 +3,7 @@
 #include "sentry/oci/delete_container.h"
 #include "sentry/oci/guest_hooks.h"
 #include "sentry/oci/hooks.h"
+#include "sentry/oci/preserve.h"
 #include "sentry/oci/report.h"
 #include "sentry/oci/start_container.h"
 #include <errno.h>
@@ -32,10 +33,7 @@ static int read_create_options(const char *command, int argc, char **argv, struc
     if (failed)
         return failed;
     *id = argv[1 + used];
-    if (o->preserve_fds)
-        return oci_fail(error, EOPNOTSUPP,
-                        "--preserve-fds is not supported: a guest holds no descriptor of the host");
-    return 0;
+    return preserve_check(o->preserve_fds, error);
 }
 
 int oci_create(const struct oci_globals *globals, int argc, char **argv)

@@ -4,6 +4,7 @@
 #include "sentry/oci/console.h"
 #include "sentry/oci/hooks.h"
 #include "sentry/oci/pid_file.h"
+#include "sentry/oci/preserve.h"
 #include "sentry/oci/report.h"
 #include "sentry/oci/supervise.h"
 #include <errno.h>
@@ -175,6 +176,7 @@ static int start_monitor(const struct oci_globals *globals, struct container *c,
         c->pid = getpid();
         container_state(c, CONTAINER_CREATING, &state);
         close(c->fd); // with the lock on it
+        preserve_close();
         struct supervision supervision = {.globals = globals,
                                           .config = config,
                                           .state = &state,
@@ -195,6 +197,17 @@ static int start_monitor(const struct oci_globals *globals, struct container *c,
     }
     c->pid_start = process_start_time(c->pid);
     return 0;
+}
+
+static int give_descriptors(const struct container *c, struct oci_error *error)
+{
+    int connection = preserve_any() ? client_connect(c, error) : 0;
+    if (connection <= 0)
+        return connection;
+    int failed = preserve_send(connection, CONTROL_PRESERVE, error);
+    close(connection);
+    preserve_close();
+    return failed;
 }
 
 // What the operator allows a container's annotations to set, on top of what the engine was told.
@@ -229,6 +242,8 @@ int container_start(const struct oci_globals *given, const struct create_options
     failed = load_bundle(options, c, config, error);
     if (!failed)
         failed = annotated_options(given, config, &options_of_ours, error);
+    if (!failed && config->process)
+        failed = preserve_environment(config->process, error);
     if (!failed)
         failed = oci_plan(config, c->bundle, globals, &plan, error);
     if (!failed) {
@@ -242,6 +257,8 @@ int container_start(const struct oci_globals *given, const struct create_options
         failed = start_monitor(globals, c, config, &plan, terminal, own_session, &sync, error);
     if (!failed)
         failed = follow_monitor(c, config, sync, error);
+    if (!failed)
+        failed = give_descriptors(c, error);
     if (!failed)
         failed = write_pid_file(options->pid_file, c->pid, error);
     if (sync >= 0)

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 
 import oci
@@ -200,6 +201,51 @@ def start_container_hooks_and_the_first_process():
     want(SENTRY("start", "box-held").status == 0, "start again")
     oci.eventually(lambda: output.read_text() == "started\n", "the program")
     want(SENTRY("delete", "--force", "box-held").status == 0, "delete")
+
+
+@test()
+def descriptors_that_are_passed_on():
+    """Pipes, sockets and files from 3 on, for the first process and for others; nothing beyond them, and of no other kind."""
+    out = WORK / "passed-on"
+    into = "exec 3<&0 </dev/null 4>>%s 5</dev/null 7</etc/passwd; exec \"$@\"" % out
+    facts = "read a <&3; echo $a; cat <&3; echo written >&4; cat <&5; (: <&6) 2>/dev/null || echo no 6; (: <&7) 2>/dev/null || echo no 7"
+    seen = {}
+    for runtime in (SENTRY, RUNC):
+        out.write_text("before\n")
+        base = ("sh", "-c", into, "sh", runtime.program, "--root", runtime.root)
+        done = oci.command(*base, "run", "--preserve-fds", "3", "-b", oci.bundle(shell(facts)), "fds", stdin="one\ntwo\n")
+        want(done.out == "one\ntwo\nno 6\nno 7\n", runtime.name, done)
+        runtime.create("fds", shell("sleep 30"))
+        try:
+            want(runtime("start", "fds").status == 0, "start")
+            done = oci.command(*base, "exec", "--preserve-fds=3", "fds", "sh", "-c", facts, stdin="three\n")
+            want(done.out == "three\nno 6\nno 7\n", runtime.name, done)
+            done = oci.command(*base, "exec", "fds", "sh", "-c", "(: <&3) 2>/dev/null || echo no 3", "--preserve-fds", "3")
+            want(done.out == "no 3\n", runtime.name, done)
+        finally:
+            runtime("delete", "--force", "fds")
+        activation = "exec 3</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\""
+        done = oci.command("sh", "-c", activation, "sh", *base[4:], "run", "-b", oci.bundle(
+            shell("cat <&3; echo $LISTEN_FDS $LISTEN_PID")), "fds")
+        want(done.out == "1 1\n", runtime.name, done)
+        seen[runtime.name] = out.read_text()
+    want(seen["sentry"] == seen["runc"] == "before\nwritten\nwritten\n", seen)
+    for text, reason in (("exec 3</", "is a directory"), ("exec 3<&-", "is present"), ("exec 3</dev/kmsg", "leads to the host's kernel"),
+                         ("exec 3<>/dev/ptmx", "is a terminal")):
+        done = oci.command("sh", "-c", text + "; exec \"$@\"", "sh", SENTRY.program, "--root", SENTRY.root, "run", "--preserve-fds",
+                           "1", "-b", oci.bundle(shell("echo started")), "fds")
+        want(done.status == 1 and reason in done.err and not done.out, text, done)
+    with socket.socket() as listener, socket.socket() as client:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        client.connect(listener.getsockname())
+        peer = listener.accept()[0]
+        with peer, subprocess.Popen(["sh", "-c", "exec 3<&0 </dev/null; exec \"$@\"", "sh", SENTRY.program, "--root", str(SENTRY.root),
+                                     "run", "--preserve-fds", "1", "-b", str(oci.bundle(shell("read a <&3; echo got $a >&3"))),
+                                     "fds"], stdin=peer) as run:
+            client.sendall(b"over TCP\n")
+            peer.close()
+            want(client.makefile().readline() == "got over TCP\n" and run.wait(20) == 0, "a socket")
 
 
 @test()

@@ -22,6 +22,10 @@ void stdio_find_same(struct stdio_streams *s);
 // directory, or another -errno.
 int stdio_install(const struct stdio_streams *s, struct fdtable *table, struct tty **terminal);
 
+// A file for one more descriptor, a regular file, pipe, socket or memory device, at that number. Takes it over, also when it fails.
+// 0, -LX_EPERM for another kind, or another -errno.
+int stdio_give(int fd, uint32_t uid, uint32_t gid, struct fdtable *table, int number);
+
 // The process has its numbers: the terminal (or NULL) becomes the controlling terminal of its session, with its group in the
 // foreground.
 void stdio_control_terminal(struct thread_group *tg, struct tty *terminal);

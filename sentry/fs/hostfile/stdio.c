@@ -136,6 +136,26 @@ int stdio_install(const struct stdio_streams *s, struct fdtable *table, struct t
     return err;
 }
 
+int stdio_give(int fd, uint32_t uid, uint32_t gid, struct fdtable *table, int number)
+{
+    const struct stdio_streams s = {.uid = uid, .gid = gid};
+    struct stat st;
+    struct tty *none = NULL;
+    struct file *f = NULL;
+    int err = host_fstat(fd, &st) ? -errno : 0;
+    bool streams = !err && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+    if (streams)
+        err = open_stream(fd, &s, &f, &none);
+    else if (!err && !open_own_device(&st, (uint32_t)fcntl(fd, F_GETFL) & LX_O_ACCMODE, &f))
+        err = -LX_EPERM;
+    if (!streams)
+        close(fd);
+    if (err)
+        return err;
+    err = fd_set_at(table, number, f, false);
+    return err < 0 ? err : 0;
+}
+
 void stdio_control_terminal(struct thread_group *tg, struct tty *terminal)
 {
     struct session *s = tg->pgrp ? tg->pgrp->session : NULL;
