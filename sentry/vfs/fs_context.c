@@ -88,8 +88,9 @@ int fs_context_parse(struct fs_context *fc, const char *text)
 int fs_context_create(struct fs_context *fc)
 {
     const struct fs_type *t = fc->type;
-    int err =
-        t->mount(t, fc->source ? fc->source : "none", fc->options ? fc->options : "", &fc->sb, &fc->root);
+    int (*make)(const struct fs_type *, const char *, const char *, struct super_block **, struct dentry **) =
+        t->guest_mount ? t->guest_mount : t->mount;
+    int err = make(t, fc->source ? fc->source : "none", fc->options ? fc->options : "", &fc->sb, &fc->root);
     if (err) {
         fc->sb = NULL;
         fc->root = NULL;
@@ -106,6 +107,8 @@ int fs_context_reconfigure(struct fs_context *fc)
     bool to_ro = (fc->sb_flags & SB_RDONLY) && !(sb->flags & SB_RDONLY);
     if (to_ro && sb->writers)
         return -LX_EBUSY;
+    if ((sb->flags & SB_ALWAYS_RDONLY) && (fc->sb_flags_mask & SB_RDONLY) && !(fc->sb_flags & SB_RDONLY))
+        return -LX_EROFS;
     if (fc->options) {
         int err = sb->ops && sb->ops->reconfigure ? sb->ops->reconfigure(sb, fc->options) : -LX_EINVAL;
         if (err)
@@ -118,7 +121,9 @@ int fs_context_reconfigure(struct fs_context *fc)
 
 struct mount *fs_context_mount(struct fs_context *fc, uint32_t flags)
 {
-    struct mount *m = mount_alloc(fc->sb, fc->root, flags);
+    struct mount *m = mount_alloc(fc->sb, fc->root, flags | fc->sb->mount_flags);
+    if (m)
+        m->locked_flags |= fc->sb->mount_flags;
     if (m && fc->source) // shown only, and there may be many
         m->devname = strndup(fc->source, VFS_NAME_MAX);
     return m;

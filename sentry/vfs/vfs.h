@@ -116,18 +116,21 @@ struct super_ops {
     int (*reconfigure)(struct super_block *sb, const char *options);
 };
 #define SB_RDONLY 1u
-#define SB_ANON 2u     // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
-#define SB_NODCACHE 4u // negative answers are not cached (proc)
-#define SB_ACL 32u     // keeps POSIX access control lists
-#define SB_SINGLE 8u   // there is one, which every mount of the type shows
-#define SB_AS_MANY 16u // ...although Linux makes one for each mount (proc, devpts)
+#define SB_ANON 2u           // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
+#define SB_NODCACHE 4u       // negative answers are not cached (proc)
+#define SB_ACL 32u           // keeps POSIX access control lists
+#define SB_SINGLE 8u         // there is one, which every mount of the type shows
+#define SB_ALWAYS_RDONLY 64u // SB_RDONLY cannot be taken away
+#define SB_AS_MANY 16u       // ...although Linux makes one for each mount (proc, devpts)
 struct super_block {
     unsigned refs;
     const char *fstype; // "tmpfs", "proc", "9p", "overlay"
     char source[64];    // first column of /proc/mounts
     const struct super_ops *ops;
-    uint64_t dev;     // st_dev of its inodes
-    uint32_t flags;   // SB_*
+    uint64_t dev;   // st_dev of its inodes
+    uint32_t flags; // SB_*
+    uint32_t
+        mount_flags;  // MNT_* that its mounts have for good: what shows other mounts keeps their restrictions
     unsigned writers; // files open for writing
     void *priv;
 };
@@ -230,6 +233,9 @@ struct fs_type {
     int (*mount)(const struct fs_type *t, const char *source, const char *options, struct super_block **sb,
                  struct dentry **root);
     bool guest_may_mount; // with CAP_SYS_ADMIN
+    // What a guest's mount makes where that is something else than at boot; NULL: `mount`.
+    int (*guest_mount)(const struct fs_type *t, const char *source, const char *options,
+                       struct super_block **sb, struct dentry **root);
     struct list_head link;
 };
 void fs_type_register(struct fs_type *t);

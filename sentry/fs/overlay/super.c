@@ -75,7 +75,8 @@ static int overlay_mount(const struct fs_type *t, const char *source, const char
 
 void overlay_init(void)
 {
-    static struct fs_type type = {.name = "overlay", .mount = overlay_mount};
+    static struct fs_type type = {
+        .name = "overlay", .mount = overlay_mount, .guest_may_mount = true, .guest_mount = merge_mount};
     if (!fs_type_find("overlay"))
         fs_type_register(&type);
 }

@@ -1,0 +1,178 @@
+// Reading directories of a merge. An open directory keeps its names from the first read on, and makes them anew at its beginning.
+#include "sentry/fs/overlay/merge.h"
+#include "abi/linux/errno.h"
+#include "abi/linux/fcntl.h"
+#include "abi/linux/stat.h"
+#include "sentry/fs/tmpfs/dir.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX (1u << 20) // of all open directories together: about 100 MiB at most
+static unsigned nr_names;
+
+struct listing {         // file->priv
+    struct mem_dir seen; // in the order of their first layer; cookies count from 2
+    struct shown {
+        uint64_t ino;
+        unsigned type; // 0: a whiteout
+    } * shown;         // beside each name
+    unsigned count, max;
+    bool filled;
+};
+
+struct collect {
+    struct dir_context ctx;
+    struct listing *l;
+    const struct inode *dir;
+    unsigned part;
+    int err;
+};
+
+static void empty(struct listing *l)
+{
+    mem_dir_free(&l->seen);
+    mem_dir_init(&l->seen);
+    nr_names -= l->count;
+    l->count = 0;
+    l->filled = false;
+}
+
+static bool collect(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino,
+                    unsigned type)
+{
+    struct collect *k = (struct collect *)(void *)ctx;
+    struct listing *l = k->l;
+    if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.') ||
+        mem_dir_find(&l->seen, name, len))
+        return true;
+    if (l->count == l->max) {
+        unsigned max = l->max ? l->max * 2 : 64;
+        struct shown *grown = realloc(l->shown, max * sizeof(*grown));
+        if (!grown) {
+            k->err = -LX_ENOMEM;
+            return false;
+        }
+        l->shown = grown;
+        l->max = max;
+    }
+    k->err = nr_names >= NAMES_MAX ? -LX_ENOMEM : mem_dir_add(&l->seen, name, len, NULL);
+    if (k->err)
+        return false;
+    unsigned layer = merge_node(k->dir)->parts[k->part].layer;
+    l->shown[l->count++] = (struct shown){merge_ino(k->dir->sb, layer, ino), type};
+    nr_names++;
+    return true;
+}
+
+// Devices among the names from `first` on that the layer has as whiteouts.
+static int mark_whiteouts(struct listing *l, struct dentry *dir, unsigned first)
+{
+    for (unsigned k = first; k < l->count; k++) {
+        if (l->shown[k].type != LX_DT_CHR && l->shown[k].type != LX_DT_UNKNOWN)
+            continue;
+        const struct mem_entry *e = l->seen.order[k].entry;
+        struct dentry *d;
+        int err = dentry_lookup(dir, e->name, e->len, &d);
+        if (err)
+            return err;
+        if (!d->inode || merge_is_whiteout(d->inode))
+            l->shown[k].type = 0;
+        else
+            l->shown[k].type = LX_MODE_TO_DT(d->inode->attr.mode);
+        dentry_put(d);
+    }
+    return 0;
+}
+
+static int add_part(struct listing *l, const struct inode *dir, unsigned part)
+{
+    struct collect k = {.ctx = {.emit = collect}, .l = l, .dir = dir, .part = part};
+    const struct path p = merge_path(dir, part);
+    unsigned first = l->count;
+    struct file *f;
+    int err = vfs_open_raw(&p, LX_O_RDONLY | LX_O_DIRECTORY, &f);
+    if (err)
+        return err;
+    if (!f->ops || !f->ops->iterate)
+        err = -LX_ENOTDIR;
+    while (!err) {
+        int64_t before = k.ctx.pos;
+        err = f->ops->iterate(f, &k.ctx);
+        err = err ? err : k.err;
+        if (k.ctx.pos == before)
+            break;
+        f->pos = k.ctx.pos;
+    }
+    file_put(f);
+    return err ? err : mark_whiteouts(l, p.dentry, first);
+}
+
+// The lock of the directory keeps two readers of one file from filling it at the same time.
+static int fill(struct file *f, struct listing *l)
+{
+    int err = 0;
+    vfs_mutex_lock(&f->inode->lock);
+    if (!l->filled) {
+        for (unsigned k = 0; !err && k < merge_node(f->inode)->count; k++)
+            err = add_part(l, f->inode, k);
+        l->filled = !err;
+        if (err)
+            empty(l);
+    }
+    vfs_mutex_unlock(&f->inode->lock);
+    return err;
+}
+
+static struct listing *listing_of(struct file *f)
+{
+    if (!f->priv) {
+        struct listing *l = calloc(1, sizeof(*l));
+        if (l)
+            mem_dir_init(&l->seen);
+        f->priv = l;
+    }
+    return f->priv;
+}
+
+static int op_iterate(struct file *f, struct dir_context *ctx)
+{
+    struct listing *l = listing_of(f);
+    if (!l)
+        return -LX_ENOMEM;
+    if (ctx->pos == 0 && l->filled)
+        empty(l);
+    int err = fill(f, l);
+    if (err)
+        return err;
+    if (ctx->pos == 0 && !ctx->emit(ctx, ".", 1, 1, f->inode->attr.ino, LX_DT_DIR))
+        return 0;
+    ctx->pos = ctx->pos < 1 ? 1 : ctx->pos;
+    if (ctx->pos == 1 && !ctx->emit(ctx, "..", 2, 2, merge_node(f->inode)->parent_ino, LX_DT_DIR))
+        return 0;
+    ctx->pos = ctx->pos < 2 ? 2 : ctx->pos;
+    for (; ctx->pos - 2 < l->count; ctx->pos++) {
+        const struct shown *s = &l->shown[ctx->pos - 2];
+        const struct mem_entry *e = l->seen.order[ctx->pos - 2].entry;
+        if (s->type && !ctx->emit(ctx, e->name, e->len, ctx->pos + 1, s->ino, s->type))
+            return 0;
+    }
+    return 0;
+}
+
+static void op_release(struct file *f)
+{
+    struct listing *l = f->priv;
+    if (!l)
+        return;
+    empty(l);
+    free(l->shown);
+    free(l);
+}
+
+static int op_fsync(struct file *f, bool datasync)
+{
+    return 0;
+}
+
+const struct file_ops merge_dir_file_ops = {
+    .iterate = op_iterate, .lseek = dir_lseek, .fsync = op_fsync, .release = op_release};
