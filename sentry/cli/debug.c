@@ -32,11 +32,11 @@ static pid_t only_sandbox(void)
         if (fd < 0)
             continue;
         close(fd);
-        found = pid;
         if (++count == 2)
-            boot_say("several sandboxes run; name one of them:");
+            boot_say("several sandboxes run; name one of them:\n  sentry debug --stacks %d", (int)found);
         if (count >= 2)
             boot_say("  sentry debug --stacks %d", (int)pid);
+        found = pid;
     }
     if (dir)
         closedir(dir);

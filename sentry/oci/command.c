@@ -223,7 +223,8 @@ int oci_main(int argc, char **argv)
     if (used < 0)
         return oci_fail_command(&error);
     // Nothing else that the engine left open reaches any process of a container, or is kept open by its monitor.
-    if (preserve_keep(argc - 1 - used, argv + 1 + used, &error) || report_open(globals.log, globals.log_format && strcmp(globals.log_format, "json") == 0, &error) ||
+    if (preserve_keep(argc - 1 - used, argv + 1 + used, &error) ||
+        report_open(globals.log, globals.log_format && strcmp(globals.log_format, "json") == 0, &error) ||
         oci_check_globals(&globals, &error))
         return oci_fail_command(&error);
     const struct oci_command *command = find_command(argv[1 + used]);

@@ -196,6 +196,9 @@ def micro(names, systems):
 
 def main():
     names = subprocess.run([str(PROGRAMS / "micro.static")], stdout=subprocess.PIPE, check=True).stdout.decode().split()
+    unknown = [name for name in options.names if name not in names]
+    if unknown:
+        sys.exit("no benchmark %s; there are: %s" % (", ".join(unknown), " ".join(names)))
     wanted = [name for name in names if not options.names or name in options.names]
     for program in PROGRAMS.iterdir():
         if program.suffix in (".static", ".dynamic"):

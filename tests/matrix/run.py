@@ -81,6 +81,11 @@ def selected():
             continue
         if not options.names or path.name in options.names or path.stem in options.names:
             paths.append(path)
+    missing = [name for name in options.names if not any(name in (path.name, path.stem) for path in paths)]
+    if missing:
+        harness.report("FAIL", ", ".join(missing), "no such program; there are: " + " ".join(
+            sorted(path.stem for path in SCRIPTS.iterdir() if path.suffix in (".sh", ".py") and path.name != "run.py")))
+        sys.exit(1)
     return paths
 
 

@@ -75,13 +75,14 @@ static bool open_own_device(const struct stat *st, uint32_t access, struct file 
 
 static int open_stream(int fd, const struct stdio_streams *s, struct file **out, struct tty **terminal)
 {
-    struct stat st;
+    struct stat st = {0};
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || host_fstat(fd, &st))
-        return -errno;
+    if (flags < 0 || host_fstat(fd, &st) || S_ISDIR(st.st_mode)) {
+        int err = flags < 0 || !S_ISDIR(st.st_mode) ? -errno : -LX_EISDIR;
+        close(fd);
+        return err;
+    }
     uint32_t access = (uint32_t)flags & (LX_O_ACCMODE | LX_O_APPEND | LX_O_NONBLOCK);
-    if (S_ISDIR(st.st_mode))
-        return -LX_EISDIR;
     if (is_terminal(fd, &st))
         return open_terminal(fd, &st, access, s, out, terminal);
     if (open_own_device(&st, access, out)) {
