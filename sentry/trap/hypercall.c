@@ -299,6 +299,8 @@ static void hide_interruption(struct task *t, struct frame_regs *regs)
 static void return_or_order(struct task *t)
 {
     struct trap_state *trap = &t->trap;
+    if (t->mm_gone)
+        return; // another thread's exec ends this one on the host: it takes no signal along
     struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
     if (traced_step_off(t, &regs)) {
         violation(t, "its context is gone");

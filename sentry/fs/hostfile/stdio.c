@@ -154,6 +154,8 @@ int stdio_give(int fd, uint32_t uid, uint32_t gid, struct fdtable *table, int nu
     if (err)
         return err;
     err = fd_set_at(table, number, f, false);
+    if (err < 0)
+        file_put(f);
     return err < 0 ? err : 0;
 }
 

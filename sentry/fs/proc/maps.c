@@ -179,8 +179,10 @@ PROC_SHOW(numa_maps)
 
 static int64_t pagemap_read(struct file *f, struct iov_iter *it, int64_t *pos)
 {
+    const struct pseudo *p = pseudo_of(f->inode);
     int host_pid;
-    struct mm *mm = mm_of(pseudo_of(f->inode), &host_pid);
+    struct mm *mm =
+        pseudo_may_access(p) ? mm_of(p, &host_pid) : NULL; // an exec since the open may have changed both
     if (!mm)
         return 0;
     mm_put(mm);
@@ -194,6 +196,8 @@ static int64_t pagemap_read(struct file *f, struct iov_iter *it, int64_t *pos)
     file_get(f);
     int64_t n = proc_host_pread(GOFER_PROC_PAGEMAP, host_pid, entries, want, at);
     file_put(f);
+    if (!pseudo_may_access(p)) // the lock was dropped
+        n = 0;
     for (int64_t i = 0; i < n / 8; i++) {
         uint64_t address = (at / 8 + (uint64_t)i) << PAGE_SHIFT;
         bool ours = address >= STUB_BASE && address < STUB_RANGE_END;

@@ -1,8 +1,10 @@
 // Inodes, directories and files of table-driven filesystems.
+#include "sentry/fs/proc/proc.h"
 #include "sentry/fs/proc/pseudo.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
+#include "sentry/mm/mm.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,16 @@ bool (*pseudo_may_access)(const struct pseudo *p);
 struct pseudo_file {
     struct out_text text;
     bool filled;
+    // What the open was allowed to see, for rows with PSEUDO_PTRACE: an exec may give the process a program whose memory is no
+    // business of the opener's. Referenced; NULL: none.
+    struct mm *mm;
 };
+
+static struct mm *mm_now(const struct pseudo *p)
+{
+    const struct task *t = p->node->flags & PSEUDO_PTRACE ? proc_task(p) : NULL;
+    return t ? t->mm : NULL;
+}
 
 static void refresh(struct inode *i)
 {
@@ -125,7 +136,9 @@ static int fill(struct file *f, struct pseudo_file *pf)
     const struct pseudo *p = pseudo_of(f->inode);
     struct out_text fresh = {NULL, 0, 0, false};
     file_get(f);
-    int err = p->node->show ? p->node->show(p, &fresh) : -LX_EIO;
+    int err = !p->node->show ? -LX_EIO : mm_now(p) == pf->mm ? p->node->show(p, &fresh) : 0;
+    if (mm_now(p) != pf->mm) // the lock may have been dropped
+        fresh.len = 0;
     file_put(f);
     if (!err && fresh.failed)
         err = -LX_ENOMEM;
@@ -185,6 +198,8 @@ static void file_release_text(struct file *f)
     struct pseudo_file *pf = f->priv;
     if (pf) {
         out_free(&pf->text);
+        if (pf->mm)
+            mm_put(pf->mm);
         free(pf);
     }
 }
@@ -200,8 +215,11 @@ static int node_open(struct inode *i, struct file *f)
         return -LX_EACCES;
     if (i->fops != &text_fops)
         return 0;
-    f->priv = calloc(1, sizeof(struct pseudo_file));
-    return f->priv ? 0 : -LX_ENOMEM;
+    struct pseudo_file *pf = f->priv = calloc(1, sizeof(*pf));
+    struct mm *mm = mm_now(p);
+    if (pf && mm)
+        pf->mm = mm_get(mm);
+    return pf ? 0 : -LX_ENOMEM;
 }
 
 // --- attributes
