@@ -173,7 +173,8 @@ static void failed_to_start(struct monitor *m, const struct control_record *reco
     (void)boot_fail(
         "cannot run", name, record->value > 0 && record->value < 134 ? record->value : EINVAL,
         m->status == EXIT_NOT_FOUND
-            ? "it must exist in the sandbox: /usr and the current directory do, others need --bind"
+            ? "it must exist in the sandbox, which has /usr and the current directory, or --rootfs, and what "
+              "--bind adds"
             : "it must be an x86-64 ELF program, or a script whose interpreter is one, with execute "
               "permission");
 }

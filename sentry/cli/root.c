@@ -291,6 +291,11 @@ static int plan_default(const struct options *options, struct root_plan *plan)
 int root_plan(const struct options *options, struct root_plan *plan)
 {
     memset(plan, 0, sizeof(*plan));
+    if (options->overlay_none && !options->rootfs) {
+        boot_say("--overlay none: there is no --rootfs DIR that writes could reach; give one, or --bind "
+                 "SRC:DST:rw");
+        return -EINVAL;
+    }
     int error = options->rootfs ? plan_rootfs(options, plan) : plan_default(options, plan);
     if (!error)
         error = add_binds(options, plan);

@@ -105,6 +105,11 @@ def mistakes_name_what_to_do():
 
 
 @test
+def an_overlay_that_has_no_root_is_refused():
+    want(status_of("true", options=["--overlay", "none"], text="--rootfs") == 125, "--overlay none")
+
+
+@test
 def options_have_their_effect():
     def says(expected, *words, options=()):
         result = sandbox(*words, options=options)
