@@ -9,7 +9,7 @@
 
 static struct msg_queue *queue_of(int id)
 {
-    return (struct msg_queue *)(void *)ipc_find(&msg_ids, id);
+    return (struct msg_queue *)(void *)ipc_find(&sysv_current()->msg, id);
 }
 
 static int make(int32_t key, int flags, uint64_t unused)
@@ -17,12 +17,13 @@ static int make(int32_t key, int flags, uint64_t unused)
     struct msg_queue *q = calloc(1, sizeof(*q));
     if (!q)
         return -LX_ENOMEM;
-    int id = ipc_add(&msg_ids, &q->perm, key, flags, (unsigned)sysv_limits.msgmni);
+    int id = ipc_add(&sysv_current()->msg, &q->perm, key, flags, (unsigned)sysv_current()->limits.msgmni);
     if (id < 0) {
         free(q);
         return id;
     }
-    q->qbytes = (uint64_t)sysv_limits.msgmnb;
+    q->ns = sysv_current();
+    q->qbytes = (uint64_t)sysv_current()->limits.msgmnb;
     list_init(&q->messages);
     wait_queue_init(&q->senders);
     wait_queue_init(&q->receivers);
@@ -31,7 +32,7 @@ static int make(int32_t key, int flags, uint64_t unused)
 
 int64_t sys_msgget(struct call *c)
 {
-    return ipc_get(&msg_ids, arg_int(c, 0), arg_int(c, 1), 0, NULL, make);
+    return ipc_get(&sysv_current()->msg, arg_int(c, 0), arg_int(c, 1), 0, NULL, make);
 }
 
 static void put_message(struct msg_queue *q, struct msg *m)
@@ -53,7 +54,7 @@ int64_t sys_msgsnd(struct call *c)
     c->interrupted = -LX_ERESTARTNOHAND;
     if (get_user(type, from))
         return -LX_EFAULT;
-    if (size > (uint64_t)sysv_limits.msgmax || arg_int(c, 0) < 0 || type < 1)
+    if (size > (uint64_t)sysv_current()->limits.msgmax || arg_int(c, 0) < 0 || type < 1)
         return -LX_EINVAL;
     struct msg *m = msg_alloc((uint32_t)size, &err);
     if (!m)
@@ -121,23 +122,26 @@ int64_t sys_msgrcv(struct call *c)
 
 static int64_t put_info(gaddr_t out, bool use)
 {
-    struct lx_msginfo info = {.msgpool = (int32_t)(sysv_limits.msgmni * sysv_limits.msgmnb / 1024),
-                              .msgmap = (int32_t)sysv_limits.msgmnb,
-                              .msgmax = (int32_t)sysv_limits.msgmax,
-                              .msgmnb = (int32_t)sysv_limits.msgmnb,
-                              .msgmni = (int32_t)sysv_limits.msgmni,
-                              .msgssz = 16,
-                              .msgtql = (int32_t)sysv_limits.msgmnb,
-                              .msgseg = 0xffff};
+    struct lx_msginfo info = {
+        .msgpool = (int32_t)(sysv_current()->limits.msgmni * sysv_current()->limits.msgmnb / 1024),
+        .msgmap = (int32_t)sysv_current()->limits.msgmnb,
+        .msgmax = (int32_t)sysv_current()->limits.msgmax,
+        .msgmnb = (int32_t)sysv_current()->limits.msgmnb,
+        .msgmni = (int32_t)sysv_current()->limits.msgmni,
+        .msgssz = 16,
+        .msgtql = (int32_t)sysv_current()->limits.msgmnb,
+        .msgseg = 0xffff};
     if (use) {
-        info.msgpool = (int32_t)msg_ids.used;
-        info.msgmap = (int32_t)msg_count;
+        info.msgpool = (int32_t)sysv_current()->msg.used;
+        info.msgmap = 0;
         info.msgtql = 0;
-        for (unsigned i = 0; i < msg_ids.size; i++)
-            if (msg_ids.slots[i])
-                info.msgtql += (int32_t)((struct msg_queue *)(void *)msg_ids.slots[i])->cbytes;
+        for (unsigned i = 0; i < sysv_current()->msg.size; i++) {
+            const struct msg_queue *q = (struct msg_queue *)(void *)sysv_current()->msg.slots[i];
+            info.msgmap += q ? (int32_t)q->qnum : 0;
+            info.msgtql += q ? (int32_t)q->cbytes : 0;
+        }
     }
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&msg_ids);
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->msg);
 }
 
 static int64_t put_stat(struct msg_queue *q, gaddr_t out, int64_t ret)
@@ -156,7 +160,7 @@ static int64_t put_stat(struct msg_queue *q, gaddr_t out, int64_t ret)
 
 static int64_t set_queue(struct msg_queue *q, const struct lx_msqid_ds *ds)
 {
-    if (ds->qbytes > (uint64_t)sysv_limits.msgmnb && !capable(LX_CAP_SYS_RESOURCE))
+    if (ds->qbytes > (uint64_t)sysv_current()->limits.msgmnb && !capable(LX_CAP_SYS_RESOURCE))
         return -LX_EPERM;
     int err = ipc_set(&q->perm, &ds->perm);
     if (err)
@@ -181,7 +185,8 @@ int64_t sys_msgctl(struct call *c)
     bool by_slot = cmd == LX_MSG_STAT || cmd == LX_MSG_STAT_ANY;
     if (!by_slot && cmd != LX_IPC_STAT && cmd != LX_IPC_SET && cmd != LX_IPC_RMID)
         return -LX_EINVAL;
-    struct msg_queue *q = by_slot ? (struct msg_queue *)(void *)ipc_at(&msg_ids, (unsigned)id) : queue_of(id);
+    struct msg_queue *q =
+        by_slot ? (struct msg_queue *)(void *)ipc_at(&sysv_current()->msg, (unsigned)id) : queue_of(id);
     if (!q)
         return -LX_EINVAL;
     int err = cmd == LX_IPC_SET || cmd == LX_IPC_RMID ? ipc_owner(&q->perm)

@@ -10,7 +10,7 @@
 
 static struct sem_set *set_of(int id)
 {
-    return (struct sem_set *)(void *)ipc_find(&sem_ids, id);
+    return (struct sem_set *)(void *)ipc_find(&sysv_current()->sem, id);
 }
 
 static int check_count(const struct ipc_perm *p, uint64_t nsems)
@@ -22,17 +22,20 @@ static int make(int32_t key, int flags, uint64_t nsems)
 {
     if (nsems == 0)
         return -LX_EINVAL;
-    if ((int64_t)(sem_total + nsems) > sysv_limits.semmns || sem_total + nsems > SYSV_SEMS_MAX)
+    if ((int64_t)(sysv_current()->sems + nsems) > sysv_current()->limits.semmns ||
+        sem_total + nsems > SYSV_SEMS_MAX)
         return -LX_ENOSPC;
     struct sem_set *s = calloc(1, sizeof(*s) + nsems * sizeof(s->sems[0]));
     if (!s)
         return -LX_ENOMEM;
-    int id = ipc_add(&sem_ids, &s->perm, key, flags, (unsigned)sysv_limits.semmni);
+    int id = ipc_add(&sysv_current()->sem, &s->perm, key, flags, (unsigned)sysv_current()->limits.semmni);
     if (id < 0) {
         free(s);
         return id;
     }
     s->nsems = (unsigned)nsems;
+    s->ns = sysv_current();
+    s->ns->sems += s->nsems;
     sem_total += s->nsems;
     wait_queue_init(&s->wait);
     list_init(&s->waiting);
@@ -43,9 +46,9 @@ static int make(int32_t key, int flags, uint64_t nsems)
 int64_t sys_semget(struct call *c)
 {
     int nsems = arg_int(c, 1);
-    if (nsems < 0 || nsems > sysv_limits.semmsl)
+    if (nsems < 0 || nsems > sysv_current()->limits.semmsl)
         return -LX_EINVAL;
-    return ipc_get(&sem_ids, arg_int(c, 0), arg_int(c, 2), (uint64_t)nsems, check_count, make);
+    return ipc_get(&sysv_current()->sem, arg_int(c, 0), arg_int(c, 2), (uint64_t)nsems, check_count, make);
 }
 
 struct semop_state {
@@ -121,7 +124,7 @@ static int64_t do_semop(struct call *c, gaddr_t timeout)
         return err;
     if (n < 1 || arg_int(c, 0) < 0)
         return -LX_EINVAL;
-    if (n > sysv_limits.semopm)
+    if (n > sysv_current()->limits.semopm)
         return -LX_E2BIG;
     struct lx_sembuf small[16], *ops = n > 16 ? malloc(n * sizeof(*ops)) : small;
     if (!ops)
@@ -144,17 +147,17 @@ int64_t sys_semtimedop(struct call *c)
 
 static int64_t put_info(gaddr_t out, bool use)
 {
-    const struct lx_seminfo info = {.semmap = (int32_t)sysv_limits.semmns,
-                                    .semmni = (int32_t)sysv_limits.semmni,
-                                    .semmns = (int32_t)sysv_limits.semmns,
-                                    .semmnu = (int32_t)sysv_limits.semmns,
-                                    .semmsl = (int32_t)sysv_limits.semmsl,
-                                    .semopm = (int32_t)sysv_limits.semopm,
-                                    .semume = (int32_t)sysv_limits.semopm,
-                                    .semusz = use ? (int32_t)sem_ids.used : 20,
+    const struct lx_seminfo info = {.semmap = (int32_t)sysv_current()->limits.semmns,
+                                    .semmni = (int32_t)sysv_current()->limits.semmni,
+                                    .semmns = (int32_t)sysv_current()->limits.semmns,
+                                    .semmnu = (int32_t)sysv_current()->limits.semmns,
+                                    .semmsl = (int32_t)sysv_current()->limits.semmsl,
+                                    .semopm = (int32_t)sysv_current()->limits.semopm,
+                                    .semume = (int32_t)sysv_current()->limits.semopm,
+                                    .semusz = use ? (int32_t)sysv_current()->sem.used : 20,
                                     .semvmx = LX_SEMVMX,
-                                    .semaem = use ? (int32_t)sem_total : LX_SEMVMX};
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sem_ids);
+                                    .semaem = use ? (int32_t)sysv_current()->sems : LX_SEMVMX};
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->sem);
 }
 
 static int64_t put_stat(struct sem_set *s, gaddr_t out, int64_t ret)
@@ -264,7 +267,8 @@ int64_t sys_semctl(struct call *c)
     bool values = cmd >= LX_GETPID && cmd <= LX_SETALL;
     if (!by_slot && !values && cmd != LX_IPC_STAT && cmd != LX_IPC_SET && cmd != LX_IPC_RMID)
         return -LX_EINVAL;
-    struct sem_set *s = by_slot ? (struct sem_set *)(void *)ipc_at(&sem_ids, (unsigned)id) : set_of(id);
+    struct sem_set *s =
+        by_slot ? (struct sem_set *)(void *)ipc_at(&sysv_current()->sem, (unsigned)id) : set_of(id);
     if (!s)
         return -LX_EINVAL;
     if (values)

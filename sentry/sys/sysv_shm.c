@@ -14,7 +14,7 @@
 
 static struct shm_segment *segment(int id)
 {
-    return (struct shm_segment *)(void *)ipc_find(&shm_ids, id);
+    return (struct shm_segment *)(void *)ipc_find(&sysv_current()->shm, id);
 }
 
 static int check_size(const struct ipc_perm *p, uint64_t size)
@@ -24,10 +24,12 @@ static int check_size(const struct ipc_perm *p, uint64_t size)
 
 static int make(int32_t key, int flags, uint64_t size)
 {
-    if (size < 1 || size > sysv_limits.shmmax)
+    if (size < 1 || size > sysv_current()->limits.shmmax)
         return -LX_EINVAL;
+    const struct sysv_ns *ns = sysv_current();
     uint64_t pages = size / PAGE + (size % PAGE != 0);
-    if (pages > INT64_MAX / PAGE || shm_pages + pages < shm_pages || shm_pages + pages > sysv_limits.shmall)
+    if (pages > INT64_MAX / PAGE || ns->shm_pages + pages < ns->shm_pages ||
+        ns->shm_pages + pages > ns->limits.shmall)
         return -LX_ENOSPC;
     if (flags & LX_SHM_HUGETLB)
         return -LX_ENOMEM; // no huge pages are set aside
@@ -45,7 +47,7 @@ static int make(int32_t key, int flags, uint64_t size)
     struct inode *i = s->file->inode;
     int id = i->ops->setattr(i, &attr);
     if (id == 0)
-        id = ipc_add(&shm_ids, &s->perm, key, flags, (unsigned)sysv_limits.shmmni);
+        id = ipc_add(&sysv_current()->shm, &s->perm, key, flags, (unsigned)sysv_current()->limits.shmmni);
     if (id < 0) {
         file_put(s->file);
         free(s);
@@ -54,13 +56,14 @@ static int make(int32_t key, int flags, uint64_t size)
     s->size = size;
     s->cpid = current->tg->pid;
     i->attr.ino = (uint64_t)id; // as /proc/PID/maps shows it
-    shm_pages += pages;
+    s->ns = sysv_current();
+    s->ns->shm_pages += pages;
     return id;
 }
 
 int64_t sys_shmget(struct call *c)
 {
-    return ipc_get(&shm_ids, arg_int(c, 0), arg_int(c, 2), c->args[1], check_size, make);
+    return ipc_get(&sysv_current()->shm, arg_int(c, 0), arg_int(c, 2), c->args[1], check_size, make);
 }
 
 struct attach_order {
@@ -172,21 +175,22 @@ int64_t sys_shmdt(struct call *c)
 
 static int64_t put_info(gaddr_t out)
 {
-    const struct lx_shminfo info = {.shmmax = sysv_limits.shmmax,
+    const struct lx_shminfo info = {.shmmax = sysv_current()->limits.shmmax,
                                     .shmmin = 1,
-                                    .shmmni = (uint64_t)sysv_limits.shmmni,
-                                    .shmseg = (uint64_t)sysv_limits.shmmni,
-                                    .shmall = sysv_limits.shmall};
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&shm_ids);
+                                    .shmmni = (uint64_t)sysv_current()->limits.shmmni,
+                                    .shmseg = (uint64_t)sysv_current()->limits.shmmni,
+                                    .shmall = sysv_current()->limits.shmall};
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->shm);
 }
 
 static int64_t put_use(gaddr_t out)
 {
-    struct lx_shm_info info = {.used_ids = (int32_t)shm_ids.used, .tot = shm_pages};
-    for (unsigned i = 0; i < shm_ids.size; i++)
-        if (shm_ids.slots[i])
-            info.rss += shm_resident((struct shm_segment *)(void *)shm_ids.slots[i]);
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&shm_ids);
+    struct lx_shm_info info = {.used_ids = (int32_t)sysv_current()->shm.used,
+                               .tot = sysv_current()->shm_pages};
+    for (unsigned i = 0; i < sysv_current()->shm.size; i++)
+        if (sysv_current()->shm.slots[i])
+            info.rss += shm_resident((struct shm_segment *)(void *)sysv_current()->shm.slots[i]);
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->shm);
 }
 
 static int64_t put_stat(struct shm_segment *s, gaddr_t out, int64_t ret)
@@ -242,7 +246,7 @@ int64_t sys_shmctl(struct call *c)
         return -LX_EFAULT;
     bool by_slot = cmd == LX_SHM_STAT || cmd == LX_SHM_STAT_ANY;
     struct shm_segment *s =
-        by_slot ? (struct shm_segment *)(void *)ipc_at(&shm_ids, (unsigned)id) : segment(id);
+        by_slot ? (struct shm_segment *)(void *)ipc_at(&sysv_current()->shm, (unsigned)id) : segment(id);
     bool known = by_slot || cmd == LX_IPC_STAT || cmd == LX_IPC_SET || cmd == LX_IPC_RMID ||
                  cmd == LX_SHM_LOCK || cmd == LX_SHM_UNLOCK;
     if (!known || !s)

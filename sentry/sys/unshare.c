@@ -1,4 +1,5 @@
 // unshare(2) and setns(2) (kernel/fork.c, kernel/nsproxy.c).
+#include "sentry/ipc/sysv/sysv.h"
 #include "sentry/fs/pidfd/pidfd.h"
 #include "sentry/fs/proc/ns_file.h"
 #include "sentry/sys/process.h"
@@ -103,6 +104,8 @@ static int64_t enter(uint64_t type, struct ns_common *ns, struct mount_ns *mnt)
         ns_put(&old->ns);
     } else if (type == LX_CLONE_NEWIPC) {
         struct ipc_ns *old = current->ipc;
+        if (current->tg->nr_threads <= 1)
+            sem_group_exit(current->tg); // what it owes the old one
         current->ipc = container_of(ns_get(ns), struct ipc_ns, ns);
         ns_put(&old->ns);
     }

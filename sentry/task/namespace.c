@@ -1,4 +1,5 @@
 #include "sentry/task/namespace.h"
+#include "sentry/ipc/sysv/sysv.h"
 #include "sentry/task/user_ns.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/sched.h"
@@ -6,7 +7,7 @@
 
 // The numbers that Linux gives its first namespaces (include/linux/proc_ns.h).
 struct uts_ns init_uts_ns = {{1, LX_CLONE_NEWUTS, 4026531838, &init_user_ns, NULL}, {"sentry", "(none)"}};
-struct ipc_ns init_ipc_ns = {{1, LX_CLONE_NEWIPC, 4026531839, &init_user_ns, NULL}};
+struct ipc_ns init_ipc_ns = {{1, LX_CLONE_NEWIPC, 4026531839, &init_user_ns, NULL}, &init_sysv_ns};
 static unsigned count;                    // kernel lock
 static uint64_t last_number = 4026532000; // kernel lock
 
@@ -60,16 +61,21 @@ struct uts_ns *uts_ns_copy(const struct uts_ns *from, struct user_ns *owner, int
 
 static void free_ipc(struct ns_common *ns)
 {
-    free(container_of(ns, struct ipc_ns, ns));
+    struct ipc_ns *i = container_of(ns, struct ipc_ns, ns);
+    sysv_ns_free(i->sysv);
+    free(i);
 }
 
 struct ipc_ns *ipc_ns_alloc(struct user_ns *owner, int *err)
 {
     struct ipc_ns *i = malloc(sizeof(*i));
-    *err = i ? ns_init(&i->ns, LX_CLONE_NEWIPC, owner, free_ipc) : -LX_ENOMEM;
+    struct sysv_ns *sysv = sysv_ns_alloc();
+    *err = i && sysv ? ns_init(&i->ns, LX_CLONE_NEWIPC, owner, free_ipc) : -LX_ENOMEM;
     if (*err) {
+        free(sysv);
         free(i);
         return NULL;
     }
+    i->sysv = sysv;
     return i;
 }

@@ -18,8 +18,10 @@ struct uts_ns {
     struct ns_common ns;
     struct uts_names names;
 };
+struct sysv_ns;
 struct ipc_ns {
     struct ns_common ns;
+    struct sysv_ns *sysv; // owned; never changes
 };
 extern struct uts_ns init_uts_ns;
 extern struct ipc_ns init_ipc_ns;

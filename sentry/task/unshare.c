@@ -1,5 +1,7 @@
 #include "sentry/task/unshare.h"
 #include "sentry/task/user_ns.h"
+#include "sentry/ipc/sysv/sysv.h"
+#include "sentry/task/task.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/sched.h"
 
@@ -86,6 +88,8 @@ int task_new_namespaces(struct task *t, uint64_t flags)
         t->uts = new.uts;
     }
     if (new.ipc) {
+        if (t->tg->nr_threads <= 1)
+            sem_group_exit(t->tg); // what it owes its old namespace (unshare(2))
         ns_put(&t->ipc->ns);
         t->ipc = new.ipc;
     }

@@ -1,6 +1,7 @@
 #include "tests/unit/fixture.h"
 #include "sentry/task/user_ns.h"
 #include "sentry/core/kernel.h"
+#include "sentry/ipc/sysv/sysv.h"
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,3 +160,15 @@ struct call *fixture_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, ui
     c->release = NULL;
     return c;
 }
+
+// Namespaces own System V objects; most tests have neither, nor what those need.
+WEAK struct sysv_ns init_sysv_ns;
+WEAK struct sysv_ns *sysv_ns_alloc(void)
+{
+    return calloc(1, sizeof(struct sysv_ns));
+}
+WEAK void sysv_ns_free(struct sysv_ns *ns)
+{
+    free(ns);
+}
+WEAK void sem_group_exit(struct thread_group *tg) {}

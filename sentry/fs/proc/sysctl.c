@@ -48,15 +48,21 @@ static int64_t store_number(const struct pseudo *p, const char *text, size_t n)
     return (int64_t)n;
 }
 
-// A number that governs something, kept where that is.
+// A limit of System V objects, in the namespace of who asks.
 struct limit {
-    int64_t *at, least, most;
+    size_t offset; // in struct sysv_limits
+    int64_t least, most;
 };
+
+static void *limit_at(const struct pseudo *p)
+{
+    const struct limit *l = p->node->data;
+    return (char *)&sysv_current()->limits + l->offset;
+}
 
 static int show_limit(const struct pseudo *p, struct out_text *out)
 {
-    const struct limit *l = p->node->data;
-    out_printf(out, "%" PRId64 "\n", *l->at);
+    out_printf(out, "%" PRId64 "\n", *(const int64_t *)limit_at(p));
     return 0;
 }
 
@@ -66,7 +72,7 @@ static int64_t store_limit(const struct pseudo *p, const char *text, size_t n)
     int64_t value;
     if (!parse_number(text, l->least, l->most, &value))
         return -LX_EINVAL;
-    *l->at = value;
+    *(int64_t *)limit_at(p) = value;
     return (int64_t)n;
 }
 
@@ -220,7 +226,7 @@ static const struct pseudo_node seccomp_rows[] = {
 
 static int show_size(const struct pseudo *p, struct out_text *out)
 {
-    out_printf(out, "%" PRIu64 "\n", *(const uint64_t *)p->node->data);
+    out_printf(out, "%" PRIu64 "\n", *(const uint64_t *)limit_at(p));
     return 0;
 }
 
@@ -232,26 +238,30 @@ static int64_t store_size(const struct pseudo *p, const char *text, size_t n)
     unsigned long long value = strtoull(text, &end, 0);
     if (end == text || (*end && *end != '\n'))
         return -LX_EINVAL;
-    *(uint64_t *)(uintptr_t)p->node->data = value;
+    *(uint64_t *)limit_at(p) = value;
     return (int64_t)n;
 }
 
-#define SIZE(name_, at_)                                                                              \
-    {                                                                                                 \
-        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_size, .store = store_size, .data = at_ \
+#define SIZE(name_, at_)                                                                  \
+    {                                                                                     \
+        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_size, .store = store_size, \
+        .data = &(struct limit)                                                           \
+        {                                                                                 \
+            at_, 0, 0                                                                     \
+        }                                                                                 \
     }
 
 static int show_sem(const struct pseudo *p, struct out_text *out)
 {
-    out_printf(out, "%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\n", sysv_limits.semmsl,
-               sysv_limits.semmns, sysv_limits.semopm, sysv_limits.semmni);
+    out_printf(out, "%" PRId64 "\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\n", sysv_current()->limits.semmsl,
+               sysv_current()->limits.semmns, sysv_current()->limits.semopm, sysv_current()->limits.semmni);
     return 0;
 }
 
 static int64_t store_sem(const struct pseudo *p, const char *text, size_t n)
 {
-    int64_t *const at[] = {&sysv_limits.semmsl, &sysv_limits.semmns, &sysv_limits.semopm,
-                           &sysv_limits.semmni};
+    int64_t *const at[] = {&sysv_current()->limits.semmsl, &sysv_current()->limits.semmns,
+                           &sysv_current()->limits.semopm, &sysv_current()->limits.semmni};
     static const int64_t most[] = {65536, INT32_MAX, 65536, 32768};
     int64_t value[4];
     if (sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &value[0], &value[1], &value[2],
@@ -280,13 +290,13 @@ static const struct pseudo_node kernel_rows[] = {
     NUMBER("overflowgid", 65534, 0, 65535),
     NUMBER("randomize_va_space", 2, 0, 2),
     {.name = "sem", .mode = LX_S_IFREG | 0644, .show = show_sem, .store = store_sem},
-    SIZE("shmmax", &sysv_limits.shmmax),
-    SIZE("shmall", &sysv_limits.shmall),
-    LIMIT("shmmni", &sysv_limits.shmmni, 0, 32768),
+    SIZE("shmmax", offsetof(struct sysv_limits, shmmax)),
+    SIZE("shmall", offsetof(struct sysv_limits, shmall)),
+    LIMIT("shmmni", offsetof(struct sysv_limits, shmmni), 0, 32768),
     NUMBER("shm_rmid_forced", 0, BOOLEAN),
-    LIMIT("msgmax", &sysv_limits.msgmax, 0, INT32_MAX),
-    LIMIT("msgmnb", &sysv_limits.msgmnb, 0, INT32_MAX),
-    LIMIT("msgmni", &sysv_limits.msgmni, 0, 32768),
+    LIMIT("msgmax", offsetof(struct sysv_limits, msgmax), 0, INT32_MAX),
+    LIMIT("msgmnb", offsetof(struct sysv_limits, msgmnb), 0, INT32_MAX),
+    LIMIT("msgmni", offsetof(struct sysv_limits, msgmni), 0, 32768),
     NUMBER("auto_msgmni", 0, BOOLEAN),
     NUMBER("sem_next_id", -1, -1, INT32_MAX),
     NUMBER("msg_next_id", -1, -1, INT32_MAX),

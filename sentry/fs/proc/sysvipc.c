@@ -7,8 +7,8 @@ static int show_shm(const struct pseudo *p, struct out_text *out)
 {
     out_printf(out, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  "
                     "cgid      atime      dtime      ctime                   rss                  swap\n");
-    for (unsigned i = 0; i < shm_ids.size; i++) {
-        const struct shm_segment *s = (struct shm_segment *)(void *)shm_ids.slots[i];
+    for (unsigned i = 0; i < sysv_current()->shm.size; i++) {
+        const struct shm_segment *s = (struct shm_segment *)(void *)sysv_current()->shm.slots[i];
         if (!s)
             continue;
         const struct ipc_perm *q = &s->perm;
@@ -23,8 +23,8 @@ static int show_shm(const struct pseudo *p, struct out_text *out)
 static int show_sem(const struct pseudo *p, struct out_text *out)
 {
     out_printf(out, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
-    for (unsigned i = 0; i < sem_ids.size; i++) {
-        const struct sem_set *s = (struct sem_set *)(void *)sem_ids.slots[i];
+    for (unsigned i = 0; i < sysv_current()->sem.size; i++) {
+        const struct sem_set *s = (struct sem_set *)(void *)sysv_current()->sem.slots[i];
         if (!s)
             continue;
         const struct ipc_perm *q = &s->perm;
@@ -39,8 +39,8 @@ static int show_msg(const struct pseudo *p, struct out_text *out)
     out_printf(out,
                "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid   "
                "   stime      rtime      ctime\n");
-    for (unsigned i = 0; i < msg_ids.size; i++) {
-        const struct msg_queue *s = (struct msg_queue *)(void *)msg_ids.slots[i];
+    for (unsigned i = 0; i < sysv_current()->msg.size; i++) {
+        const struct msg_queue *s = (struct msg_queue *)(void *)sysv_current()->msg.slots[i];
         if (!s)
             continue;
         const struct ipc_perm *q = &s->perm;

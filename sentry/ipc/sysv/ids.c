@@ -2,10 +2,20 @@
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "sentry/task/task.h"
+#include "sentry/task/namespace.h"
+#include "sentry/task/user_ns.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define CYCLE_MIN 64u // slots that are used before one is used again (RADIX_TREE_MAP_SIZE)
+
+static unsigned objects; // of all kinds and namespaces, kernel lock
+
+// Does current's capability count for its IPC namespace?
+static bool ipc_capable(int cap)
+{
+    return ns_capable(current->ipc->ns.owner, cap);
+}
 
 int64_t ipc_now(void)
 {
@@ -85,7 +95,7 @@ int ipc_add(struct ipc_ids *ids, struct ipc_perm *p, int32_t key, int flags, uns
 {
     if (max > IPC_SLOTS)
         max = IPC_SLOTS;
-    if (ids->used >= max)
+    if (ids->used >= max || objects >= IPC_OBJECTS_MAX)
         return -LX_ENOSPC;
     if (ids->size == 0)
         ids->last = -1;
@@ -103,6 +113,7 @@ int ipc_add(struct ipc_ids *ids, struct ipc_perm *p, int32_t key, int flags, uns
     ids->last = slot;
     ids->slots[slot] = p;
     ids->used++;
+    objects++;
     p->seq = ids->seq;
     p->id = (int)(ids->seq * IPC_SLOTS) + slot;
     p->key = key;
@@ -115,6 +126,9 @@ int ipc_add(struct ipc_ids *ids, struct ipc_perm *p, int32_t key, int flags, uns
 
 void ipc_remove(struct ipc_ids *ids, struct ipc_perm *p)
 {
+    objects--;
+    if (!ids)
+        return;
     ids->slots[(unsigned)p->id % IPC_SLOTS] = NULL;
     ids->used--;
 }
@@ -133,13 +147,13 @@ int ipc_permission(const struct ipc_perm *p, uint32_t wanted)
         granted >>= 6;
     else if (cred_in_group(c, p->cgid) || cred_in_group(c, p->gid))
         granted >>= 3;
-    return (wanted & ~granted & 07) && !capable(LX_CAP_IPC_OWNER) ? -LX_EACCES : 0;
+    return (wanted & ~granted & 07) && !ipc_capable(LX_CAP_IPC_OWNER) ? -LX_EACCES : 0;
 }
 
 int ipc_owner(const struct ipc_perm *p)
 {
     uint32_t euid = current->cred->euid;
-    return euid == p->cuid || euid == p->uid || capable(LX_CAP_SYS_ADMIN) ? 0 : -LX_EPERM;
+    return euid == p->cuid || euid == p->uid || ipc_capable(LX_CAP_SYS_ADMIN) ? 0 : -LX_EPERM;
 }
 
 int ipc_set(struct ipc_perm *p, const struct lx_ipc_perm *from)

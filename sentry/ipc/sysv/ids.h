@@ -13,7 +13,8 @@ struct ipc_perm {
     int64_t ctime; // seconds of CLOCK_REALTIME
 };
 
-#define IPC_SLOTS 32768u // an identifier is a sequence number times this, plus the slot
+#define IPC_OBJECTS_MAX (3 * IPC_SLOTS) // of all kinds and namespaces
+#define IPC_SLOTS 32768u                // an identifier is a sequence number times this, plus the slot
 
 // The objects of one kind.
 struct ipc_ids {
@@ -32,7 +33,7 @@ typedef int (*ipc_make)(int32_t key, int flags, uint64_t params);
 int ipc_get(struct ipc_ids *ids, int32_t key, int flags, uint64_t params, ipc_check check, ipc_make make);
 // Gives a new object its identifier and its maker as owner. At most `max` of a kind. Identifier, -LX_ENOSPC or -LX_ENOMEM.
 int ipc_add(struct ipc_ids *ids, struct ipc_perm *p, int32_t key, int flags, unsigned max);
-// Takes the object out; its identifier means nothing from now on.
+// Takes the object out; its identifier means nothing from now on. `ids` NULL: its namespace is gone already.
 void ipc_remove(struct ipc_ids *ids, struct ipc_perm *p);
 // Its key finds it no more (a removed segment that is still attached).
 void ipc_forget_key(struct ipc_perm *p);

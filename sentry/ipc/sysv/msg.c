@@ -2,8 +2,7 @@
 #include "abi/linux/errno.h"
 #include <stdlib.h>
 
-struct ipc_ids msg_ids;
-uint64_t msg_bytes, msg_count;
+static uint64_t msg_bytes; // of all queues, kernel lock
 
 static uint64_t cost(uint32_t size)
 {
@@ -20,7 +19,6 @@ struct msg *msg_alloc(uint32_t size, int *err)
         return NULL;
     }
     msg_bytes += cost(size);
-    msg_count++;
     list_init(&m->link);
     m->size = size;
     return m;
@@ -29,7 +27,6 @@ struct msg *msg_alloc(uint32_t size, int *err)
 void msg_free(struct msg *m)
 {
     msg_bytes -= cost(m->size);
-    msg_count--;
     free(m);
 }
 
@@ -40,7 +37,7 @@ void msg_destroy(struct msg_queue *q)
         list_del(&m->link);
         msg_free(m);
     }
-    ipc_remove(&msg_ids, &q->perm);
+    ipc_remove(&q->ns->msg, &q->perm);
     wait_queue_release(&q->senders);
     wait_queue_release(&q->receivers);
     free(q);

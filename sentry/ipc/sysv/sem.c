@@ -3,7 +3,6 @@
 #include "sentry/task/task.h"
 #include <stdlib.h>
 
-struct ipc_ids sem_ids;
 unsigned sem_total;
 static size_t undo_bytes;
 
@@ -31,7 +30,8 @@ void sem_set_destroy(struct sem_set *s)
         undo_free(list_first(&s->undos, struct sem_undo, set_link));
     while (!list_empty(&s->waiting))
         list_del(s->waiting.next);
-    ipc_remove(&sem_ids, &s->perm);
+    ipc_remove(&s->ns->sem, &s->perm);
+    s->ns->sems -= s->nsems;
     sem_total -= s->nsems;
     wait_queue_release(&s->wait);
     free(s);

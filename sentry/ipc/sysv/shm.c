@@ -10,21 +10,6 @@ struct shm_attach {
     gaddr_t addr;  // 0: on its way
 };
 
-struct sysv_limits sysv_limits = {
-    .shmmni = 4096,
-    .shmmax = UINT64_MAX - (1u << 24),
-    .shmall = UINT64_MAX - (1u << 24),
-    .msgmax = 8192,
-    .msgmnb = 16384,
-    .msgmni = 32000,
-    .semmsl = LX_SEMMSL,
-    .semmns = LX_SEMMNS,
-    .semopm = LX_SEMOPM,
-    .semmni = LX_SEMMNI,
-};
-struct ipc_ids shm_ids;
-uint64_t shm_pages;
-
 static uint64_t pages_of(const struct shm_segment *s)
 {
     return s->size / 4096 + (s->size % 4096 != 0);
@@ -40,8 +25,9 @@ uint64_t shm_resident(const struct shm_segment *s)
 
 void shm_destroy(struct shm_segment *s)
 {
-    ipc_remove(&shm_ids, &s->perm);
-    shm_pages -= pages_of(s);
+    ipc_remove(s->ns ? &s->ns->shm : NULL, &s->perm);
+    if (s->ns)
+        s->ns->shm_pages -= pages_of(s);
     file_put(s->file);
     free(s);
 }

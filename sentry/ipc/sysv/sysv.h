@@ -13,7 +13,18 @@ struct sysv_limits {
     int64_t shmmni, msgmax, msgmnb, msgmni, semmsl, semmns, semopm, semmni;
     uint64_t shmmax, shmall;
 };
-extern struct sysv_limits sysv_limits;
+// The objects and limits of one IPC namespace (ipc_namespaces(7)).
+struct sysv_ns {
+    struct sysv_limits limits;
+    struct ipc_ids shm, sem, msg;
+    uint64_t shm_pages; // of all its segments
+    unsigned sems;      // semaphores of all its sets
+};
+extern struct sysv_ns init_sysv_ns;
+struct sysv_ns *sysv_current(void);  // current's
+struct sysv_ns *sysv_ns_alloc(void); // empty, with the limits of the first; NULL: no memory
+// Nobody is in it any more: its objects go with it, segments that are still attached at their last detachment.
+void sysv_ns_free(struct sysv_ns *ns);
 
 #define SYSV_SEMS_MAX 1048576u            // semaphores of the sandbox, whatever the limits say
 #define SYSV_UNDO_BYTES_MAX (32u << 20)   // adjustments of all processes
@@ -22,14 +33,13 @@ extern struct sysv_limits sysv_limits;
 // --- shared memory (shm.c)
 struct shm_segment {
     struct ipc_perm perm; // first
+    struct sysv_ns *ns;   // where it was made; NULL when that is gone
     struct file *file;    // its pages
     uint64_t size;
     unsigned nattch;
     int cpid, lpid;
     int64_t atime, dtime;
 };
-extern struct ipc_ids shm_ids;
-extern uint64_t shm_pages; // of all segments
 // Pages of a segment that exist.
 uint64_t shm_resident(const struct shm_segment *s);
 void shm_destroy(struct shm_segment *s);
@@ -52,6 +62,7 @@ struct sem {
 };
 struct sem_set {
     struct ipc_perm perm; // first
+    struct sysv_ns *ns;   // where it was made; never changes
     int64_t otime;
     unsigned nsems;
     struct wait_queue wait;   // operations that could not be done
@@ -71,8 +82,7 @@ struct sem_undo {
     struct sem_set *set;
     int16_t adjust[];
 };
-extern struct ipc_ids sem_ids;
-extern unsigned sem_total; // semaphores of all sets
+extern unsigned sem_total; // semaphores of all namespaces
 void sem_set_destroy(struct sem_set *s);
 // Does the operations, all or none. 0, -LX_ERANGE, -LX_ENOMEM; or -LX_EAGAIN with *w set: it must wait.
 int sem_operate(struct sem_set *s, const struct lx_sembuf *ops, unsigned n, struct sem_wait *w);
@@ -89,14 +99,13 @@ struct msg {
 };
 struct msg_queue {
     struct ipc_perm perm; // first
+    struct sysv_ns *ns;   // where it was made; never changes
     struct list_head messages;
     uint64_t cbytes, qnum, qbytes;
     int64_t stime, rtime;
     int lspid, lrpid;
     struct wait_queue senders, receivers;
 };
-extern struct ipc_ids msg_ids;
-extern uint64_t msg_bytes, msg_count; // of all queues
 // A message with room for `size` bytes. NULL and *err.
 struct msg *msg_alloc(uint32_t size, int *err);
 void msg_free(struct msg *m);
