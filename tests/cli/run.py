@@ -110,6 +110,22 @@ def an_overlay_that_has_no_root_is_refused():
 
 
 @test
+def proc_net_leaves_out_sockets_of_the_hosts_network():
+    # They are of the same families as the sandbox's own, and nothing of theirs may be read as if they were such.
+    script = """import socket
+held = [socket.socket(family, kind) for family in (socket.AF_INET, socket.AF_INET6) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+for one in held:
+    one.bind(("::1" if one.family == socket.AF_INET6 else "127.0.0.1", 0))
+held[0].listen()
+for name in "tcp", "udp", "tcp6", "udp6", "raw", "unix":
+    print(name, len(open("/proc/net/" + name).readlines()) - 1)"""
+    for network, count in ("none", 1), ("host", 0):
+        result = sandbox("python3", "-c", script, options=["--network=%s" % network])
+        rows = "".join("%s %d\n" % (name, count) for name in ("tcp", "udp", "tcp6", "udp6")) + "raw 0\nunix 0\n"
+        want(result.output.decode() == rows, network, result.output.decode())
+
+
+@test
 def options_have_their_effect():
     def says(expected, *words, options=()):
         result = sandbox(*words, options=options)

@@ -151,4 +151,30 @@ __attribute__((unused)) static void show_file(const char *path)
     fflush(stdout);
 }
 
+// The text of the file read last, and how long it is; -1 and no text where it cannot be opened (said on stdout).
+__attribute__((unused)) static char slurped[1 << 20];
+__attribute__((unused)) static int slurp(const char *path)
+{
+    int fd = open(path, O_RDONLY), total = 0;
+    slurped[0] = 0;
+    if (fd < 0) {
+        printf("%s: %s\n", path, error_name(errno));
+        return -1;
+    }
+    ssize_t n;
+    while (total < (int)sizeof(slurped) - 1 &&
+           (n = read(fd, slurped + total, sizeof(slurped) - 1 - (size_t)total)) > 0)
+        total += (int)n;
+    slurped[total] = 0;
+    close(fd);
+    return total;
+}
+
+// Print whether a file has some text in it.
+__attribute__((unused)) static void has(const char *path, const char *needle)
+{
+    slurp(path);
+    printf("%s has \"%s\": %d\n", path, needle, strstr(slurped, needle) != NULL);
+}
+
 #endif

@@ -5,7 +5,7 @@
 
 static char text[16384];
 
-static long slurp(pid_t pid, const char *name)
+static long slurp_entry(pid_t pid, const char *name)
 {
     char path[128];
     snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
@@ -59,14 +59,15 @@ static pid_t child(void (*body)(void))
 
 static char state_of(pid_t pid)
 {
-    slurp(pid, "stat");
+    slurp_entry(pid, "stat");
     char *end = strrchr(text, ')');
     return end ? end[2] : '?';
 }
 
 static void until_waiting(pid_t pid, long nr)
 {
-    while (state_of(pid) != 'S' || slurp(pid, "syscall") <= 0 || (nr >= 0 && strtol(text, NULL, 10) != nr))
+    while (state_of(pid) != 'S' || slurp_entry(pid, "syscall") <= 0 ||
+           (nr >= 0 && strtol(text, NULL, 10) != nr))
         sched_yield();
 }
 
@@ -104,13 +105,13 @@ static void waiting(const char *what, void (*body)(void), long nr)
 {
     pid_t pid = child(body);
     until_waiting(pid, nr);
-    slurp(pid, "wchan");
+    slurp_entry(pid, "wchan");
     if (nr >= 0) // a futex may be looked at between two sleeps
         printf("%s: wchan %s\n", what, text);
-    slurp(pid, "syscall");
+    slurp_entry(pid, "syscall");
     if (nr >= 0)
         printf("%s: syscall %d\n", what, strtol(text, NULL, 10) == nr);
-    long n = slurp(pid, "stack");
+    long n = slurp_entry(pid, "stack");
     if (getuid() == 0 && nr >= 0)
         printf("%s: stack %d\n", what, n > 0 && strncmp(text, "[<0>] ", 6) == 0);
     end(pid);
@@ -121,13 +122,13 @@ static void timers(void)
     timer_t first, second, third;
     struct sigevent event = {
         .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_ptr = (void *)0x1234};
-    slurp(getpid(), "timers");
+    slurp_entry(getpid(), "timers");
     printf("no timers [%s]\n", text);
     timer_create(CLOCK_MONOTONIC, &event, &first);
     event.sigev_notify = SIGEV_NONE;
     timer_create(CLOCK_REALTIME, &event, &second);
     timer_create(CLOCK_PROCESS_CPUTIME_ID, NULL, &third);
-    slurp(getpid(), "timers");
+    slurp_entry(getpid(), "timers");
     char *save, *line = strtok_r(text, "\n", &save);
     for (; line; line = strtok_r(NULL, "\n", &save)) {
         char *dot = strrchr(line, '.');
@@ -153,18 +154,18 @@ static void oom(void)
         bool privileged = values[i][0] == '-';
         if (privileged)
             continue; // needs a capability
-        slurp(me, "oom_score_adj");
+        slurp_entry(me, "oom_score_adj");
         printf("oom_score_adj %s: %ld now %s", values[i], r < 0 ? r : 0, text);
-        slurp(me, "oom_adj");
+        slurp_entry(me, "oom_adj");
         printf("oom_adj %s", text);
     }
     printf("oom_adj 5: %d", store(me, "oom_adj", "5") > 0);
-    slurp(me, "oom_score_adj");
+    slurp_entry(me, "oom_score_adj");
     printf(" %s", text);
     printf("oom_adj 15: %d", store(me, "oom_adj", "15") > 0);
-    slurp(me, "oom_score_adj");
+    slurp_entry(me, "oom_score_adj");
     printf(" %soom_adj 16: %ld\n", text, store(me, "oom_adj", "16"));
-    printf("oom_score: %d\n", slurp(me, "oom_score") > 1);
+    printf("oom_score: %d\n", slurp_entry(me, "oom_score") > 1);
 }
 
 static long value = 42;
@@ -212,17 +213,17 @@ static void children(void)
     pid_t pid = child(sleeps);
     char name[64];
     snprintf(name, sizeof(name), "task/%d/children", getpid());
-    slurp(getpid(), name);
+    slurp_entry(getpid(), name);
     printf("children %d\n", atoi(text) == pid);
     end(pid);
-    slurp(getpid(), name);
+    slurp_entry(getpid(), name);
     printf("none left [%s]\n", text);
-    slurp(getpid(), "sched");
+    slurp_entry(getpid(), "sched");
     printf("sched %d\n", strstr(text, "#threads: 1)") != NULL && strstr(text, "policy") != NULL);
-    printf("auxv %d\n", slurp(getpid(), "auxv") > 100);
-    slurp(getpid(), "wchan");
+    printf("auxv %d\n", slurp_entry(getpid(), "auxv") > 100);
+    slurp_entry(getpid(), "wchan");
     printf("own wchan %s\n", text);
-    slurp(getpid(), "syscall");
+    slurp_entry(getpid(), "syscall");
     printf("own syscall %d\n", atoi(text) == SYS_read);
 }
 

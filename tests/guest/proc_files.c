@@ -4,35 +4,10 @@
 #include <dirent.h>
 #include <sys/prctl.h>
 
-static char text[65536];
-
-static int slurp(const char *path)
-{
-    int fd = open(path, O_RDONLY);
-    if (fd < 0) {
-        printf("%s: %s\n", path, error_name(errno));
-        text[0] = 0;
-        return -1;
-    }
-    int total = 0;
-    ssize_t n;
-    while (total < (int)sizeof(text) - 1 && (n = read(fd, text + total, sizeof(text) - 1 - total)) > 0)
-        total += (int)n;
-    text[total] = 0;
-    close(fd);
-    return total;
-}
-
-static void has(const char *path, const char *needle)
-{
-    slurp(path);
-    printf("%s has \"%s\": %d\n", path, needle, strstr(text, needle) != NULL);
-}
-
 static void status_field(const char *field, long expected)
 {
     slurp("/proc/self/status");
-    char *line = strstr(text, field);
+    char *line = strstr(slurped, field);
     printf("status %s %s\n", field,
            line && strtol(line + strlen(field), NULL, 10) == expected ? "as expected" : "WRONG");
 }
@@ -63,18 +38,18 @@ int main(int argc, char **argv)
     link[n > 0 ? n : 0] = 0;
     printf("root %s\n", link);
     n = slurp("/proc/self/cmdline");
-    printf("cmdline %zd [%s]\n", n, text);
+    printf("cmdline %zd [%s]\n", n, slurped);
     TRUTH(slurp("/proc/self/environ") > 0);
     has("/proc/self/environ", "LANG=C.UTF-8");
     prctl(PR_SET_NAME, "renamed (x) y");
     slurp("/proc/self/comm");
-    printf("comm %s", text);
+    printf("comm %s", slurped);
     slurp("/proc/self/stat");
     int pid, ppid, pgrp, session;
     char state;
-    char *after = strrchr(text, ')');
-    TRUTH(strncmp(strchr(text, '('), "(renamed (x) y) ", 16) == 0);
-    TRUTH(sscanf(text, "%d", &pid) == 1 && pid == getpid());
+    char *after = strrchr(slurped, ')');
+    TRUTH(strncmp(strchr(slurped, '('), "(renamed (x) y) ", 16) == 0);
+    TRUTH(sscanf(slurped, "%d", &pid) == 1 && pid == getpid());
     sscanf(after + 2, "%c %d %d %d", &state, &ppid, &pgrp, &session);
     printf("state %c, ppid %d pgrp %d session %d\n", state, ppid == getppid(), pgrp == getpgrp(),
            session == getsid(0));
@@ -94,15 +69,15 @@ int main(int argc, char **argv)
     has("/proc/self/status", "State:\tR (running)");
     long size, resident;
     slurp("/proc/self/statm");
-    TRUTH(sscanf(text, "%ld %ld", &size, &resident) == 2 && size > 0 && resident > 0 && resident <= size);
+    TRUTH(sscanf(slurped, "%ld %ld", &size, &resident) == 2 && size > 0 && resident > 0 && resident <= size);
     slurp("/proc/self/maps");
-    TRUTH(strstr(text, "/prog\n") != NULL);
-    TRUTH(strstr(text, "[stack]") != NULL);
-    TRUTH(strstr(text, "[heap]") != NULL || malloc(10) != NULL);
-    TRUTH(strstr(text, "[vdso]") != NULL);
+    TRUTH(strstr(slurped, "/prog\n") != NULL);
+    TRUTH(strstr(slurped, "[stack]") != NULL);
+    TRUTH(strstr(slurped, "[heap]") != NULL || malloc(10) != NULL);
+    TRUTH(strstr(slurped, "[vdso]") != NULL);
     // Our own code is in an executable mapping.
     int found = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    for (char *line = strtok(slurped, "\n"); line; line = strtok(NULL, "\n")) {
         unsigned long low, high;
         char permissions[5];
         if (sscanf(line, "%lx-%lx %4s", &low, &high, permissions) == 3 && low <= (uintptr_t)main &&
@@ -152,7 +127,7 @@ int main(int argc, char **argv)
     status_field("Threads:\t", 4);
     snprintf(path, sizeof(path), "/proc/self/task/%d/comm", getpid());
     slurp(path);
-    printf("%s", text);
+    printf("%s", slurped);
     n = readlink("/proc/thread-self", link, sizeof(link) - 1);
     TRUTH(n > 0);
     pthread_barrier_wait(&barrier);
@@ -167,19 +142,19 @@ int main(int argc, char **argv)
     snprintf(path, sizeof(path), "/proc/%d/stat", child);
     for (int i = 0; i < 1000; i++) {
         slurp(path);
-        if (strstr(text, ") S "))
+        if (strstr(slurped, ") S "))
             break;
         sleep_ms(1);
     }
-    printf("child sleeps: %d\n", strstr(text, ") S ") != NULL);
+    printf("child sleeps: %d\n", strstr(slurped, ") S ") != NULL);
     kill(child, SIGKILL);
     for (int i = 0; i < 1000; i++) {
         slurp(path);
-        if (strstr(text, ") Z "))
+        if (strstr(slurped, ") Z "))
             break;
         sleep_ms(1);
     }
-    printf("child is a zombie: %d\n", strstr(text, ") Z ") != NULL);
+    printf("child is a zombie: %d\n", strstr(slurped, ") Z ") != NULL);
     waitpid(child, NULL, 0);
     SHOW(open(path, O_RDONLY));
     SHOW(access("/proc/999999", F_OK));
@@ -197,24 +172,24 @@ int main(int argc, char **argv)
     has("/proc/stat", "btime ");
     double up, idle;
     slurp("/proc/uptime");
-    TRUTH(sscanf(text, "%lf %lf", &up, &idle) == 2 && up > 0);
+    TRUTH(sscanf(slurped, "%lf %lf", &up, &idle) == 2 && up > 0);
     double load;
     slurp("/proc/loadavg");
-    TRUTH(sscanf(text, "%lf", &load) == 1);
+    TRUTH(sscanf(slurped, "%lf", &load) == 1);
     has("/proc/version", "Linux version ");
     has("/proc/filesystems", "tmpfs");
-    TRUTH(slurp("/proc/sys/kernel/ostype") > 0 && strcmp(text, "Linux\n") == 0);
-    TRUTH(slurp("/proc/sys/kernel/osrelease") > 0 && atoi(text) >= 6);
+    TRUTH(slurp("/proc/sys/kernel/ostype") > 0 && strcmp(slurped, "Linux\n") == 0);
+    TRUTH(slurp("/proc/sys/kernel/osrelease") > 0 && atoi(slurped) >= 6);
     TRUTH(slurp("/proc/sys/kernel/hostname") > 0);
-    TRUTH(slurp("/proc/sys/kernel/pid_max") > 0 && atoi(text) > 1000);
+    TRUTH(slurp("/proc/sys/kernel/pid_max") > 0 && atoi(slurped) > 1000);
     TRUTH(slurp("/proc/sys/kernel/random/uuid") == 37);
     TRUTH(slurp("/proc/sys/kernel/random/boot_id") == 37);
     TRUTH(slurp("/proc/sys/vm/overcommit_memory") > 0);
-    TRUTH(slurp("/proc/sys/vm/max_map_count") > 0 && atoi(text) > 1000);
+    TRUTH(slurp("/proc/sys/vm/max_map_count") > 0 && atoi(slurped) > 1000);
     TRUTH(slurp("/proc/sys/fs/file-max") > 0);
-    TRUTH(slurp("/proc/sys/fs/pipe-max-size") > 0 && atoi(text) >= 65536);
-    TRUTH(slurp("/proc/sys/kernel/cap_last_cap") > 0 && atoi(text) >= 36);
-    TRUTH(slurp("/proc/sys/kernel/ngroups_max") > 0 && atoi(text) == 65536);
+    TRUTH(slurp("/proc/sys/fs/pipe-max-size") > 0 && atoi(slurped) >= 65536);
+    TRUTH(slurp("/proc/sys/kernel/cap_last_cap") > 0 && atoi(slurped) >= 36);
+    TRUTH(slurp("/proc/sys/kernel/ngroups_max") > 0 && atoi(slurped) == 65536);
     TRUTH(slurp("/proc/sys/net/core/somaxconn") > 0);
     SHOW(open("/proc/missing", O_RDONLY));
     SHOW(open("/proc/new", O_RDWR | O_CREAT, 0600));
@@ -228,7 +203,7 @@ int main(int argc, char **argv)
     fd = open("/proc/self/comm", O_WRONLY);
     SHOW(write(fd, "written", 7));
     slurp("/proc/self/comm");
-    printf("%s", text);
+    printf("%s", slurped);
     // Reading in small pieces gives the same text.
     fd = open("/proc/filesystems", O_RDONLY);
     int whole = slurp("/proc/filesystems"), pieces = 0;

@@ -5,34 +5,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-static char text[1 << 20];
-
-static int slurp(const char *path)
-{
-    int fd = open(path, O_RDONLY), total = 0;
-    text[0] = 0;
-    if (fd < 0)
-        return -1;
-    ssize_t n;
-    while (total < (int)sizeof(text) - 1 && (n = read(fd, text + total, sizeof(text) - 1 - total)) > 0)
-        total += (int)n;
-    text[total] = 0;
-    close(fd);
-    return total;
-}
-
-static void has(const char *path, const char *needle)
-{
-    slurp(path);
-    printf("%s has \"%s\": %d\n", path, needle, strstr(text, needle) != NULL);
-}
-
 // The figure of a field in the paragraph of the mapping at an address; -1: there is none.
 static long smaps_field(void *at, const char *field)
 {
     bool inside = false;
     slurp("/proc/self/smaps");
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    for (char *line = strtok(slurped, "\n"); line; line = strtok(NULL, "\n")) {
         unsigned long low, high;
         if (sscanf(line, "%lx-%lx ", &low, &high) == 2)
             inside = low <= (uintptr_t)at && (uintptr_t)at < high;
@@ -58,7 +36,7 @@ static void smaps(void)
     TRUTH(smaps_field(p, "NoSuchField:") == -1);
     slurp("/proc/self/smaps");
     int headers = 0, flags = 0;
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    for (char *line = strtok(slurped, "\n"); line; line = strtok(NULL, "\n")) {
         unsigned long low, high;
         headers += sscanf(line, "%lx-%lx ", &low, &high) == 2;
         flags += strncmp(line, "VmFlags:", 8) == 0;
@@ -114,7 +92,7 @@ static void pairs(const char *path, const char *group)
     int words[2] = {0, 0}, line_nr = 0;
     size_t len = strlen(group);
     slurp(path);
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+    for (char *line = strtok(slurped, "\n"); line; line = strtok(NULL, "\n"))
         if (strncmp(line, group, len) == 0 && line[len] == ':' && line_nr < 2) {
             for (char *c = line; *c; c++)
                 words[line_nr] += *c == ' ';
@@ -127,7 +105,7 @@ static void pairs(const char *path, const char *group)
 static long figure(const char *path, const char *group, const char *key)
 {
     slurp(path);
-    char *line = strstr(text, group), *end = line ? strchr(line, '\n') : NULL;
+    char *line = strstr(slurped, group), *end = line ? strchr(line, '\n') : NULL;
     if (!end)
         return -1;
     *end = 0;
