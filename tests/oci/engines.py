@@ -1,4 +1,6 @@
 """dockerd, containerd and podman, started here, with sentry beside runc: the same commands, the same observable result."""
+import contextlib
+import glob
 import json
 import os
 import re
@@ -17,6 +19,14 @@ RUNTIMES = ("sentry", "runc")
 def missing(*programs):
     lost = [name for name in programs if not shutil.which(name)]
     return "no " + ", ".join(lost) if lost else None
+
+
+def remove_groups():
+    """What engines make around their containers' control groups and leave."""
+    for pattern in ("docker", "libpod_parent/*", "libpod_parent", "default", "conmon"):
+        for path in glob.glob("/sys/fs/cgroup/*/" + pattern) + glob.glob("/sys/fs/cgroup/" + pattern):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
 
 
 class Daemon:
@@ -47,8 +57,12 @@ def dockerd_words():
     (DOCKER / "daemon.json").write_text(json.dumps({"runtimes": {
         "sentry": {"path": str(oci.harness.SENTRY)},
         "sentry-memory": {"path": str(oci.harness.SENTRY), "runtimeArgs": ["--overlay", "memory"]}}}))
-    return ["dockerd", "--data-root", DOCKER / "data", "--exec-root", DOCKER / "exec", "--pidfile", DOCKER / "pid", "-H",
-            "unix://%s/sock" % DOCKER, "--config-file", DOCKER / "daemon.json", "--exec-opt", "native.cgroupdriver=cgroupfs"]
+    return dockerd_words_of(DOCKER)
+
+
+def dockerd_words_of(directory):
+    return ["dockerd", "--data-root", directory / "data", "--exec-root", directory / "exec", "--pidfile", directory / "pid", "-H",
+            "unix://%s/sock" % directory, "--config-file", directory / "daemon.json", "--exec-opt", "native.cgroupdriver=cgroupfs"]
 
 
 def docker(*words, **options):

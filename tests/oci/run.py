@@ -4,8 +4,6 @@
 usage: run.py [--core] [NAME...]
 Everything happens in mount, pid and network namespaces of its own, which end with all that was started.
 """
-import contextlib
-import glob
 import os
 import pathlib
 import subprocess
@@ -14,7 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import oci  # noqa: E402
 import bundles  # noqa: E402,F401
-import engines  # noqa: E402,F401
+import engines  # noqa: E402
 import faults  # noqa: E402,F401
 import idle  # noqa: E402,F401
 import rootless  # noqa: E402,F401
@@ -27,14 +25,6 @@ def setup():
     oci.harness.fresh_directory(oci.WORK)
     oci.make_rootfs(oci.ROOTFS)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=False, stderr=subprocess.DEVNULL)
-
-
-def remove_groups():
-    """What engines make around their containers' control groups and leave."""
-    for pattern in ("docker", "libpod_parent/*", "libpod_parent", "default", "conmon"):
-        for path in glob.glob("/sys/fs/cgroup/*/" + pattern) + glob.glob("/sys/fs/cgroup/" + pattern):
-            with contextlib.suppress(OSError):
-                os.rmdir(path)
 
 
 def main():
@@ -50,7 +40,7 @@ def main():
     try:
         good = oci.main_of(oci.TESTS, words, setup)
     finally:
-        remove_groups()
+        engines.remove_groups()
     sys.exit(0 if good else 1)
 
 
