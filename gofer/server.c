@@ -52,6 +52,7 @@ static const struct server_op ops[] = {
     {np_type_of_trenameflags, true, server_renameflags},
     {np_type_of_tsetattrget, true, server_setattrget},
     {np_type_of_tmemfd, true, server_memfd},
+    {np_type_of_treaddirtree, true, server_readdirtree},
 };
 
 uint32_t server_fid_limit(uint32_t wanted)

@@ -42,7 +42,7 @@ server_handler server_xattrwalk, server_xattrcreate, server_readdir;
 server_handler server_symlink, server_mknod, server_mkdir, server_link, server_renameat, server_unlinkat;
 server_handler server_attachattr, server_walkattr, server_openfd, server_createfd, server_make,
     server_clunkmany, server_readdirattr, server_getxattr, server_setxattr, server_renameflags,
-    server_setattrget, server_memfd;
+    server_setattrget, server_memfd, server_readdirtree;
 
 // The fid of a request that stands on a file (not an attribute). 0 or -EBADF.
 int server_fid(struct server *server, uint32_t number, struct fid **out);
@@ -52,6 +52,10 @@ int server_changed_dir(struct server *server, uint32_t number, struct fid **out)
 uint32_t server_room(const struct server *server, uint32_t wanted, uint32_t overhead);
 // The target of a symlink into `buffer` (PATH_MAX bytes). 0 or -errno.
 int server_link_target(const struct node *node, char *buffer, struct np_str *target);
+// The node that names lead to from a node; a reference of the caller. 0 or -errno.
+int server_walk_to(struct server *server, struct node *from, const struct np_names *names, struct node **out);
+// Every entry of an open directory with its attributes, at the cursor. 1, 0 when they do not fit, or -errno.
+int server_put_directory(struct server *server, const struct node *node, int fd, struct np_cursor *cursor);
 int server_xattr_finish(struct server *server, struct fid *fid);
 int server_chmod(const struct host *host, const struct node *node, uint32_t mode);
 

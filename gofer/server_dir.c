@@ -110,8 +110,22 @@ int server_readdir(struct server *server)
     return result < 0 ? result : 0;
 }
 
-// The node that names lead to from a node; a reference of the caller.
-static int walk_to(struct server *server, struct node *from, const struct np_names *names, struct node **out)
+int server_put_directory(struct server *server, const struct node *node, int fd, struct np_cursor *cursor)
+{
+    for (;;) {
+        long got = syscall(SYS_getdents64, fd, batch, sizeof(batch));
+        if (got <= 0)
+            return got < 0 ? -errno : 1;
+        for (long at = 0; at < got;) {
+            const struct host_dirent *entry = (const void *)(batch + at);
+            if (!put_entry(server, node, fd, entry, true, cursor))
+                return 0;
+            at += entry->length;
+        }
+    }
+}
+
+int server_walk_to(struct server *server, struct node *from, const struct np_names *names, struct node **out)
 {
     struct node *node = node_get(from);
     for (uint16_t i = 0; i < names->count; i++) {
@@ -133,7 +147,7 @@ int server_readdirattr(struct server *server)
     struct node *node;
     int error = server_fid(server, in->fid, &fid);
     if (!error)
-        error = walk_to(server, fid->node, &in->names, &node);
+        error = server_walk_to(server, fid->node, &in->names, &node);
     if (error)
         return error;
     // A fid keeps its directory open between the parts of one reading; one named by a path is opened for each

@@ -96,7 +96,7 @@ def prepare_big(work):
 # name: (prepare, script, limit, "ms" or "fio")
 WORKLOADS = {
     "tar": (prepare_tar, "tar xf a.tar -C out", "+9us", "ms"),
-    "find": (prepare_nothing, "find /usr -printf '' ", "+9us", "ms"),
+    "find": (prepare_nothing, "find /usr -printf '' 2>/dev/null; true", "+9us", "ms"),
     "git_status": (prepare_git, "git -C repo status >/dev/null", "+9us", "ms"),
     "fio_read": (prepare_fio, FIO + " --rw=randread", "trip+4us", "fio"),
     "fio_write": (prepare_fio, FIO + " --rw=randwrite", "trip+4us", "fio"),

@@ -87,6 +87,15 @@ typedef bool gofer_entry_fn(void *context, const struct np_dirent *entry, const 
 int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
                   uint64_t offset, uint32_t size, gofer_entry_fn *entry, void *context, bool *end);
 
+// Directories of a tree, each whole: those called `below` in the directory `count` names below `fid`, and what lies below
+// them, as far as one reply of `size` bytes goes. Calls `directory` for each, with the index of its parent among them
+// (UINT16_MAX: the one named), then `entry` for what it holds; both with the client's lock held. Ends when one returns
+// false. Not of a plain server.
+typedef bool gofer_directory_fn(void *context, uint16_t parent, struct np_str name);
+int gofer_readdir_tree(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
+                       const struct np_names *below, uint32_t size, gofer_directory_fn *directory,
+                       gofer_entry_fn *entry, void *context);
+
 int gofer_change(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr);
 int gofer_statfs(struct gofer_client *client, uint32_t fid, struct np_rstatfs *out);
 int gofer_fsync(struct gofer_client *client, uint32_t fid, bool datasync);

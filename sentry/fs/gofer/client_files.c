@@ -91,46 +91,6 @@ bool gofer_is_component(struct np_str name)
     return name.bytes[0] != '.' || (name.length > 1 && (name.bytes[1] != '.' || name.length > 2));
 }
 
-int gofer_readdir(struct gofer_client *client, uint32_t fid, const struct np_str *names, uint16_t count,
-                  uint64_t offset, uint32_t size, gofer_entry_fn *entry, void *context, bool *end)
-{
-    if (count > NP_NAMES_MAX)
-        return -EINVAL;
-    if (client->plain) {
-        gofer_begin(client, np_type_of_treaddir);
-        return gofer_finish(client,
-                            plain_readdir(client, fid, names, count, offset, size, entry, context, end));
-    }
-    struct np_treaddirattr *request = &gofer_begin(client, np_type_of_treaddirattr)->treaddirattr;
-    request->fid = fid;
-    request->offset = offset;
-    request->count = size;
-    request->names.count = count;
-    for (uint16_t i = 0; i < count; i++)
-        request->names.name[i] = names[i];
-    int error = gofer_rpc(client, NULL, 0);
-    if (error)
-        return gofer_finish(client, error);
-    const struct np_rreaddirattr *reply = &client->reply.rreaddirattr;
-    struct np_cursor cursor = np_cursor_over((void *)(uintptr_t)reply->data.bytes, reply->data.count);
-    bool more = true;
-    *end = reply->end;
-    while (more && cursor.position < cursor.size) {
-        struct np_dirent dirent;
-        struct np_attr attr;
-        np_get_dirent(&cursor, &dirent);
-        np_get_attr(&cursor, &attr);
-        if (cursor.overflow || !gofer_is_component(dirent.name) || dirent.offset > INT64_MAX) {
-            error = -EIO;
-            break;
-        }
-        more = entry(context, &dirent, &attr);
-    }
-    if (!more)
-        *end = false;
-    return gofer_finish(client, error);
-}
-
 int gofer_change(struct gofer_client *client, const struct np_tsetattrget *change, struct np_attr *attr)
 {
     if (client->plain) {

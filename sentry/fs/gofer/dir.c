@@ -4,32 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sentry/fs/gofer/fs.h"
+#include "sentry/fs/gofer/listing.h"
 
-#define BATCH (48u << 10)
-#define PREFETCH_PARTS 4         // about a thousand names; a larger directory is asked name by name
-#define AFTER_DOTS 2             // position of the first entry of the host
-#define SMALL_COOKIE (1ll << 62) // marks a host position below AFTER_DOTS + 1
-
-struct entry {
-    int64_t next; // position after it
-    struct np_attr attr;
-    uint16_t name; // offset in names
-    uint16_t length;
-    uint8_t type;
-};
-
-// The last part read of an open directory: file.priv.
-struct listing {
-    int64_t first; // position it begins at
-    bool end;      // nothing follows it
-    bool full;     // no room was left for an entry that came
-    uint32_t seq;  // the directory's dir_seq when it was asked for
-    unsigned count, capacity;
-    struct entry *entries;
-    unsigned names_used;
-    char names[BATCH];
-};
+#define PREFETCH_PARTS 4 // about a thousand names; a larger directory is asked name by name
 
 static uint64_t cookie_of(int64_t position)
 {
@@ -38,59 +15,6 @@ static uint64_t cookie_of(int64_t position)
     if ((position & SMALL_COOKIE) && (position & ~SMALL_COOKIE) <= AFTER_DOTS)
         return (uint64_t)(position & ~SMALL_COOKIE);
     return (uint64_t)position;
-}
-
-static int64_t position_of(uint64_t cookie)
-{
-    return cookie <= AFTER_DOTS ? (int64_t)cookie | SMALL_COOKIE : (int64_t)cookie;
-}
-
-// Runs without the kernel lock, on the listing alone.
-static bool take_entry(void *context, const struct np_dirent *dirent, const struct np_attr *attr)
-{
-    struct listing *listing = context;
-    if (listing->count == listing->capacity) {
-        unsigned capacity = listing->capacity ? listing->capacity * 2 : 64;
-        struct entry *entries = realloc(listing->entries, capacity * sizeof(*entries));
-        listing->full = !entries;
-        if (!entries)
-            return false;
-        listing->entries = entries;
-        listing->capacity = capacity;
-    }
-    if (listing->names_used + dirent->name.length > sizeof(listing->names)) {
-        listing->full = true;
-        return false;
-    }
-    listing->entries[listing->count++] = (struct entry){
-        .next = position_of(dirent->offset),
-        .attr = *attr,
-        .name = (uint16_t)listing->names_used,
-        .length = dirent->name.length,
-        .type = (uint8_t)(attr->mode >> 12 & 15),
-    };
-    memcpy(listing->names + listing->names_used, dirent->name.bytes, dirent->name.length);
-    listing->names_used += dirent->name.length;
-    return true;
-}
-
-// Names that are not in the cache yet go there, while nothing has changed since they were read. False when not all do.
-static bool fill_cache(struct dentry *parent, const struct listing *listing)
-{
-    struct inode *dir = parent->inode;
-    for (unsigned i = 0; i < listing->count; i++) {
-        const struct entry *entry = &listing->entries[i];
-        const char *name = listing->names + entry->name;
-        struct dentry *child = dentry_find(parent, name, entry->length);
-        if (!child) {
-            struct inode *inode = gofer_inode_get(dir->sb, dir, name, entry->length, &entry->attr, NULL, 0);
-            child = inode ? dentry_add(parent, name, entry->length, inode) : NULL;
-        }
-        if (!child)
-            return false;
-        dentry_put(child);
-    }
-    return true;
 }
 
 // Names the directory to the Gofer: by names for the first part, which often is all of it; then by a fid.
@@ -105,13 +29,6 @@ static int name_directory(struct inode *inode, int64_t position, struct gofer_re
         return err;
     }
     return gofer_reach(inode, 0, reach);
-}
-
-static void listing_free(struct listing *listing)
-{
-    if (listing)
-        free(listing->entries);
-    free(listing);
 }
 
 // Reads the part of a directory that begins at `position`; what it brings is cached below `cache`, unless that is NULL.
@@ -131,13 +48,13 @@ static int fetch(struct inode *inode, struct dentry *cache, struct listing *list
     uint64_t seq = gofer_connection_of(inode)->change_seq;
     uint64_t cookie = cookie_of(position);
     err = GOFER_BLOCKING(gofer_readdir(gofer_client_of(inode), reach.fid, reach.names, reach.count, cookie,
-                                       BATCH, take_entry, listing, &listing->end));
+                                       LISTING_BATCH, gofer_listing_take, listing, &listing->end));
     gofer_reach_end(&reach);
     if (!err && listing->full && !listing->count)
         err = -LX_ENOMEM;
     if (!err && !gofer_fs_of(inode)->shared && !gofer_connection_of(inode)->plain &&
         seq == gofer_connection_of(inode)->change_seq && cache && cache->inode == inode && !cache->unhashed)
-        *cached = fill_cache(cache, listing);
+        *cached = gofer_listing_cache(cache, listing);
     return err;
 }
 
@@ -149,7 +66,20 @@ static int fetch_for(struct file *f, struct listing *listing, int64_t position)
     int err = fetch(f->inode, f->path.dentry, listing, position, &cached);
     if (cached && position == AFTER_DOTS && listing->end)
         gofer_set_whole(f->path.dentry, lost);
+    gofer_inode(f->inode)->listed = true;
     return err;
+}
+
+// The first part without a message of its own, if it was or can be read ahead.
+static struct listing *ahead_for(struct file *f, int64_t position)
+{
+    if (position != AFTER_DOTS)
+        return NULL;
+    struct listing *listing = gofer_ahead_take(f->inode);
+    if (listing)
+        return listing;
+    gofer_read_ahead(f);
+    return gofer_ahead_take(f->inode);
 }
 
 void gofer_prefetch(struct dentry *dir)
@@ -167,7 +97,7 @@ void gofer_prefetch(struct dentry *dir)
     }
     if (cached && listing->end && seq == gofer_connection_of(inode)->change_seq)
         gofer_set_whole(dir, lost);
-    listing_free(listing);
+    gofer_listing_free(listing);
     inode_put(inode);
 }
 
@@ -224,15 +154,21 @@ static int dir_iterate(struct file *f, struct dir_context *ctx)
         if (fresh && listing && !gofer_fs_of(f->inode)->shared && listing->seq == f->inode->dir_seq)
             fresh = false;
         if (fresh || !covers(listing, ctx->pos)) {
-            if (!listing)
-                listing = calloc(1, sizeof(*listing));
-            err = listing ? fetch_for(f, listing, ctx->pos) : -LX_ENOMEM;
+            struct listing *ahead = ahead_for(f, ctx->pos);
+            if (ahead) {
+                gofer_listing_free(listing);
+                listing = ahead;
+            } else {
+                if (!listing)
+                    listing = calloc(1, sizeof(*listing));
+                err = listing ? fetch_for(f, listing, ctx->pos) : -LX_ENOMEM;
+            }
         }
         fresh = false;
         int more = err ? 0 : emit_listing(listing, ctx);
         bool end = !err && (listing->end || !listing->count);
         if (f->priv || err)
-            listing_free(listing);
+            gofer_listing_free(listing);
         else
             f->priv = listing;
         if (err || !more || end)
@@ -242,7 +178,7 @@ static int dir_iterate(struct file *f, struct dir_context *ctx)
 
 static void dir_release(struct file *f)
 {
-    listing_free(f->priv);
+    gofer_listing_free(f->priv);
 }
 
 static int dir_fsync(struct file *f, bool datasync)

@@ -33,6 +33,7 @@ struct gofer_connection {
     unsigned nr_fds, max_fds;
     uint64_t snapshot_bytes; // of all files in memory for mappings (snapshot.c)
     uint64_t change_seq;     // changes before and after each change of a name
+    unsigned tree_walk;      // directories read in a row, each below one that was read before (tree.c)
 };
 extern struct gofer_connection gofer; // the sandbox's own
 
@@ -67,9 +68,11 @@ struct gofer_inode { // inode.priv
     // Of a directory: below this all its names were cached when names_lost was whole_lost. Not counted, only compared.
     const struct dentry *whole;
     uint32_t whole_lost;
-    uint8_t misses;     // of a directory: names that had to be asked for one by one
-    uint64_t validated; // the call that last saw it at its name (shared mounts)
-    char *target;       // of a symlink
+    bool listed;           // of a directory: its names have been read in order
+    struct listing *ahead; // of a directory: its names, before anybody has asked for them (tree.c); or NULL
+    uint8_t misses;        // of a directory: names that had to be asked for one by one
+    uint64_t validated;    // the call that last saw it at its name (shared mounts)
+    char *target;          // of a symlink
 
     uint32_t fid; // NP_NOFID: none
     unsigned fid_pins;
@@ -199,6 +202,9 @@ int gofer_removexattr_op(struct inode *inode, const char *name);
 // --- dir.c
 // Reads a directory of a mount of our own into the name cache, unless it is large. May drop the lock.
 void gofer_prefetch(struct dentry *dir);
+
+// --- tree.c
+void gofer_ahead_forget(struct gofer_inode *node); // its listing that nobody has asked for
 
 // --- lookup.c
 int gofer_lookup(struct inode *dir, struct dentry *dentry);

@@ -166,6 +166,7 @@ void gofer_evict(struct inode *inode)
     list_del(&node->hash_link);
     gofer_close_handles(node);
     gofer_snapshot_forget(node);
+    gofer_ahead_forget(node);
     gofer_fid_forget(node);
     struct inode *parent = node->parent;
     free(node->name);

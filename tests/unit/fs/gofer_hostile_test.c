@@ -314,6 +314,57 @@ Test(hostile, names_that_are_no_component_do_not_pass)
     }
 }
 
+static unsigned tree_parent, tree_directories;
+static uint32_t tree_size;
+
+static struct answer tree(void)
+{
+    static uint8_t data[2048];
+    static struct np_message message = {.type = np_type_of_rreaddirtree};
+    struct np_cursor cursor = np_cursor_over(data, sizeof(data));
+    for (int i = 0; i < 2; i++) {
+        np_put(&cursor, i ? tree_parent : UINT16_MAX, 2);
+        np_put(&cursor, entry_name.length, 2);
+        memcpy(np_take(&cursor, entry_name.length), entry_name.bytes, entry_name.length);
+        np_put(&cursor, i ? tree_size : 0, 4);
+    }
+    message.rreaddirtree = (struct np_rreaddirtree){{data, (uint32_t)cursor.position}};
+    return encoded(&message);
+}
+
+static bool any_directory(void *context, uint16_t parent, struct np_str name)
+{
+    cr_assert(gofer_is_component(name));
+    cr_assert(parent == UINT16_MAX || parent < tree_directories);
+    tree_directories++;
+    return true;
+}
+
+static int read_tree(struct np_str name, unsigned parent, uint32_t size)
+{
+    static const struct np_names below = {.count = 1, .name = {{"a", 1}}};
+    entry_name = name;
+    tree_parent = parent;
+    tree_size = size;
+    tree_directories = 0;
+    next_answer = tree;
+    int result = gofer_readdir_tree(&client, 0, NULL, 0, &below, 4096, any_directory, no_entry, NULL);
+    goes_on();
+    return result;
+}
+
+Test(hostile, a_tree_is_made_of_components_below_one_another)
+{
+    cr_assert_eq(read_tree(np_string("a"), 0, 0), 0);
+    cr_assert_eq(tree_directories, 2);
+    cr_assert_eq(read_tree(np_string("a"), 1, 0), -EIO); // below itself
+    cr_assert_eq(read_tree(np_string("a"), 500, 0), -EIO);
+    cr_assert_eq(read_tree(np_string("a"), 0, 4), -EIO);
+    cr_assert_eq(read_tree(np_string("a"), 0, UINT32_MAX), -EIO);
+    cr_assert_eq(read_tree(np_string(".."), 0, 0), -EIO);
+    cr_assert_eq(read_tree(np_string("a/b"), 0, 0), -EIO);
+}
+
 static struct np_rwalkattr walk_reply;
 
 static struct answer walk_answer(void)

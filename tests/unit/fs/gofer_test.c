@@ -393,6 +393,40 @@ Test(own, directories_are_read_whole_and_fill_the_cache)
     cr_assert_eq(messages(), 0);
 }
 
+Test(own, who_walks_a_tree_is_read_ahead_for)
+{
+    char name[64], deeper[64];
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof(name), "d%d", i);
+        mkdir(on_host(name), 0755);
+        for (int k = 0; k < 3; k++) {
+            snprintf(deeper, sizeof(deeper), "d%d/f%d", i, k);
+            mkdir(on_host(deeper), 0755);
+        }
+    }
+    list("/", 10000);
+    count_from_here();
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof(name), "/d%d", i);
+        cr_assert_eq(list(name, 2).found, 3);
+        for (int k = 0; k < 3; k++) {
+            snprintf(deeper, sizeof(deeper), "/d%d/f%d", i, k);
+            cr_assert_eq(list(deeper, 10000).found, 0);
+        }
+    }
+    cr_assert_leq(messages(), 20);
+    // What changes between reading ahead and asking is seen.
+    for (int i = 0; i < 40; i++)
+        for (int k = 0; k < 3; k++) {
+            snprintf(deeper, sizeof(deeper), "/d%d/f%d/new", i, k);
+            cr_assert_eq(vfs_mkdirat(LX_AT_FDCWD, deeper, 0755), 0);
+            snprintf(deeper, sizeof(deeper), "/d%d/f%d", (i + 1) % 40, k);
+            cr_assert_eq(list(deeper, 10000).found, i == 39);
+            snprintf(deeper, sizeof(deeper), "/d%d/f%d", i, k);
+            cr_assert_eq(list(deeper, 10000).found, 1);
+        }
+}
+
 Test(own, a_directory_asked_again_and_again_is_read_whole)
 {
     struct kstat st;

@@ -469,6 +469,77 @@ Test(server, directories_are_read_in_parts_of_any_size)
     cr_assert_eq(call(np_type_of_treaddir), EINVAL);
 }
 
+static void make_directory(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", inside, name);
+    cr_assert_eq(mkdir(path, 0755), 0);
+}
+
+struct tree_row {
+    unsigned int parent, entries;
+    char name[16];
+};
+
+// What Rreaddirtree brought, taken apart. The number of directories.
+static unsigned int read_tree(uint32_t count, const char *const *below, uint16_t nr_below,
+                              struct tree_row *rows)
+{
+    request.treaddirtree = (struct np_treaddirtree){.fid = 1, .count = count, .below.count = nr_below};
+    for (uint16_t i = 0; i < nr_below; i++)
+        request.treaddirtree.below.name[i] = np_string(below[i]);
+    cr_assert_eq(call(np_type_of_treaddirtree), 0);
+    const struct np_data *data = &reply.rreaddirtree.data;
+    cr_assert_leq(data->count, count);
+    struct np_cursor cursor = np_cursor_over((void *)(uintptr_t)data->bytes, data->count);
+    unsigned int found = 0;
+    while (cursor.position < cursor.size) {
+        struct tree_row *row = &rows[found++];
+        *row = (struct tree_row){.parent = (unsigned int)np_get(&cursor, 2)};
+        size_t length = np_get(&cursor, 2);
+        memcpy(row->name, np_take(&cursor, length), length);
+        size_t size = np_get(&cursor, 4), end = cursor.position + size;
+        while (cursor.position < end) {
+            struct np_dirent entry;
+            struct np_attr attr;
+            np_get_dirent(&cursor, &entry);
+            np_get_attr(&cursor, &attr);
+            row->entries++;
+        }
+        cr_assert(!cursor.overflow && cursor.position == end);
+    }
+    return found;
+}
+
+Test(server, a_tree_is_read_in_the_order_of_a_walk)
+{
+    static struct tree_row rows[100];
+    char name[64];
+    make_directory("a"), make_directory("a/b"), make_directory("a/b/c");
+    make_directory("d"), make_directory("many");
+    make_file(inside, "a/b/f", "x"), make_file(inside, "file", "x");
+    static const char *const below[] = {"a", "file", "missing", "d"};
+    cr_assert_eq(read_tree(60000, below, 4, rows), 4);
+    static const struct tree_row want[] = {{65535, 1, "a"}, {0, 2, "b"}, {1, 0, "c"}, {65535, 0, "d"}};
+    for (int i = 0; i < 4; i++)
+        cr_assert(rows[i].parent == want[i].parent && rows[i].entries == want[i].entries &&
+                      !strcmp(rows[i].name, want[i].name),
+                  "%d: %u %u %s", i, rows[i].parent, rows[i].entries, rows[i].name);
+    // Whole directories only, and never more than 64.
+    cr_assert_eq(read_tree(300, below, 1, rows), 1);
+    cr_assert_eq(read_tree(50, below, 1, rows), 0);
+    for (int i = 0; i < 80; i++) {
+        snprintf(name, sizeof(name), "many/%d", i);
+        make_directory(name);
+    }
+    static const char *const many[] = {"many"};
+    unsigned int before = open_descriptors();
+    cr_assert_eq(read_tree(60000, many, 1, rows), 64);
+    cr_assert_eq(open_descriptors(), before);
+    request.treaddirtree = (struct np_treaddirtree){.fid = 99, .count = 1000};
+    cr_assert_eq(call(np_type_of_treaddirtree), EBADF);
+}
+
 Test(server, attributes_outside_user_are_out_of_reach)
 {
     make_file(inside, "f", "hello");
