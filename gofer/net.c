@@ -11,6 +11,7 @@
 #include "gofer/jail.h"
 #include "gofer/landlock.h"
 #include "gofer/modes.h"
+#include "gofer/net_kept.h"
 #include "seccomp_programs.h"
 
 #ifdef SENTRY_SANITIZED
@@ -152,7 +153,10 @@ int gofer_net_main(int argc, char **argv)
     }
     static const struct gofer_config config = {
         .run_uid = UINT32_MAX, .run_gid = UINT32_MAX, .waive = GOFER_WAIVE_LANDLOCK, .parent_death = 1};
-    if (jail_close_others(&connection, 1) || jail_empty_root())
+    int policy = gofer_fd_argument(argc, argv, "--policy-fd");
+    if (policy >= 0 && net_policy_read(policy))
+        return GOFER_EXIT_FAILED;
+    if (jail_close_others(&connection, 1) || jail_empty_root() || (policy >= 0 && kept_prepare()))
         return GOFER_EXIT_FAILED;
     // Its own domain: no file, but ports are what it is for. Before the capabilities go.
     int error = gofer_fd_argument(argc, argv, "--no-landlock") < 0 ? landlock_restrict_files() : 0;
@@ -162,5 +166,5 @@ int gofer_net_main(int argc, char **argv)
     }
     if (jail_confine(&config, NULL, -1) || jail_filter(&FILTER))
         return GOFER_EXIT_FAILED;
-    return serve(connection);
+    return policy >= 0 ? kept_serve(connection) : serve(connection);
 }

@@ -102,6 +102,7 @@ struct sentry_config {
     unsigned cpus;         // 0 = host's
     unsigned max_tasks;
     bool network_host;
+    bool network_policy; // the operator gave one: the broker keeps all sockets
     bool strace;
     bool stats;
     int log_level;

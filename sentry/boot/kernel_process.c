@@ -308,6 +308,6 @@ int kernel_process_main(int argc, char **argv)
     if (core_handler_stays)
         log_warn("the limit of core dumps is 0 and cannot be raised to 1: a core handler of the host may see "
                  "guests that die");
-    lock_down_prepare(fds.log, config.network_host);
+    lock_down_prepare(fds.log, config.network_host && !config.network_policy);
     kernel_main(&config, &fds, lock_down);
 }

@@ -61,13 +61,13 @@ static void violation(int signo, siginfo_t *info, void *context)
         syscall(SYS_exit_group, EXIT_VIOLATION);
 }
 
-void lock_down_prepare(int log_fd, bool network_host)
+void lock_down_prepare(int log_fd, bool donated_sockets)
 {
     report_fd = log_fd;
 #ifdef SENTRY_SANITIZED
     __sanitizer_set_report_fd((void *)(intptr_t)log_fd);
 #endif
-    with_network = network_host;
+    with_network = donated_sockets;
     struct sigaction action = {.sa_sigaction = violation, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigaction(SIGSYS, &action, NULL);
 }

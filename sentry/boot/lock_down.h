@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 // Installs the handler that reports a violation. `log_fd` may be -1.
-void lock_down_prepare(int log_fd, bool network_host);
+// `donated_sockets`: the broker of the network gives it some.
+void lock_down_prepare(int log_fd, bool donated_sockets);
 // Installs the filter on every thread. On failure the process ends.
 void lock_down(void);

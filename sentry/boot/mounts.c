@@ -272,7 +272,7 @@ int filesystems_init(const struct sentry_config *config, const struct boot_fds *
     if (!err)
         err = proc_init(config);
     if (!err && fds->gofer_net >= 0)
-        err = net_broker_connect(fds->gofer_net);
+        err = net_broker_connect(fds->gofer_net, config->network_policy);
     if (!err && fds->gofer_proc >= 0)
         err = proc_host_connect(fds->gofer_proc);
     pipe_init();

@@ -103,16 +103,39 @@ static int start_gofer(const struct sandbox_spec *spec, int program, int connect
     return 0;
 }
 
+// The policy for gofer --net; -1 where there is none. 0 or -errno.
+static int net_policy_fd(const struct sandbox_spec *spec, int *fd)
+{
+    *fd = -1;
+    if (!spec->config.network_policy)
+        return 0;
+    int made = memory_file_sealed("network-policy", spec->net_rules->rule,
+                                  spec->net_rules->count * sizeof(spec->net_rules->rule[0]), 0);
+    *fd = made < 0 ? -1 : made;
+    return made < 0 ? made : 0;
+}
+
 // In the caller's network namespace; everything else is its own.
 static int start_net_gofer(const struct sandbox_spec *spec, int program, int connection,
                            struct sandbox *sandbox)
 {
-    char number[16];
+    char number[16], policy_number[16];
+    const char *argv[9] = {"gofer", "--net", "--connection-fd", number};
+    int words = 4, policy;
+    int error = net_policy_fd(spec, &policy);
+    if (error)
+        return boot_fail("cannot make the memory file of the network policy", NULL, -error, NULL);
     snprintf(number, sizeof(number), "%d", connection);
-    bool landlock = !(spec->config.disabled_features & FEATURE_LANDLOCK);
-    const char *const argv[] = {
-        "gofer", "--net", "--connection-fd", number, landlock ? NULL : "--no-landlock", "1", NULL};
-    const int keep[] = {connection};
+    snprintf(policy_number, sizeof(policy_number), "%d", policy);
+    if (spec->config.disabled_features & FEATURE_LANDLOCK) {
+        argv[words++] = "--no-landlock";
+        argv[words++] = "1";
+    }
+    if (policy >= 0) {
+        argv[words++] = "--policy-fd";
+        argv[words++] = policy_number;
+    }
+    const int keep[] = {connection, policy};
     const struct id_map map = {geteuid(), geteuid(), getegid(), getegid(), NULL, NULL};
     bool root = geteuid() == 0;
     const struct spawn spawn = {
@@ -123,10 +146,12 @@ static int start_net_gofer(const struct sandbox_spec *spec, int program, int con
         .program = program,
         .argv = argv,
         .keep = keep,
-        .nr_keep = 1,
+        .nr_keep = 2,
         .cgroup = spec->cgroup,
     };
     pid_t pid = spawn_program(&spawn, &sandbox->gofer_net_pidfd);
+    if (policy >= 0)
+        close(policy);
     if (pid < 0)
         return pid;
     sandbox->gofer_net_pid = pid;

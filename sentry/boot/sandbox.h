@@ -2,6 +2,7 @@
 // The set of processes of one sandbox, and the monitor that ends with it.
 #include "abi/gofer_config.h"
 #include "sentry/boot/config.h"
+#include "sentry/boot/net_rules.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -11,6 +12,8 @@ struct cgroup;
 // What the command line decided. Everything is borrowed and must live until sandbox_start() returns.
 struct sandbox_spec {
     struct sentry_config config;
+    const struct net_rules
+        *net_rules; // of the network policy, where config.network_policy says that there is one
     struct gofer_export *exports;
     uint32_t nr_exports;
     uint32_t gofer_capabilities; // GOFER_CAP_*

@@ -21,6 +21,8 @@ enum option_name {
     OPTION_USER,
     OPTION_HOSTNAME,
     OPTION_NETWORK,
+    OPTION_ALLOW_CONNECT,
+    OPTION_ALLOW_BIND,
     OPTION_MEMORY,
     OPTION_CPUS,
     OPTION_PIDS,
@@ -62,6 +64,10 @@ static const struct {
      "the program's user and group (default: the caller's)"},
     {"hostname", OPTION_HOSTNAME, VALUE_REQUIRED, "NAME", "host name in the sandbox"},
     {"network", OPTION_NETWORK, VALUE_REQUIRED, "none|host", "no network (default), or the caller's"},
+    {"allow-connect", OPTION_ALLOW_CONNECT, VALUE_REQUIRED, NET_RULES_FORM,
+     "with --network host: connect and send to these only, such as tcp:10.0.0.0/8:443, or none"},
+    {"allow-bind", OPTION_ALLOW_BIND, VALUE_REQUIRED, NET_RULES_FORM,
+     "with --network host: listen and be sent to at these only, such as tcp:*:8080, or none"},
     {"memory", OPTION_MEMORY, VALUE_REQUIRED, "SIZE", "memory limit, such as 512m (needs a cgroup)"},
     {"cpus", OPTION_CPUS, VALUE_REQUIRED, "N", "CPU limit, such as 1.5 (needs a cgroup)"},
     {"pids", OPTION_PIDS, VALUE_REQUIRED, "N", "most processes and threads at a time (default 4096)"},
@@ -175,6 +181,14 @@ static int add_environment(struct options *o, size_t index, char *value)
     return 0;
 }
 
+static int add_rules(struct options *o, size_t index, enum gofer_net_direction direction, const char *value)
+{
+    int error = net_rules_add(&o->net_rules, direction, value);
+    if (error == -E2BIG)
+        boot_say("--%s: at most %d rules in all", table[index].name, GOFER_NET_RULES_MAX);
+    return error == -EINVAL ? bad_value(index, value) : error;
+}
+
 static int set_log_level(struct options *o, size_t index, const char *value)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
@@ -241,6 +255,10 @@ static int apply(struct options *o, size_t index, char *value)
             return bad_value(index, value);
         o->network = second ? NETWORK_HOST : NETWORK_NONE;
         return 0;
+    case OPTION_ALLOW_CONNECT:
+        return add_rules(o, index, GOFER_NET_OUT, value);
+    case OPTION_ALLOW_BIND:
+        return add_rules(o, index, GOFER_NET_IN, value);
     case OPTION_MEMORY:
         if (!option_size(value, &o->memory))
             return bad_value(index, value);
@@ -336,6 +354,11 @@ int options_parse(int argc, char **argv, struct options *options)
         options->log_level = options->log_file ? LOG_INFO : LOG_WARN;
     if (options->help || options->version || options->list_features)
         return 0;
+    if (options->net_rules.given && options->network != NETWORK_HOST) {
+        boot_say(
+            "--allow-connect and --allow-bind need --network host: without it there is no network to allow");
+        return -EINVAL;
+    }
     if (i >= argc) {
         boot_say("no program was given; usage: sentry [OPTION...] -- PROGRAM [ARGUMENT...]");
         return -EINVAL;

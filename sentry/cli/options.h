@@ -1,5 +1,6 @@
 #pragma once
 // The command line of `sentry [OPTIONS] -- PROGRAM [ARG...]`.
+#include "sentry/boot/net_rules.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,7 @@ struct options {
     uint32_t uid, gid;
     char *hostname;
     enum network_option network;
+    struct net_rules net_rules;
     uint64_t memory;     // bytes, 0: no limit
     uint64_t cpus_milli; // thousandths of a CPU, 0: no limit
     unsigned pids;       // 0: default

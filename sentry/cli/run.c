@@ -200,6 +200,8 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     config->cpus = (unsigned)((options->cpus_milli + 999) / 1000);
     config->max_tasks = options->pids ? options->pids : DEFAULT_TASKS;
     config->network_host = options->network == NETWORK_HOST;
+    config->network_policy = options->net_rules.given;
+    spec->net_rules = &options->net_rules;
     config->strace = options->strace;
     config->stats = options->stats;
     config->log_level = options->log_level;

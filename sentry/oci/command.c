@@ -124,6 +124,8 @@ static int read_globals(int argc, char **argv, struct oci_globals *g, struct oci
         {"criu", 0, OCI_TEXT, &g->criu},
         {"cgroup-manager", 0, OCI_TEXT, &g->cgroup_manager},
         {"network", 0, OCI_TEXT, &g->network},
+        {"allow-connect", 0, OCI_TEXT, &g->allow_connect},
+        {"allow-bind", 0, OCI_TEXT, &g->allow_bind},
         {"overlay", 0, OCI_TEXT, &g->overlay},
         {"strace", 0, OCI_TEXT, &g->strace},
         {"disable-feature", 0, OCI_TEXT, &g->disable_features},
@@ -194,6 +196,18 @@ int oci_not_yet(const struct oci_globals *globals, int argc, char **argv)
     return oci_fail_command(&error);
 }
 
+int oci_net_rules(const struct oci_globals *g, struct net_rules *rules, struct oci_error *error)
+{
+    static const char *const names[] = {[GOFER_NET_OUT] = "connect", [GOFER_NET_IN] = "bind"};
+    const char *const texts[] = {[GOFER_NET_OUT] = g->allow_connect, [GOFER_NET_IN] = g->allow_bind};
+    *rules = (struct net_rules){0};
+    for (unsigned i = 0; i < 2; i++)
+        if (texts[i] && net_rules_add(rules, i, texts[i]))
+            return oci_fail(error, EINVAL, "--allow-%s takes none or at most %d times %s", names[i],
+                            GOFER_NET_RULES_MAX, NET_RULES_FORM);
+    return 0;
+}
+
 int oci_check_globals(const struct oci_globals *g, struct oci_error *error)
 {
     if (g->log_format && strcmp(g->log_format, "text") != 0 && strcmp(g->log_format, "json") != 0)
@@ -212,7 +226,8 @@ int oci_check_globals(const struct oci_globals *g, struct oci_error *error)
         return oci_fail(error, EINVAL, "--network takes none or host");
     if (g->overlay && strcmp(g->overlay, "none") != 0 && strcmp(g->overlay, "memory") != 0)
         return oci_fail(error, EINVAL, "--overlay takes none or memory");
-    return 0;
+    static struct net_rules rules;
+    return oci_net_rules(g, &rules, error);
 }
 
 int oci_main(int argc, char **argv)

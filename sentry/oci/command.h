@@ -1,5 +1,6 @@
 #pragma once
 // runc's command line: global options, a sub-command, its options and arguments.
+#include "sentry/boot/net_rules.h"
 #include "sentry/oci/error.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +20,8 @@ struct oci_globals {
     const char *criu;           // accepted, unused
     const char *cgroup_manager; // crun's name for it: cgroupfs, disabled
     // Our own.
-    const char *network, *overlay, *strace, *disable_features, *allow_annotations;
+    const char *network, *allow_connect, *allow_bind, *overlay, *strace, *disable_features,
+        *allow_annotations;
     bool help, version;
 };
 
@@ -55,6 +57,8 @@ bool oci_is_command_line(int argc, char **argv);
 // Runs it. Returns the exit status.
 int oci_main(int argc, char **argv);
 
+// The network policy of the options. 0 or -EINVAL.
+int oci_net_rules(const struct oci_globals *globals, struct net_rules *rules, struct oci_error *error);
 // Do the options' values mean something? 0 or -EINVAL.
 int oci_check_globals(const struct oci_globals *globals, struct oci_error *error);
 // For commands: `count` arguments must be left after the options. 0 or -EINVAL.

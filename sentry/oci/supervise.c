@@ -177,6 +177,11 @@ _Noreturn void supervise(struct supervision *s)
     enter_namespaces(s, &error);
     adjust_oom_score(s->config->process);
     spec->config.network_host = network_is_brokered(s->config, s->globals->network);
+    static struct net_rules rules;
+    if (oci_net_rules(s->globals, &rules, &error))
+        give_up(error.text);
+    spec->config.network_policy = spec->config.network_host && rules.given;
+    spec->net_rules = &rules;
     int failure = replace_streams(spec, &messages);
     if (failure)
         give_up("cannot arrange the standard streams");

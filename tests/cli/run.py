@@ -198,6 +198,66 @@ for family in (socket.AF_PACKET, socket.AF_VSOCK):
 """
 
 
+POLICY = """
+import socket, sys
+port = int(sys.argv[1])
+def attempt(what, *call):
+    try:
+        result = call[0](*call[1:])
+        print(what, "ok" if result is None or isinstance(result, int) else result)
+    except OSError as error:
+        print(what, error.strerror)
+def inet(kind, family=socket.AF_INET):
+    s = socket.socket(family, kind)
+    s.settimeout(5)
+    return s
+tcp, udp = socket.SOCK_STREAM, socket.SOCK_DGRAM
+attempt("allowed", inet(tcp).connect, ("127.0.0.1", port))
+attempt("as this host", inet(tcp).connect, ("0.0.0.0", port))
+attempt("mapped", inet(tcp, socket.AF_INET6).connect, ("::ffff:127.0.0.1", port))
+attempt("another address", inet(tcp).connect, ("127.0.0.2", port))
+attempt("IPv6", inet(tcp, socket.AF_INET6).connect, ("::1", port))
+attempt("another port", inet(tcp).connect, ("127.0.0.1", 1))
+attempt("another protocol", inet(udp).sendto, b"x", ("127.0.0.1", port))
+attempt("connecting it", inet(udp).connect, ("127.0.0.1", port))
+attempt("listening anywhere", inet(tcp).listen)
+attempt("bind", inet(tcp).bind, ("127.0.0.1", port))
+attempt("bind everywhere", inet(tcp).bind, ("0.0.0.0", 0))
+server, stranger = inet(udp), inet(udp)
+attempt("server", server.bind, ("127.0.0.1", int(sys.argv[2])))
+attempt("a stranger", stranger.sendto, b"question", server.getsockname())
+data, peer = server.recvfrom(100)
+attempt("answer", server.sendto, b"answer", peer)
+print(stranger.recvfrom(100)[0].decode())
+stranger.setblocking(False)
+attempt("nobody else", inet(udp).sendto, b"unasked", stranger.getsockname())
+"""
+
+
+@test
+def a_policy_of_the_network():
+    with socket.socket() as listener, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        free.bind(("127.0.0.1", 0))
+        port, other = (str(s.getsockname()[1]) for s in (listener, free))
+        free.close()
+        (WORK / "policy.py").write_text(POLICY)
+        rules = ["--network", "host", "--allow-connect", "tcp:127.0.0.1:%s,udp:127.0.0.1:%s" % (port, other), "--allow-bind",
+                 "udp:127.0.0.0/8:%s" % other]
+        result = sandbox("python3", "policy.py", port, other, options=rules)
+        want(result.output.decode().splitlines() == [
+            "allowed ok", "as this host ok", "mapped ok", "another address Permission denied", "IPv6 Permission denied",
+            "another port Permission denied", "another protocol Permission denied", "connecting it Permission denied",
+            "listening anywhere Permission denied", "bind Permission denied", "bind everywhere ok", "server ok", "a stranger ok",
+            "answer ok", "answer", "nobody else Permission denied"], result.output)
+        (WORK / "network.py").write_text(NETWORK)
+        for rules in (["--allow-connect", "none"], ["--allow-bind", "*"]):
+            result = sandbox("python3", "network.py", port, options=["--network=host", *rules])
+            want(b"PermissionError" in result.output and b"received" not in result.output, rules, result.output)
+    want(status_of("true", options=["--allow-connect", "none"]) == 125, "a policy without a network")
+
+
 @test
 def the_network_of_the_host():
     with socket.socket() as listener:
@@ -216,7 +276,12 @@ def the_network_of_the_host():
         thread.start()
         (WORK / "network.py").write_text(NETWORK)
         result = sandbox("python3", "network.py", port, options=["--network", "host"])
-        want(result.output == b"answer to from inside True\nreceived 3000000\ndatagram\nrefused\nrefused\n", result.output)
+        expected = b"answer to from inside True\nreceived 3000000\ndatagram\nrefused\nrefused\n"
+        want(result.output == expected, result.output)
+        threading.Thread(target=answer, daemon=True).start()
+        result = sandbox("python3", "network.py", port, options=["--network=host", "--allow-connect=127.0.0.0/8",
+                                                                 "--allow-bind=tcp:127.0.0.1"])
+        want(result.output == expected, "under a policy:", result.output)
         result = sandbox("python3", "network.py", port)
         want(b"ConnectionRefusedError" in result.output, "--network=none reached the host:", result.output)
 

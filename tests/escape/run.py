@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Escape: invariants on the running system, a hostile Sentry, and sudden deaths.
 
-usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, guests, features, broker, bounds, kill, mutations
+usage: run.py [--rounds N] [NAME...]    names: inspect, hostile, guests, features, broker, policy, bounds, kill, mutations
 
 Each mutation takes one protection out of a second pair of programs (tests/escape/CMakeLists.txt); the check that claims
 to see that protection must fail then, or the check itself is worth nothing.
@@ -255,6 +255,196 @@ def inet_address(port):
     return struct.pack("<H", socket.AF_INET) + struct.pack(">H", port) + bytes([127, 0, 0, 1]) + bytes(8)
 
 
+class Keeper:
+    """A `gofer --net` under a policy, asked by a Sentry that a guest has taken over (abi/gofer_net_policy.h)."""
+
+    EVENTS, SOCKET, BIND, CONNECT, LISTEN, ACCEPT, NAME, SEND, RECV, SHUTDOWN, SETOPT, GETOPT, POLL, QUEUED, CLOSE = range(32, 47)
+
+    def __init__(self, rules, mutation=None):
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel.settimeout(5)
+        policy = os.memfd_create("policy", 0)
+        for direction, protocols, address, port in rules:
+            os.write(policy, struct.pack("<BBBB16sHH", direction, protocols, 4, 32, socket.inet_aton(address), port, port))
+        os.lseek(policy, 0, os.SEEK_SET)
+        words = ["unshare", "-m", program("mutants" if mutation else "real", "gofer"), "--net", "--connection-fd",
+                 theirs.fileno(), "--policy-fd", policy]
+        self.process = subprocess.Popen([str(word) for word in words], pass_fds=(theirs.fileno(), policy),
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        env={**os.environ, "SENTRY_MUTATION": mutation or ""})
+        os.close(policy)
+        theirs.close()
+
+    def ask(self, operation, handle=0, family=0, value=0, level=0, size=None, address=b"", data=b"", fd=None, length=None):
+        """The errno, the value, the data and the descriptors that came."""
+        packet = struct.pack("<IIIiiiIiII28s", 7, operation, handle, family, value, level, 0, 0, len(data) if size is None else size,
+                             len(address) if length is None else length, address[:28])
+        socket.send_fds(self.channel, [packet + data], [] if fd is None else [fd])
+        answer, descriptors, _, _ = socket.recv_fds(self.channel, 70000, 4)
+        if not answer:
+            return None
+        _, error, value = struct.unpack_from("<Iii", answer)
+        return error, value, answer[52:], descriptors
+
+    def socket(self, kind, protocol=0, family=socket.AF_INET):
+        return self.ask(self.SOCKET, family=family, value=kind, level=protocol)[1]
+
+    def error(self, *words, **named):
+        return errno.errorcode.get(self.ask(*words, **named)[0], "ok")
+
+    def end(self):
+        self.channel.close()
+        self.process.wait(timeout=5)
+        self.process.stderr.close()
+
+
+def hostile_requests(keeper, allowed, forbidden, closed):
+    """What it reaches beyond a policy that allows TCP to port `allowed`, and UDP bound to it: names, in the order tried."""
+    stream, datagram = socket.SOCK_STREAM, socket.SOCK_DGRAM
+    reached = []
+
+    def refused(name, error, *others):
+        if error not in ("EACCES", *others):
+            reached.append("%s (%s)" % (name, error))
+
+    def v6(address, port):
+        return struct.pack("<H", socket.AF_INET6) + struct.pack(">HI", port, 0) + socket.inet_pton(socket.AF_INET6, address) + bytes(4)
+
+    to = inet_address(forbidden)
+    refused("connect", keeper.error(keeper.CONNECT, keeper.socket(stream), address=to))
+    refused("connect of a datagram socket", keeper.error(keeper.CONNECT, keeper.socket(datagram), address=inet_address(allowed)))
+    refused("sendto", keeper.error(keeper.SEND, keeper.socket(datagram), address=to, data=b"x"))
+    for flags in (0x20000000, socket.MSG_OOB, 0x20000000 | socket.MSG_MORE):
+        refused("MSG_FASTOPEN", keeper.error(keeper.SEND, keeper.socket(stream), value=flags, address=to, data=b"x"), "EISCONN")
+    for name, address in (("::1", v6("::1", allowed)), ("mapped", v6("::ffff:127.0.0.1", forbidden)),
+                          ("mapped any", v6("::ffff:0.0.0.0", forbidden)), ("::", v6("::", forbidden)),
+                          ("compatible", v6("::127.0.0.1", allowed))):
+        refused("connect to " + name, keeper.error(keeper.CONNECT, keeper.socket(stream, family=socket.AF_INET6), address=address))
+        refused("sendto " + name, keeper.error(keeper.SEND, keeper.socket(datagram, family=socket.AF_INET6), address=address,
+                                               data=b"x"))
+    mixed = keeper.socket(datagram, family=socket.AF_INET6)
+    refused("an IPv4 address for IPv6", keeper.error(keeper.SEND, mixed, address=to, data=b"x"))
+    refused("no family", keeper.error(keeper.SEND, keeper.socket(datagram), address=b"\0\0" + to[2:], data=b"x"), "EAFNOSUPPORT")
+    refused("a short address", keeper.error(keeper.SEND, keeper.socket(datagram), address=to, length=8, data=b"x"), "EAFNOSUPPORT")
+    refused("any address", keeper.error(keeper.CONNECT, keeper.socket(stream), address=to[:4] + bytes(12)))
+    again = keeper.socket(stream)
+    keeper.ask(keeper.CONNECT, again, address=inet_address(allowed))
+    keeper.ask(keeper.CONNECT, again, address=bytes(16))
+    refused("another connect after disconnecting", keeper.error(keeper.CONNECT, again, address=to))
+    refused("listening without a bind", keeper.error(keeper.LISTEN, keeper.socket(stream)))
+    refused("listening after disconnecting", keeper.error(keeper.LISTEN, again))
+    free = keeper.socket(stream)
+    keeper.ask(keeper.BIND, free, address=inet_address(0))
+    refused("listening at a port of the host's choice", keeper.error(keeper.LISTEN, free))
+    for kind, port in ((stream, closed), (datagram, closed), (stream, allowed)):
+        refused("bind", keeper.error(keeper.BIND, keeper.socket(kind), address=inet_address(port)))
+    refused("bind to all addresses", keeper.error(keeper.BIND, keeper.socket(datagram), address=inet_address(allowed)[:4] + bytes(12)))
+    refused("bind of ::", keeper.error(keeper.BIND, keeper.socket(datagram, family=socket.AF_INET6), address=v6("::", allowed)))
+    # Whom the policy does not know is not heard by a socket that no rule names.
+    ear = keeper.socket(datagram)
+    keeper.ask(keeper.BIND, ear, address=inet_address(0))
+    name = keeper_name(keeper, ear)
+    with socket.socket(socket.AF_INET, datagram) as stranger:
+        stranger.sendto(b"orders", ("127.0.0.1", name))
+        for flags in (0, socket.MSG_PEEK, socket.MSG_TRUNC, socket.MSG_OOB):
+            error, _, data, _ = keeper.ask(keeper.RECV, ear, value=flags, size=100)
+            if not error or data:
+                reached.append("what a stranger sends, with flags %d" % flags)
+    for family, kind, protocol in ((socket.AF_INET, socket.SOCK_RAW, 0), (socket.AF_INET, socket.SOCK_RAW, 1), (socket.AF_UNIX, stream, 0),
+                                   (socket.AF_PACKET, datagram, 0), (socket.AF_NETLINK, datagram, 0), (socket.AF_VSOCK, stream, 0),
+                                   (socket.AF_INET, stream, 132), (socket.AF_INET, stream, 262), (socket.AF_INET6, datagram, 1)):
+        refused("a socket of %d, %d, %d" % (family, kind, protocol),
+                keeper.error(keeper.SOCKET, family=family, value=kind, level=protocol), "EPROTONOSUPPORT")
+    for level, option in ((socket.SOL_SOCKET, socket.SO_BINDTODEVICE), (socket.SOL_SOCKET, 26), (socket.IPPROTO_IP, socket.IP_OPTIONS),
+                          (socket.IPPROTO_IP, 19), (socket.IPPROTO_IPV6, 57), (socket.IPPROTO_TCP, 30), (socket.IPPROTO_TCP, 31)):
+        refused("option %d of level %d" % (option, level),
+                keeper.error(keeper.SETOPT, keeper.socket(datagram if level != 6 else stream), level=level, value=option,
+                             data=struct.pack("<i", 1)), "ENOPROTOOPT")
+    refused("option of reading", keeper.error(keeper.GETOPT, keeper.socket(stream), level=socket.SOL_SOCKET, value=socket.SO_PEERCRED,
+                                              size=12), "ENOPROTOOPT")
+    refused("another ioctl", keeper.error(keeper.QUEUED, keeper.socket(datagram), value=0x8914), "EINVAL")
+    for handle in (0, 1, 2, 3, 4, 5, 0xffff, 0x7fffffff, 0xffffffff):
+        refused("handle %#x" % handle, keeper.error(keeper.NAME, handle), "EBADF")
+    gone = keeper.socket(stream)
+    keeper.ask(keeper.CLOSE, gone)
+    keeper.socket(stream)
+    refused("a handle that was closed", keeper.error(keeper.NAME, gone), "EBADF")
+    for operation in (0, 1, 2, 3, 4, 31, 47, 0xffffffff):
+        refused("operation %d" % operation, keeper.error(operation, keeper.socket(stream), address=to), "EINVAL", "EBADF")
+    return reached
+
+
+def keeper_name(keeper, handle):
+    """The port of a socket's own address."""
+    packet = struct.pack("<IIIiiiIiII28s", 7, keeper.NAME, handle, 0, 0, 0, 0, 0, 0, 0, b"")
+    keeper.channel.send(packet)
+    return struct.unpack_from(">H", keeper.channel.recv(70000), 26)[0]
+
+
+@contextlib.contextmanager
+def policy_targets():
+    """Ports with a listener and a datagram socket: one the policy allows, one it does not; and one with nothing."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        while len(ports) < 3:
+            tcp = stack.enter_context(socket.socket())
+            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            tcp.bind(("127.0.0.1", 0))
+            tcp.listen()
+            try:
+                udp.bind(tcp.getsockname())
+            except OSError:
+                continue
+            udp.setblocking(False)
+            ports.append((tcp.getsockname()[1], tcp, udp))
+        for s in ports[2][1:]:
+            s.close()
+        yield ports
+
+
+def test_policy():
+    checks = {}
+    with policy_targets() as ((allowed, _, heard), (forbidden, listener, unheard), (closed, _, _)):
+        rules = [(0, 1, "127.0.0.1", allowed), (1, 2, "127.0.0.1", closed + 1 if closed + 1 != allowed else closed + 2)]
+        keeper = Keeper(rules)
+        error, _, _, descriptors = keeper.ask(keeper.EVENTS)
+        checks["readiness comes as an epoll, and no socket"] = error == 0 and len(descriptors) == 1 and \
+            os.readlink("/proc/self/fd/%d" % descriptors[0]) == "anon_inode:[eventpoll]"
+        os.close(descriptors[0])
+        stream = keeper.socket(socket.SOCK_STREAM)
+        checks["what is allowed is connected"] = keeper.error(keeper.CONNECT, stream, address=inet_address(allowed)) in \
+            ("ok", "EINPROGRESS")
+        checks["no reply carries a descriptor"] = not any(
+            keeper.ask(keeper.SOCKET, family=socket.AF_INET, value=kind)[3] for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+        reached = hostile_requests(keeper, allowed, forbidden, closed)
+        checks["a hostile Sentry gets no further"] = not reached
+        if reached:
+            harness.report("FAIL", "policy of the network", "reached", reached)
+        listener.setblocking(False)
+        checks["nothing came to who is not allowed"] = not any(map(something_came, (listener.accept, lambda: unheard.recv(9), lambda: heard.recv(9))))
+        with socket.socket() as ours:
+            checks["a descriptor ends it and gets no number"] = keeper.ask(keeper.NAME, stream, fd=ours.fileno()) is None
+        keeper.end()
+        sentry("mutants")
+        keeper = Keeper(rules, "network-policy")
+        reached = hostile_requests(keeper, allowed, forbidden, closed)
+        checks["mutation network-policy"] = all(any(name.startswith(start) for name in reached)
+                                                for start in ("connect (", "sendto (", "bind (", "what a stranger"))
+        keeper.end()
+    for name, good in checks.items():
+        harness.report("PASS" if good else "FAIL", "policy of the network: " + name)
+    shown = python("inspect_sandbox.py", sentry("real"), "--option=--network=host", "--option=--allow-connect=none", timeout=30)
+    verdicts("inspect under a policy:", shown)
+
+
+def something_came(call):
+    try:
+        call()
+        return True
+    except BlockingIOError:
+        return False
+
+
 def test_broker():
     checks = {}
     broker = Broker()
@@ -332,7 +522,7 @@ def main():
     arguments.add_argument("--rounds", type=int, default=200)
     arguments.add_argument("names", nargs="*")
     options = arguments.parse_args()
-    tests = {"inspect": test_inspect, "hostile": test_hostile, "guests": test_guests, "features": test_features, "broker": test_broker, "bounds": test_bounds, "kill": lambda: test_kill(options.rounds),
+    tests = {"inspect": test_inspect, "hostile": test_hostile, "guests": test_guests, "features": test_features, "broker": test_broker, "policy": test_policy, "bounds": test_bounds, "kill": lambda: test_kill(options.rounds),
              "mutations": test_mutations}
     if os.geteuid() != 0:
         for name in tests:

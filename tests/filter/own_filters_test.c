@@ -319,6 +319,9 @@ Test(filters, gofers)
         CASE(X86_64, SYS_socket, GUEST_IP, KILL, AF_UNIX, SOCK_STREAM, 0),
         CASE(X86_64, SYS_socket, GUEST_IP, KILL, AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE),
         CASE(X86_64, SYS_socket, GUEST_IP, KILL, AF_INET | HIGH, SOCK_RAW, 0),
+        CASE(X86_64, SYS_ioctl, GUEST_IP, ALLOW, 3, FIONREAD),
+        CASE(X86_64, SYS_ioctl, GUEST_IP, KILL, 3, SIOCSIFFLAGS),
+        CASE(X86_64, SYS_setsockopt, GUEST_IP, KILL, 3, IPPROTO_IP, IP_OPTIONS),
         CASE(X86_64, SYS_openat2, GUEST_IP, KILL, 3),
     };
     CHECK_CASES(filter_gofer_net, net);

@@ -22,7 +22,7 @@
 #define IN_EVENTS (EV_IN | EV_RDNORM | EV_PRI | EV_RDHUP)
 #define OUT_EVENTS (EV_OUT | EV_WRNORM)
 
-static uint32_t host_events(uint32_t events)
+uint32_t host_events(uint32_t events)
 {
     uint32_t host = events & (EV_IN | EV_OUT | EV_PRI | EV_RDHUP);
     if (events & EV_RDNORM)
@@ -32,7 +32,7 @@ static uint32_t host_events(uint32_t events)
     return host;
 }
 
-static uint32_t guest_events(uint32_t host)
+uint32_t guest_events(uint32_t host)
 {
     uint32_t events = host & (EV_IN | EV_OUT | EV_PRI | EV_RDHUP | EV_ERR | EV_HUP);
     if (events & EV_IN)
@@ -42,10 +42,10 @@ static uint32_t guest_events(uint32_t host)
     return events;
 }
 
-static uint32_t wanted(const struct host_stream *s)
+uint32_t wanted_events(const struct wait_queue *queue)
 {
     uint32_t want = 0;
-    list_for_each(w, &s->wait->waiters, struct waiter, link) want |= w->events;
+    list_for_each(w, &queue->waiters, struct waiter, link) want |= w->events;
     return host_events(want);
 }
 
@@ -54,7 +54,7 @@ static void stream_ready(struct host_watch *w, uint32_t events)
 {
     struct host_stream *s = container_of(w, struct host_stream, watch);
     wake_up(s->wait, guest_events(events));
-    uint32_t rest = wanted(s) & ~events;
+    uint32_t rest = wanted_events(s->wait) & ~events;
     if (rest && !(events & (EV_ERR | EV_HUP)))
         host_watch_arm(&s->watch, rest);
 }
@@ -87,7 +87,7 @@ uint32_t host_stream_ready(const struct host_stream *s, uint32_t mask)
 
 void host_stream_arm(struct host_stream *s)
 {
-    uint32_t want = wanted(s);
+    uint32_t want = wanted_events(s->wait);
     if (s->pollable && want)
         host_watch_arm(&s->watch, want);
 }
@@ -230,7 +230,7 @@ uint32_t host_stream_poll(struct host_stream *s, struct poll_table *pt)
     poll_wait(pt, s->wait);
     if (!s->pollable)
         return EV_IN | EV_OUT | EV_RDNORM | EV_WRNORM;
-    uint32_t now = host_stream_ready(s, IN_EVENTS | OUT_EVENTS), want = wanted(s);
+    uint32_t now = host_stream_ready(s, IN_EVENTS | OUT_EVENTS), want = wanted_events(s->wait);
     // Whoever registers hears of what holds already, too: it may have come after the caller looked.
     if (!pt)
         want &= ~now;

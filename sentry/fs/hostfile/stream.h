@@ -22,6 +22,11 @@ struct host_stream {
     struct wait_queue *wait; // who waits for it; shared by the two streams of a terminal
 };
 
+// What a guest's events are for the host's poll and epoll, and back.
+uint32_t host_events(uint32_t events);
+uint32_t guest_events(uint32_t host);
+// What those who wait on a queue want, as events of the host.
+uint32_t wanted_events(const struct wait_queue *queue);
 // Registers with the event loop. 0 or -errno.
 int host_stream_init(struct host_stream *s, int fd, enum stream_kind kind, struct wait_queue *wait);
 void host_stream_release(struct host_stream *s); // before the descriptor is closed

@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "sentry/core/event.h"
 #include "sentry/core/kernel.h"
+#include "sentry/net/host/kept.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -12,10 +13,12 @@
 
 #define REPLY_MS 5000
 
-static pthread_mutex_t connection_lock = PTHREAD_MUTEX_INITIALIZER; // never taken with the kernel lock held
-static int connection = -1;                                         // never changes once the kernel runs
-static struct host_watch hang_up;                                   // kernel lock
-static uint32_t last_serial;                                        // connection_lock
+static pthread_mutex_t connection_lock =
+    PTHREAD_MUTEX_INITIALIZER;    // after the kernel lock, where both are held
+static int connection = -1;       // never changes once the kernel runs
+static bool keeps;                // the same
+static struct host_watch hang_up; // kernel lock
+static uint32_t last_serial;      // connection_lock
 
 union fd_control {
     struct cmsghdr head;
@@ -27,11 +30,19 @@ static void lost(struct host_watch *w, uint32_t events)
     kernel_fatal("the Gofer of the network is lost");
 }
 
-int net_broker_connect(int fd)
+int net_broker_connect(int fd, bool policy)
 {
     connection = fd;
+    keeps = policy;
     int err = host_watch_add(&hang_up, fd, lost);
-    return err ? err : host_watch_arm(&hang_up, EV_HUP);
+    if (!err)
+        err = host_watch_arm(&hang_up, EV_HUP);
+    return err || !policy ? err : kept_start();
+}
+
+bool net_broker_keeps(void)
+{
+    return keeps;
 }
 
 bool net_broker_present(void)
@@ -39,54 +50,70 @@ bool net_broker_present(void)
     return connection >= 0;
 }
 
-static int send_request(const struct gofer_net_request *request, int fd)
+static int send_request(struct iovec *parts, size_t nr_parts, int fd)
 {
-    struct iovec part = {(void *)(uintptr_t)request, sizeof(*request)};
     union fd_control control = {
         .head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = nr_parts};
+    size_t size = 0;
+    for (size_t i = 0; i < nr_parts; i++)
+        size += parts[i].iov_len;
     if (fd >= 0) {
         memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
         message.msg_control = &control;
         message.msg_controllen = sizeof(control);
     }
-    return sendmsg(connection, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*request) ? 0 : -LX_EPROTO;
+    return sendmsg(connection, &message, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -LX_EPROTO;
 }
 
-// The reply with this serial, and the descriptor that came with it (-1: none).
-static int receive_reply(uint32_t serial, struct gofer_net_reply *reply, int *fd)
+// The next reply, and the descriptor that came with it (-1: none). Its size or -LX_EPROTO.
+static ssize_t receive_reply(struct iovec *parts, size_t nr_parts, int *fd)
 {
-    struct iovec part = {reply, sizeof(*reply)};
     union fd_control control;
     struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+        .msg_iov = parts, .msg_iovlen = nr_parts, .msg_control = &control, .msg_controllen = sizeof(control)};
     struct pollfd ready = {.fd = connection, .events = POLLIN};
     int n;
     *fd = -1;
     while ((n = poll(&ready, 1, REPLY_MS)) < 0 && errno == EINTR)
         ;
-    if (n <= 0 || recvmsg(connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(*reply))
+    ssize_t got = n <= 0 ? -1 : recvmsg(connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0 || (message.msg_flags & MSG_TRUNC))
         return -LX_EPROTO;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
             memcpy(fd, CMSG_DATA(c), sizeof(int));
     }
-    return reply->serial == serial && reply->error >= 0 && reply->error < 4096 ? 0 : -LX_EPROTO;
+    return got;
+}
+
+size_t broker_exchange(struct iovec *request, size_t nr_request, struct iovec *reply, size_t nr_reply, int fd,
+                       int *donated)
+{
+    uint32_t serial, answered;
+    pthread_mutex_lock(&connection_lock);
+    serial = ++last_serial;
+    memcpy(request[0].iov_base, &serial, sizeof(serial));
+    ssize_t got = send_request(request, nr_request, fd);
+    if (got == 0)
+        got = receive_reply(reply, nr_reply, donated);
+    pthread_mutex_unlock(&connection_lock);
+    if (got >= (ssize_t)reply[0].iov_len)
+        memcpy(&answered, reply[0].iov_base, sizeof(answered));
+    if (got < (ssize_t)reply[0].iov_len || answered != serial)
+        kernel_fatal("the Gofer of the network is out of step");
+    return (size_t)got;
 }
 
 // One exchange. 0 or -errno of the Gofer; a Gofer that is out of step ends the sandbox.
 static int exchange(struct gofer_net_request *request, int fd, int *donated)
 {
     struct gofer_net_reply reply;
+    struct iovec out = {request, sizeof(*request)}, in = {&reply, sizeof(reply)};
     kernel_blocking_begin();
-    pthread_mutex_lock(&connection_lock);
-    request->serial = ++last_serial;
-    int err = send_request(request, fd);
-    if (!err)
-        err = receive_reply(request->serial, &reply, donated);
-    pthread_mutex_unlock(&connection_lock);
+    broker_exchange(&out, 1, &in, 1, fd, donated);
     kernel_blocking_end();
-    if (err)
+    if (reply.error < 0 || reply.error >= 4096)
         kernel_fatal("the Gofer of the network is out of step");
     return -reply.error;
 }

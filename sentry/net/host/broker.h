@@ -2,13 +2,22 @@
 // The client of gofer --net (abi/gofer_net.h): makes, binds and connects sockets of the host's network namespace. The calls
 // drop the kernel lock; callers hold the file of their socket.
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
-// Takes over the connection and watches it: its loss ends the sandbox. 0 or -errno.
-int net_broker_connect(int fd);
+// Takes over the connection and watches it: its loss ends the sandbox. `policy`: the operator gave one, so the broker keeps
+// all sockets. 0 or -errno.
+int net_broker_connect(int fd, bool policy);
 // Is there one (--network=host)?
 bool net_broker_present(void);
+// Does it keep the sockets (kept.h)?
+bool net_broker_keeps(void);
 // A nonblocking socket, or -errno.
 int net_broker_socket(int family, int type);
 // enum gofer_net_op on a socket. 0 or -errno.
 int net_broker_ask(int op, int fd, int value, const uint8_t *address, uint32_t length);
+// One packet each way, with the kernel lock or without; request and reply begin with a serial, which is put in here. Returns the
+// size of the reply, at least that of its first part. A Gofer that is out of step ends the sandbox.
+size_t broker_exchange(struct iovec *request, size_t nr_request, struct iovec *reply, size_t nr_reply, int fd,
+                       int *donated);

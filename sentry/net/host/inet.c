@@ -7,6 +7,7 @@
 #include "abi/linux/inet.h"
 #include "sentry/fs/hostfile/stream.h"
 #include "sentry/net/host/broker.h"
+#include "sentry/net/host/kept.h"
 #include "sentry/task/task.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -65,6 +66,8 @@ int host_inet_socket(int family, int type, int protocol, struct socket **out)
         return -LX_EACCES;
     if (protocol && protocol != only)
         return -LX_EPROTONOSUPPORT;
+    if (net_broker_keeps())
+        return kept_socket(family, type, only, out);
     int fd = net_broker_socket(family, type);
     return fd < 0 ? fd : wrap(fd, family, type, only, out);
 }

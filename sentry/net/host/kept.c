@@ -1,0 +1,348 @@
+// Sockets of the host's network namespace under a policy. As inet.c, with a request where that makes a call.
+#include "sentry/net/host/kept.h"
+#include "abi/linux/errno.h"
+#include "abi/linux/fcntl.h"
+#include "abi/linux/inet.h"
+#include "sentry/fs/hostfile/stream.h"
+#include "sentry/task/task.h"
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define PASSED_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_MORE)
+#define POLLED (EV_IN | EV_OUT | EV_PRI | EV_RDHUP)
+
+struct kept_sock {
+    struct socket sk;
+    struct kept_watch watch; // and the handle
+    bool connecting;
+};
+
+static const struct socket_ops kept_ops;
+
+static struct kept_sock *kept_sk(struct socket *s)
+{
+    return container_of(s, struct kept_sock, sk);
+}
+
+static uint32_t options_of(const struct socket *sk)
+{
+    return (sk->reuseaddr ? GOFER_KEPT_REUSEADDR : 0) | (sk->reuseport ? GOFER_KEPT_REUSEPORT : 0) |
+           (sk->keepalive ? GOFER_KEPT_KEEPALIVE : 0) | (sk->broadcast ? GOFER_KEPT_BROADCAST : 0) |
+           (sk->oobinline ? GOFER_KEPT_OOBINLINE : 0) | (sk->linger.onoff ? GOFER_KEPT_LINGER : 0);
+}
+
+static struct kept_call call_of(const struct kept_sock *s, enum gofer_kept_op op)
+{
+    return (struct kept_call){.request = {.op = op,
+                                          .handle = s->watch.handle,
+                                          .options = options_of(&s->sk),
+                                          .linger = s->sk.linger.linger}};
+}
+
+// A short request, under the kernel lock.
+static int ask(const struct kept_sock *s, enum gofer_kept_op op, int value)
+{
+    struct kept_call c = call_of(s, op);
+    c.request.value = value;
+    return kept_ask(&c, false);
+}
+
+// One that may take longer. The kernel lock is dropped meanwhile, so the file is held.
+static int ask_long(struct kept_sock *s, struct kept_call *c, const uint8_t *addr, uint32_t len)
+{
+    struct file *f = s->sk.file;
+    c->request.length = len < GOFER_KEPT_ADDRESS_MAX ? len : GOFER_KEPT_ADDRESS_MAX;
+    if (c->request.length)
+        memcpy(c->request.address, addr, c->request.length);
+    if (f)
+        file_get(f);
+    int err = kept_ask(c, true);
+    if (f)
+        file_put(f);
+    return err;
+}
+
+// The socket of a handle.
+static int wrap(uint32_t handle, int family, int type, int protocol, struct socket **out)
+{
+    struct kept_sock *s = socket_available() ? calloc(1, sizeof(*s)) : NULL;
+    struct kept_call gone = {.request = {.op = GOFER_KEPT_CLOSE, .handle = handle}};
+    if (!s) {
+        (void)kept_ask(&gone, false);
+        return -LX_ENOMEM;
+    }
+    socket_init(&s->sk, &kept_ops, family, type, protocol);
+    s->watch = (struct kept_watch){&s->sk.wait, handle};
+    int err = kept_watch_add(&s->watch);
+    if (err) {
+        (void)kept_ask(&gone, false);
+        socket_done(&s->sk);
+        free(s);
+        return err;
+    }
+    *out = &s->sk;
+    return 0;
+}
+
+int kept_socket(int family, int type, int protocol, struct socket **out)
+{
+    struct kept_call c = {.request = {.op = GOFER_KEPT_SOCKET, .family = family, .value = type}};
+    int err = kept_ask(&c, true);
+    return err ? err : wrap((uint32_t)c.reply.value, family, type, protocol, out);
+}
+
+static void release(struct socket *sk)
+{
+    struct kept_sock *s = kept_sk(sk);
+    kept_watch_del(&s->watch);
+    (void)ask(s, GOFER_KEPT_CLOSE, 0);
+    socket_done(sk);
+    free(s);
+}
+
+static int64_t wait_for(struct kept_sock *s, uint32_t events, uint64_t timeo, uint64_t done)
+{
+    int64_t r = sock_block(&s->sk.wait, events, timeo, done);
+    uint32_t want = wanted_events(&s->sk.wait);
+    if (want)
+        (void)kept_poll(s->watch.handle, 0, want, false);
+    return r;
+}
+
+static int kept_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
+{
+    struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_BIND);
+    return ask_long(kept_sk(sk), &c, addr, len);
+}
+
+static int kept_listen(struct socket *sk, int backlog)
+{
+    if (sk->type != LX_SOCK_STREAM)
+        return -LX_EOPNOTSUPP;
+    int err = ask(kept_sk(sk), GOFER_KEPT_LISTEN, backlog);
+    sk->listening = sk->listening || !err;
+    return err;
+}
+
+static int get_option(struct kept_sock *s, int level, int name, void *value, uint32_t *len)
+{
+    struct kept_call c = call_of(s, GOFER_KEPT_GETOPT);
+    c.request.level = level;
+    c.request.value = name;
+    c.request.size = *len;
+    c.room = value;
+    int err = kept_ask(&c, false);
+    if (!err)
+        *len = c.reply.size;
+    return err;
+}
+
+static int take_error(struct socket *sk)
+{
+    int error = 0;
+    uint32_t size = sizeof(error);
+    int err = get_option(kept_sk(sk), SOL_SOCKET, SO_ERROR, &error, &size);
+    return err ? err : -error;
+}
+
+static int64_t kept_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
+{
+    struct kept_sock *s = kept_sk(sk);
+    if (!s->connecting || current->call.first) {
+        struct kept_call c = call_of(s, GOFER_KEPT_CONNECT);
+        int err = ask_long(s, &c, addr, len);
+        if (err != -LX_EINPROGRESS && err != -LX_EALREADY)
+            return err;
+        s->connecting = true;
+        if (nonblock)
+            return err;
+    }
+    if (!kept_poll(s->watch.handle, EV_OUT, 0, false))
+        return wait_for(s, EV_OUT, sk->sndtimeo, 0);
+    s->connecting = false;
+    return take_error(sk);
+}
+
+static int64_t kept_accept(struct socket *sk, struct socket **out, bool nonblock)
+{
+    struct kept_sock *s = kept_sk(sk);
+    if (!sk->listening)
+        return sk->type == LX_SOCK_STREAM ? -LX_EINVAL : -LX_EOPNOTSUPP;
+    struct kept_call c = call_of(s, GOFER_KEPT_ACCEPT);
+    int err = kept_ask(&c, false);
+    if (err == -LX_EAGAIN)
+        return nonblock ? -LX_EAGAIN : wait_for(s, EV_IN, sk->rcvtimeo, 0);
+    return err ? err : wrap((uint32_t)c.reply.value, sk->family, sk->type, sk->protocol, out);
+}
+
+static int kept_getname(struct socket *sk, uint8_t *addr, bool peer)
+{
+    struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_NAME);
+    c.request.value = peer;
+    int err = kept_ask(&c, false);
+    if (err)
+        return err;
+    memcpy(addr, c.reply.address, c.reply.length);
+    return (int)c.reply.length;
+}
+
+// One request of at most GOFER_KEPT_DATA_MAX bytes (a datagram whole). Bytes or -errno.
+static int64_t send_piece(struct kept_sock *s, struct sock_msg *m, uint8_t *bytes, size_t room)
+{
+    size_t want = m->it.count < room ? m->it.count : room;
+    struct iov_iter before = m->it;
+    if (want && iter_copy_from(&m->it, bytes, want) != (ssize_t)want)
+        return -LX_EFAULT;
+    struct kept_call c = call_of(s, GOFER_KEPT_SEND);
+    c.request.value = (int32_t)(m->flags & PASSED_FLAGS);
+    c.request.size = (uint32_t)want;
+    c.data = bytes;
+    int64_t n = ask_long(s, &c, m->name, m->name_len);
+    if (n == 0)
+        n = c.reply.value;
+    if (n < (int64_t)want) { // what was not sent is sent again
+        m->it = before;
+        if (n > 0)
+            iter_advance(&m->it, (size_t)n);
+    }
+    return n;
+}
+
+static int64_t kept_send(struct socket *sk, struct sock_msg *m)
+{
+    struct kept_sock *s = kept_sk(sk);
+    bool stream = sk->type == LX_SOCK_STREAM;
+    scm_destroy(&m->scm);
+    if (stream && m->name_len)
+        return -LX_EISCONN;
+    if (!stream && m->it.count > GOFER_KEPT_DATA_MAX)
+        return -LX_EMSGSIZE;
+    uint64_t done = stream ? sock_progress() : 0;
+    iter_advance(&m->it, done);
+    size_t room = m->it.count < GOFER_KEPT_DATA_MAX ? m->it.count : GOFER_KEPT_DATA_MAX;
+    uint8_t *bytes = malloc(room ? room : 1);
+    if (!bytes)
+        return done ? (int64_t)done : -LX_ENOMEM;
+    int64_t n = 0;
+    do {
+        n = send_piece(s, m, bytes, room);
+        if (n > 0)
+            done += (uint64_t)n;
+    } while (stream && n > 0 && m->it.count && !current->exiting);
+    free(bytes);
+    if (n == -LX_EAGAIN && !(m->flags & LX_MSG_DONTWAIT))
+        return wait_for(s, EV_OUT, sk->sndtimeo, done);
+    if (n < 0 && !done)
+        return n == -LX_EPIPE ? sock_epipe(m->flags) : n;
+    return (int64_t)done;
+}
+
+// One request. What recvmsg(2) returned, or -errno; -LX_EFAULT: the guest has no memory there.
+static int64_t receive_piece(struct kept_sock *s, struct sock_msg *m)
+{
+    size_t room = m->it.count < GOFER_KEPT_DATA_MAX ? m->it.count : GOFER_KEPT_DATA_MAX;
+    struct kept_call c = call_of(s, GOFER_KEPT_RECV);
+    uint8_t *bytes = malloc(room ? room : 1);
+    if (!bytes)
+        return -LX_ENOMEM;
+    c.request.value = (int32_t)(m->flags & PASSED_FLAGS);
+    c.request.size = (uint32_t)room;
+    c.room = bytes;
+    int64_t n = ask_long(s, &c, NULL, 0);
+    if (n == 0) {
+        n = c.reply.value;
+        if (c.reply.size && iter_copy_to(&m->it, bytes, c.reply.size) != (ssize_t)c.reply.size)
+            n = -LX_EFAULT;
+        if (c.reply.level & MSG_TRUNC)
+            m->out_flags |= LX_MSG_TRUNC;
+        if (s->sk.type != LX_SOCK_STREAM && c.reply.length) {
+            memcpy(m->name, c.reply.address, c.reply.length);
+            m->name_len = c.reply.length;
+        }
+    }
+    free(bytes);
+    return n;
+}
+
+static int64_t kept_recv(struct socket *sk, struct sock_msg *m)
+{
+    struct kept_sock *s = kept_sk(sk);
+    bool whole = sk->type == LX_SOCK_STREAM && (m->flags & LX_MSG_WAITALL) && !(m->flags & LX_MSG_PEEK);
+    uint64_t done = whole ? sock_progress() : 0;
+    int64_t n;
+    if (m->flags & LX_MSG_ERRQUEUE)
+        return -LX_EAGAIN;
+    iter_advance(&m->it, done);
+    do {
+        n = receive_piece(s, m);
+        if (n > 0)
+            done += (uint64_t)n;
+    } while (whole && n > 0 && m->it.count && !current->exiting);
+    if (n == -LX_EAGAIN && !(m->flags & LX_MSG_DONTWAIT))
+        return wait_for(s, EV_IN, sk->rcvtimeo, done);
+    return n < 0 && !done ? n : (int64_t)done;
+}
+
+static int kept_shutdown(struct socket *sk, int how)
+{
+    int err = ask(kept_sk(sk), GOFER_KEPT_SHUTDOWN, how);
+    if (err)
+        return err;
+    sk->shutdown |= (uint32_t)how + 1;
+    wake_up(&sk->wait, EV_ALL);
+    return 0;
+}
+
+static uint32_t kept_poll_op(struct socket *sk, struct poll_table *pt)
+{
+    struct kept_sock *s = kept_sk(sk);
+    poll_wait(pt, &sk->wait);
+    // Whoever registers hears of what holds already, too: it may have come after the caller looked.
+    return guest_events(kept_poll(s->watch.handle, POLLED, wanted_events(&sk->wait), !pt));
+}
+
+static int64_t kept_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
+{
+    if (cmd != LX_FIONREAD && cmd != LX_SIOCOUTQ)
+        return -LX_ENOTTY;
+    struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_QUEUED);
+    c.request.value = (int32_t)cmd;
+    int err = kept_ask(&c, false);
+    int32_t out = c.reply.value;
+    return err ? err : put_user(out, arg);
+}
+
+static int kept_setsockopt(struct socket *sk, int level, int name, const void *value, uint32_t len)
+{
+    struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_SETOPT);
+    c.request.level = level;
+    c.request.value = name;
+    c.request.size = len;
+    c.data = value;
+    return kept_ask(&c, false);
+}
+
+static int kept_getsockopt(struct socket *sk, int level, int name, void *value, uint32_t *len)
+{
+    return get_option(kept_sk(sk), level, name, value, len);
+}
+
+static const struct socket_ops kept_ops = {
+    .release = release,
+    .bind = kept_bind,
+    .connect = kept_connect,
+    .listen = kept_listen,
+    .accept = kept_accept,
+    .getname = kept_getname,
+    .sendmsg = kept_send,
+    .recvmsg = kept_recv,
+    .shutdown = kept_shutdown,
+    .poll = kept_poll_op,
+    .ioctl = kept_ioctl,
+    .take_error = take_error,
+    .setsockopt = kept_setsockopt,
+    .getsockopt = kept_getsockopt,
+};
