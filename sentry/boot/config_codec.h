@@ -15,6 +15,7 @@ struct kernel_params {
     int32_t log, strace, stats;        // -1: nowhere
     int32_t stdio[3];                  // -1: closed in the caller too
     uint32_t monitor_pid;              // informational
+    uint32_t waits;                    // for CONTROL_GO, before it takes memory and starts threads
 };
 
 #define CONFIG_BYTES_MAX (64u << 20) // argv and envp together are limited to 6 MiB by execve itself

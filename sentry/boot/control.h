@@ -12,6 +12,7 @@ enum control_kind {
     CONTROL_TERMINAL, // answer to CONTROL_MAY_READ, value: 0, or what Linux does to a reader in the background: EIO or -SIGTTIN
     CONTROL_STACKS, // `debug --stacks`: answered with CONTROL_TEXT records and a CONTROL_TEXT_END
     CONTROL_CLIENT, // with one descriptor: the connection of a command, accepted by the monitor
+    CONTROL_GO,     // the first record, answer to CONTROL_BUILT: every process is in the control groups
 
     // Client to kernel. Each is answered with a CONTROL_DONE unless it says otherwise.
     CONTROL_START = 32, // the first program begins
@@ -37,6 +38,9 @@ enum control_kind {
     CONTROL_TEXT_END,
     CONTROL_READY, // a container waits for CONTROL_START
     CONTROL_DONE,  // value: 0 or -errno; text may say more
+
+    // Kernel to monitor, the first record where kernel_params.waits: all processes are there, and it waits for CONTROL_GO.
+    CONTROL_BUILT,
 
     // Kernel to monitor: may the program read from the terminal now, that is, is `sentry` in the foreground?
     CONTROL_MAY_READ,

@@ -177,6 +177,21 @@ static void readable(struct host_watch *w, uint32_t events)
     (void)host_watch_arm(w, EV_IN);
 }
 
+int control_wait_for_go(int fd)
+{
+    struct control_record r;
+    ssize_t n;
+    int err = control_send(fd, CONTROL_BUILT, 0, "", 0, 0);
+    if (err)
+        return err;
+    do {
+        n = recv(fd, &r, sizeof(r), 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return n == sizeof(r) && r.kind == CONTROL_GO ? 0 : -EPROTO;
+}
+
 void control_init(int fd)
 {
     control = fd;

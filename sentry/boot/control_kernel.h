@@ -7,6 +7,9 @@
 
 struct tty;
 
+// Tells the monitor that all processes are there, and waits until they are in the control groups. The monitor's end ends us.
+// 0 or -errno. Before control_init.
+int control_wait_for_go(int fd);
 // Takes the monitor's socket over and watches it. Once, after event_init.
 void control_init(int fd);
 // Tells the monitor that the first process has stopped, so that it stops too and the shell outside sees it.

@@ -172,11 +172,13 @@ int jail_drop_capabilities(void)
     if (mutated("capabilities"))
         return 0;
     for (unsigned cap = 0; cap < 64; cap++) {
-        int present = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+            continue; // also where it was not in the set
+        int error = -errno, present = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
         if (present < 0)
             break; // beyond the last one of this host
-        if (present && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-            return -errno;
+        if (present)
+            return error;
     }
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -errno;

@@ -2,6 +2,7 @@
 #include "abi/mutate.h"
 #include "seccomp_programs.h"
 #include "sentry/boot/config_codec.h"
+#include "sentry/boot/control_kernel.h"
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
 #include "sentry/boot/lock_down.h"
@@ -308,6 +309,10 @@ int kernel_process_main(int argc, char **argv)
     if (core_handler_stays)
         log_warn("the limit of core dumps is 0 and cannot be raised to 1: a core handler of the host may see "
                  "guests that die");
+    if (params.waits && (error = control_wait_for_go(fds.control)) != 0) {
+        log_error("the monitor did not let the kernel process go on: %s", strerror(-error));
+        return EXIT_SANDBOX;
+    }
     lock_down_prepare(fds.log, config.network_host && !config.network_policy);
     kernel_main(&config, &fds, lock_down);
 }

@@ -89,6 +89,7 @@ struct monitor {
     int client;         // who has asked by `sentry debug`; one at a time, -1: nobody
     bool reported;      // CONTROL_EXIT or CONTROL_FAILED has come
     bool expired;
+    bool held;  // CONTROL_BUILT has not come
     int status; // exit status
     const struct monitor_container *container;
     char line[512]; // of messages, as far as it has come
@@ -286,6 +287,15 @@ static bool receive_record(struct monitor *m)
         if (m->container)
             *m->container->wait_status = record.value & 0xffff;
         return true;
+    case CONTROL_BUILT:
+        if (!m->held) {
+            protocol_error(m);
+            return true;
+        }
+        m->held = false;
+        m->container->built();
+        (void)send_record(m, CONTROL_GO, 0);
+        return true;
     case CONTROL_READY:
         if (m->container)
             m->container->ready();
@@ -416,6 +426,7 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
 {
     struct monitor m = {.sandbox = sandbox, .status = EXIT_SANDBOX, .client = -1};
     m.container = options->container;
+    m.held = m.container && m.container->built;
     if (!m.container)
         leave_streams();
     m.debug_listener = options->debug_listener;
@@ -432,13 +443,13 @@ int monitor_run(struct sandbox *sandbox, const struct monitor_options *options)
     while (!m.reported) {
         struct pollfd waiting[] = {
             {.fd = sandbox->control, .events = POLLIN},
-            {.fd = m.signals, .events = POLLIN},
+            {.fd = m.held ? -1 : m.signals, .events = POLLIN},
             {.fd = m.timer, .events = POLLIN},
             {.fd = sandbox->kernel_pidfd, .events = POLLIN},
             {.fd = sandbox->gofer_pidfd, .events = POLLIN},
             {.fd = m.debug_listener, .events = POLLIN},
             {.fd = m.client, .events = POLLIN},
-            {.fd = m.container ? m.container->clients : -1, .events = POLLIN},
+            {.fd = m.container && !m.held ? m.container->clients : -1, .events = POLLIN},
             {.fd = messages ? m.container->messages : -1, .events = POLLIN},
         };
         if (poll(waiting, sizeof(waiting) / sizeof(waiting[0]), -1) < 0) {

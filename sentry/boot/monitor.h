@@ -14,6 +14,8 @@ struct monitor_options {
 struct monitor_container {
     int clients;  // listening socket, whose connections are handed to the kernel process
     int messages; // what our processes write to their standard error comes out here
+    // The kernel process has said CONTROL_BUILT; once this returns it goes on. NULL: it does not wait. Signals and commands wait too.
+    void (*built)(void);
     // The program waits for CONTROL_START; or it cannot be started: `error`, and the name of what was not found.
     void (*ready)(void);
     void (*failed)(int error, const char *name);

@@ -186,6 +186,7 @@ static int start_kernel(const struct sandbox_spec *spec, const struct kernel_cha
         .stats = spec->stats,
         .stdio = {spec->stdio[0], spec->stdio[1], spec->stdio[2]},
         .monitor_pid = (uint32_t)getpid(),
+        .waits = spec->waits,
     };
     for (unsigned i = 0; i < FILE_SERVERS_MAX; i++)
         params.servers[i] = i < spec->nr_servers ? spec->servers[i] : -1;
@@ -254,14 +255,14 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
     int gofer_program = error ? -1 : open_gofer();
     if (!error && gofer_program < 0)
         error = gofer_program;
+    const struct kernel_channels ours = {
+        .gofer = channel[1], .gofer_net = network[1], .control = control[1], .gofer_program = gofer_program};
+    if (!error) // first: it takes longest, and asks the Gofers when its jail is closed
+        error = start_kernel(spec, &ours, sandbox);
     if (!error)
         error = start_gofer(spec, gofer_program, channel[0], sandbox);
     if (!error && spec->config.network_host)
         error = start_net_gofer(spec, gofer_program, network[0], sandbox);
-    const struct kernel_channels ours = {
-        .gofer = channel[1], .gofer_net = network[1], .control = control[1], .gofer_program = gofer_program};
-    if (!error)
-        error = start_kernel(spec, &ours, sandbox);
     sandbox->control = control[0];
     const int done[] = {gofer_program, channel[0], channel[1], control[1], network[0], network[1]};
     for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)

@@ -56,8 +56,8 @@ int oci_cgroup_create(struct oci_cgroup *group, enum oci_cgroup_need need,
 // Applies the limits that are set to groups that exist, in an order in which each step is valid.
 int oci_cgroup_apply(const struct oci_cgroup *group, const struct oci_resources *resources,
                      struct oci_error *error);
-// Moves a process, with all its threads, into every group.
-int oci_cgroup_add(const struct oci_cgroup *group, pid_t pid, struct oci_error *error);
+// Moves processes, with all their threads, into every group.
+int oci_cgroup_add(const struct oci_cgroup *group, const pid_t *pids, size_t count, struct oci_error *error);
 // The host's numbers of all processes in the groups and below. *pids is allocated. 0 or -errno; without
 // groups -ENOENT.
 int oci_cgroup_pids(const struct oci_cgroup *group, pid_t **pids, size_t *count, struct oci_error *error);

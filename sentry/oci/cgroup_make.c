@@ -176,15 +176,31 @@ int oci_cgroup_apply(const struct oci_cgroup *group, const struct oci_resources 
     return group->layout == OCI_CGROUP_V2 ? cgroup_apply_v2(group, resources, error) : 0;
 }
 
-int oci_cgroup_add(const struct oci_cgroup *group, pid_t pid, struct oci_error *error)
+static int write_pid(int procs, pid_t pid)
 {
     char text[16];
-    snprintf(text, sizeof(text), "%d", (int)pid);
+    int n = snprintf(text, sizeof(text), "%d", (int)pid);
+    ssize_t written;
+    do
+        written = write(procs, text, (size_t)n);
+    while (written < 0 && errno == EINTR);
+    return written < 0 ? -errno : 0;
+}
+
+int oci_cgroup_add(const struct oci_cgroup *group, const pid_t *pids, size_t count, struct oci_error *error)
+{
+    char path[PATH_MAX];
     for (unsigned i = 0; i < group->count; i++) {
-        int failed = cgroup_write(group->dirs[i].path, "cgroup.procs", text);
+        const char *directory = group->dirs[i].path;
+        bool fits = snprintf(path, sizeof(path), "%s/cgroup.procs", directory) < PATH_MAX;
+        int procs = fits ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+        int failed = fits ? (procs < 0 ? -errno : 0) : -ENAMETOOLONG;
+        for (size_t k = 0; k < count && !failed; k++)
+            failed = write_pid(procs, pids[k]);
+        if (procs >= 0)
+            close(procs);
         if (failed)
-            return oci_fail_errno(error, -failed, "cannot move process %s to the control group %s", text,
-                                  group->dirs[i].path);
+            return oci_fail_errno(error, -failed, "cannot move a process to the control group %s", directory);
     }
     return 0;
 }

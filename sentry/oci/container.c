@@ -457,6 +457,39 @@ static int open_child(pid_t child, pid_t parent)
     return -1;
 }
 
+static int list_children(pid_t pid, pid_t *pids, unsigned max)
+{
+    char path[64], *text, *rest = NULL;
+    size_t length;
+    unsigned count = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    int failed = read_file_at(AT_FDCWD, path, 4096, &text, &length);
+    if (failed)
+        return failed;
+    for (char *word = strtok_r(text, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+        if (count == max) {
+            free(text);
+            return -E2BIG;
+        }
+        pids[count++] = (pid_t)atoi(word);
+    }
+    free(text);
+    return (int)count;
+}
+
+int container_family(const struct container *c, pid_t *pids, unsigned max)
+{
+    unsigned count = 1;
+    pids[0] = c->pid;
+    for (unsigned i = 0; i < count; i++) {
+        int more = list_children(pids[i], pids + count, max - count);
+        if (more < 0)
+            return more;
+        count += (unsigned)more;
+    }
+    return (int)count;
+}
+
 unsigned container_children(const struct container *c, int *pidfds, unsigned max)
 {
     char path[64], *text, *rest = NULL;

@@ -70,6 +70,8 @@ int container_pidfd(const struct container *c);
 // Descriptors of at most `max` children of the monitor, and of nobody who got one of their numbers since. Returns how many; 0 when
 // it is gone.
 unsigned container_children(const struct container *c, int *pidfds, unsigned max);
+// The monitor and all that stands below it, at most `max` numbers, parents first. Returns how many; -E2BIG, -errno.
+int container_family(const struct container *c, pid_t *pids, unsigned max);
 // When a process was started, in clock ticks; 0: it is gone, or a zombie.
 uint64_t process_start_time(pid_t pid);
 // Reads a whole file of at most `limit` bytes; NUL-terminated, the caller frees it. 0 or -errno.

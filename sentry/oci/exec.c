@@ -324,7 +324,7 @@ static int start(const struct container *c, const struct sentry_config *config, 
     close(connection);
     close(pair[1]);
     if (!failed && c->cgroup.layout != OCI_CGROUP_NONE)
-        failed = oci_cgroup_add(&c->cgroup, *pid, error);
+        failed = oci_cgroup_add(&c->cgroup, pid, 1, error);
     if (!failed && sync_send(pair[0], SYNC_JOINED, ""))
         failed = oci_fail(error, ECHILD, "the process that stands for the program has ended");
     if (!failed)

@@ -65,23 +65,35 @@ static void describe(struct container *c, const struct oci_config *config, const
     c->status = CONTAINER_CREATING;
 }
 
-static int make_cgroups(const struct oci_globals *globals, struct container *c,
-                        const struct oci_config *config, struct oci_error *error)
+static enum oci_cgroup_need need_for_cgroups(const struct oci_globals *globals)
 {
-    enum oci_cgroup_need need = geteuid() == 0 ? OCI_CGROUP_REQUIRED : OCI_CGROUP_IF_POSSIBLE;
-    bool fresh = true;
-    if (getenv("_CONTAINERS_USERNS_CONFIGURED") || getenv("_CONTAINERS_ROOTLESS_UID"))
-        need = OCI_CGROUP_IF_POSSIBLE;
     if (globals->cgroup_manager && strcmp(globals->cgroup_manager, "disabled") == 0)
-        need = OCI_CGROUP_DISABLED;
-    int failed = oci_cgroup_resolve(config->cgroups_path, c->id, need, &c->cgroup, error);
-    // Whoever comes after a command that is killed here finds out from the state what there may be.
-    if (!failed)
-        failed = container_save(c, error);
+        return OCI_CGROUP_DISABLED;
+    if (geteuid() != 0 || getenv("_CONTAINERS_USERNS_CONFIGURED") || getenv("_CONTAINERS_ROOTLESS_UID"))
+        return OCI_CGROUP_IF_POSSIBLE;
+    return OCI_CGROUP_REQUIRED;
+}
+
+// Whoever comes after a command that is killed here finds out from the state what there may be.
+static int make_cgroups(struct container *c, enum oci_cgroup_need need, const struct oci_config *config,
+                        struct oci_error *error)
+{
+    bool fresh = true;
+    int failed = container_save(c, error);
     if (!failed)
         failed = oci_cgroup_create(&c->cgroup, need, config->resources, &fresh, error);
     c->cgroup_shared = !fresh;
     return failed;
+}
+
+// Hooks must find the monitor in its groups, and come before the sandbox is built. Without them nothing needs to wait for the
+// groups, whose first process the host moves only after some milliseconds. An ordinary user may move none of another user.
+static bool may_join_late(const struct container *c, enum oci_cgroup_need need,
+                          const struct oci_config *config)
+{
+    return need == OCI_CGROUP_REQUIRED && c->cgroup.layout != OCI_CGROUP_NONE &&
+           !config->hooks[OCI_HOOK_PRESTART].count && !config->hooks[OCI_HOOK_CREATE_RUNTIME].count &&
+           !config->hooks[OCI_HOOK_CREATE_CONTAINER].count;
 }
 
 // The standard streams of the program: a terminal of the engine, our own terminal, or ours as they are.
@@ -120,23 +132,61 @@ static int run_hooks(const struct container *c, const struct oci_config *config,
     return oci_hooks_run(&config->hooks[kind], kind, &run, error);
 }
 
-// The monitor lives from here on: what it does is in supervise.c.
-static int follow_monitor(struct container *c, const struct oci_config *config, int sync,
-                          struct oci_error *error)
+static int tell_monitor(int sync, enum sync_kind kind, struct oci_error *error)
+{
+    return sync_send(sync, kind, "") ? oci_fail(error, ECHILD, "the container's monitor has ended") : 0;
+}
+
+static int join_then_build(const struct container *c, const struct oci_config *config, int sync,
+                           struct oci_error *error)
 {
     int failed = container_save(c, error);
     if (!failed && c->cgroup.layout != OCI_CGROUP_NONE)
-        failed = oci_cgroup_add(&c->cgroup, c->pid, error);
-    if (!failed && sync_send(sync, SYNC_JOINED, ""))
-        failed = oci_fail(error, ECHILD, "the container's monitor has ended");
+        failed = oci_cgroup_add(&c->cgroup, &c->pid, 1, error);
+    if (!failed)
+        failed = tell_monitor(sync, SYNC_BEGIN, error);
     if (!failed)
         failed = sync_wait(sync, SYNC_ENTERED, error);
     if (!failed)
         failed = run_hooks(c, config, OCI_HOOK_PRESTART, error);
     if (!failed)
         failed = run_hooks(c, config, OCI_HOOK_CREATE_RUNTIME, error);
-    if (!failed && sync_send(sync, SYNC_GO, ""))
-        failed = oci_fail(error, ECHILD, "the container's monitor has ended");
+    return failed ? failed : tell_monitor(sync, SYNC_GO, error);
+}
+
+#define FAMILY_MAX 16 // the monitor, its Gofers, the kernel process, and what that has started
+
+// The kernel process waits at its jail's door: no guest is there, nothing is started any more, and next to no memory is in use, which
+// would be accounted to the groups that they come from.
+static int build_while_joining(struct container *c, const struct oci_config *config, int sync,
+                               struct oci_error *error)
+{
+    pid_t family[FAMILY_MAX];
+    int failed = tell_monitor(sync, SYNC_BEGIN, error);
+    if (!failed)
+        failed = tell_monitor(sync, SYNC_GO, error);
+    if (!failed)
+        failed = make_cgroups(c, OCI_CGROUP_REQUIRED, config, error);
+    if (!failed)
+        failed = oci_cgroup_add(&c->cgroup, &c->pid, 1, error);
+    if (!failed)
+        failed = sync_wait(sync, SYNC_ENTERED, error);
+    if (!failed)
+        failed = sync_wait(sync, SYNC_BUILT, error);
+    int count = failed ? 0 : container_family(c, family, FAMILY_MAX);
+    if (count < 0)
+        failed = oci_fail_errno(error, -count, "cannot list the processes of the sandbox");
+    if (!failed)
+        failed = oci_cgroup_add(&c->cgroup, family, (size_t)count, error);
+    return failed ? failed : tell_monitor(sync, SYNC_JOINED, error);
+}
+
+// The monitor lives from here on: what it does is in supervise.c.
+static int follow_monitor(struct container *c, const struct oci_config *config, int sync, bool joins_late,
+                          struct oci_error *error)
+{
+    int failed = joins_late ? build_while_joining(c, config, sync, error)
+                            : join_then_build(c, config, sync, error);
     if (!failed)
         failed = sync_wait(sync, SYNC_READY, error);
     c->status = CONTAINER_CREATED;
@@ -159,7 +209,7 @@ static void undo(struct container *c)
 
 static int start_monitor(const struct oci_globals *globals, struct container *c,
                          const struct oci_config *config, struct oci_plan *plan, int terminal,
-                         bool own_session, int *sync, struct oci_error *error)
+                         bool own_session, bool joins_late, int *sync, struct oci_error *error)
 {
     int pair[2];
     struct oci_state state;
@@ -184,7 +234,8 @@ static int start_monitor(const struct oci_globals *globals, struct container *c,
                                           .sync = pair[1],
                                           .clients = listener,
                                           .terminal = terminal,
-                                          .new_session = own_session};
+                                          .new_session = own_session,
+                                          .joins_late = joins_late};
         supervise(&supervision);
     }
     int code = errno;
@@ -252,13 +303,17 @@ int container_start(const struct oci_globals *given, const struct create_options
         describe(c, config, &plan);
         failed = plan_streams(options, config->process, &plan.spec, &terminal, error);
     }
+    enum oci_cgroup_need need = need_for_cgroups(globals);
     if (!failed)
-        failed = make_cgroups(globals, c, config, error);
+        failed = oci_cgroup_resolve(config->cgroups_path, c->id, need, &c->cgroup, error);
+    bool joins_late = !failed && may_join_late(c, need, config);
+    if (!failed && !joins_late)
+        failed = make_cgroups(c, need, config, error);
     bool own_session = !(config->process && config->process->terminal && terminal < 0);
     if (!failed)
-        failed = start_monitor(globals, c, config, &plan, terminal, own_session, &sync, error);
+        failed = start_monitor(globals, c, config, &plan, terminal, own_session, joins_late, &sync, error);
     if (!failed)
-        failed = follow_monitor(c, config, sync, error);
+        failed = follow_monitor(c, config, sync, joins_late, error);
     if (!failed)
         failed = give_descriptors(c, error);
     if (!failed)

@@ -51,6 +51,13 @@ static _Noreturn void give_up(const char *text)
     _exit(1);
 }
 
+static void built(void)
+{
+    struct oci_error error;
+    if (sync_send(sync_fd, SYNC_BUILT, "") || sync_wait(sync_fd, SYNC_JOINED, &error))
+        _exit(1);
+}
+
 static void ready(void)
 {
     (void)sync_send(sync_fd, SYNC_READY, "");
@@ -152,7 +159,7 @@ static void adjust_oom_score(const struct oci_process *process)
 static void enter_namespaces(struct supervision *s, struct oci_error *error)
 {
     bool own;
-    if (sync_wait(s->sync, SYNC_JOINED, error) || network_enter(s->config, &own, error) ||
+    if (sync_wait(s->sync, SYNC_BEGIN, error) || network_enter(s->config, &own, error) ||
         network_sysctls(s->config, error))
         give_up(error->text);
     if (sync_send(s->sync, SYNC_ENTERED, "") || sync_wait(s->sync, SYNC_GO, error))
@@ -191,6 +198,7 @@ _Noreturn void supervise(struct supervision *s)
         if (spec->strace < 0)
             give_up("--strace: the file cannot be opened");
     }
+    spec->waits = s->joins_late;
     (void)jail_forbid_core();
     if (sandbox_start(spec, &sandbox)) {
         // What a process of ours said before it ended comes before what we make of it.
@@ -214,6 +222,7 @@ _Noreturn void supervise(struct supervision *s)
     }
     const struct monitor_container container = {.clients = s->clients,
                                                 .messages = messages,
+                                                .built = s->joins_late ? built : NULL,
                                                 .ready = ready,
                                                 .failed = failed,
                                                 .say = say,

@@ -7,9 +7,11 @@
 
 // Between the command and its monitor, one packet each way.
 enum sync_kind {
-    SYNC_JOINED,  // to the monitor: it is in the control groups
+    SYNC_BEGIN,   // to the monitor: it is in the control groups, or joins them later
     SYNC_ENTERED, // from it: the namespaces are there
     SYNC_GO,      // to it: the hooks have run
+    SYNC_BUILT,   // from it, where it joins late: all processes are there
+    SYNC_JOINED,  // to it, then: all of them are in the control groups
     SYNC_READY,   // from it: the program waits for `start`
     SYNC_FAILED,  // from it, the last: text says why
 };
@@ -31,6 +33,7 @@ struct supervision {
     int clients;                   // listening socket
     int terminal;                  // becomes the controlling one; -1: none
     bool new_session;
+    bool joins_late; // the sandbox is built while the host takes its time to move processes
 };
 // In the forked child. Never returns.
 _Noreturn void supervise(struct supervision *s);

@@ -88,7 +88,7 @@ static pid_t child(int (*body)(void))
     }
     close(gate[0]);
     cr_assert_gt(pid, 0);
-    cr_assert_eq(oci_cgroup_add(&group, pid, &error), 0, "%s", error.text);
+    cr_assert_eq(oci_cgroup_add(&group, &pid, 1, &error), 0, "%s", error.text);
     close(gate[1]);
     return pid;
 }
