@@ -98,6 +98,7 @@ struct sentry_config {
     struct sysctl_config *sysctls;
     size_t nr_sysctls;
     bool container; // of an engine: no shell stands behind it, and the first program waits for CONTROL_START
+    bool begins;    // a container's that does not wait
     uint64_t memory_limit; // bytes, 0 = none (informational: sysinfo, tmpfs sizes)
     unsigned cpus;         // 0 = host's
     unsigned max_tasks;

@@ -301,7 +301,8 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
     put_u32(c, (config->network_host ? 1u : 0) | (config->strace ? 2u : 0) | (config->stats ? 4u : 0) |
                    (config->stdio_tty[0] ? 8u : 0) | (config->stdio_tty[1] ? 16u : 0) |
                    (config->stdio_tty[2] ? 32u : 0) | (config->container ? 64u : 0) |
-                   (config->no_new_privs ? 128u : 0) | (config->network_policy ? 256u : 0));
+                   (config->no_new_privs ? 128u : 0) | (config->network_policy ? 256u : 0) |
+                   (config->begins ? 512u : 0));
     put_u32(c, (uint32_t)config->log_level);
     put_u64(c, config->disabled_features);
     put_u32(c, config->server_uid);
@@ -358,6 +359,7 @@ static void get_config(struct cursor *c, struct sentry_config *config)
     config->container = flags & 64u;
     config->no_new_privs = flags & 128u;
     config->network_policy = flags & 256u;
+    config->begins = flags & 512u;
     config->log_level = (int)get_u32(c);
     config->disabled_features = get_u64(c);
     config->server_uid = get_u32(c);

@@ -24,7 +24,7 @@ struct control_first {
     int (*hold)(void);   // client_held() is called when it is done
     int (*give)(int fd); // one more descriptor, taken over
 };
-// Tells the monitor that everything is there.
+// Tells the monitor that everything is there. NULL: the first process has begun already.
 void control_ready(const struct control_first *first);
 // Does what control_ready() was told. 0; -EINVAL when nothing waits; -errno of the start, and it goes on waiting.
 int control_start(void);

@@ -177,10 +177,13 @@ _Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *
     uts_init(config);
     prepare_first(config, fds);
     lock_down(); // what follows reads the guest's files
-    if (config->container)
+    if (config->container && !config->begins) {
         check_first();
-    else
+    } else {
         (void)start_first();
+        if (config->container)
+            control_ready(NULL);
+    }
     kernel_unlock();
     err = kernel_workers_start();
     if (err)

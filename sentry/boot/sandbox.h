@@ -25,7 +25,7 @@ struct sandbox_spec {
     int log, strace, stats;        // -1: nowhere
     int servers[FILE_SERVERS_MAX]; // connected 9P servers beside the Gofer
     unsigned nr_servers;
-    bool waits; // the kernel process goes no further than its jail until CONTROL_GO
+    bool waits;                  // the kernel process goes no further than its jail until CONTROL_GO
     const struct cgroup *cgroup; // for the Gofer, the kernel process and the guests; NULL: none
 };
 

@@ -56,6 +56,10 @@ int oci_cgroup_create(struct oci_cgroup *group, enum oci_cgroup_need need,
 // Applies the limits that are set to groups that exist, in an order in which each step is valid.
 int oci_cgroup_apply(const struct oci_cgroup *group, const struct oci_resources *resources,
                      struct oci_error *error);
+// Tells the host that processes are going to be moved, which takes it some milliseconds before the first: a child moves itself to
+// where it is. Returns the child, which oci_cgroup_announced() waits for; -1: none was made, and nothing is lost but the time.
+pid_t oci_cgroup_announce(void);
+void oci_cgroup_announced(pid_t child);
 // Moves processes, with all their threads, into every group.
 int oci_cgroup_add(const struct oci_cgroup *group, const pid_t *pids, size_t count, struct oci_error *error);
 // The host's numbers of all processes in the groups and below. *pids is allocated. 0 or -errno; without

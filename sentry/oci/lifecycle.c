@@ -57,14 +57,16 @@ static void warn(void *context, const char *text)
     report_warning(text);
 }
 
-// From created to running, and the poststart hooks. The container is locked.
+// From created to running, where it is not, and the poststart hooks. The container is locked.
 static int begin(struct container *c, const struct oci_config *config, struct oci_error *error)
 {
-    int failed = client_request(c, CONTROL_START, 0, "start", error);
-    if (failed)
-        return failed;
-    c->status = CONTAINER_RUNNING;
-    failed = container_save(c, error);
+    int failed = 0;
+    if (c->status != CONTAINER_RUNNING) {
+        failed = client_request(c, CONTROL_START, 0, "start", error);
+        c->status = CONTAINER_RUNNING;
+        if (!failed)
+            failed = container_save(c, error);
+    }
     if (failed)
         return failed;
     struct oci_state state;

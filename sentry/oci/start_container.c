@@ -183,13 +183,13 @@ static int build_while_joining(struct container *c, const struct oci_config *con
 
 // The monitor lives from here on: what it does is in supervise.c.
 static int follow_monitor(struct container *c, const struct oci_config *config, int sync, bool joins_late,
-                          struct oci_error *error)
+                          bool begins, struct oci_error *error)
 {
-    int failed = joins_late ? build_while_joining(c, config, sync, error)
-                            : join_then_build(c, config, sync, error);
+    int failed =
+        joins_late ? build_while_joining(c, config, sync, error) : join_then_build(c, config, sync, error);
     if (!failed)
         failed = sync_wait(sync, SYNC_READY, error);
-    c->status = CONTAINER_CREATED;
+    c->status = begins ? CONTAINER_RUNNING : CONTAINER_CREATED;
     return failed ? failed : container_save(c, error);
 }
 
@@ -287,11 +287,14 @@ int container_start(const struct oci_globals *given, const struct create_options
     static struct oci_globals options_of_ours;
     const struct oci_globals *globals = &options_of_ours;
     int terminal = -1, sync = -1;
+    pid_t announcer = need_for_cgroups(given) == OCI_CGROUP_REQUIRED ? oci_cgroup_announce() : -1;
     int failed = container_root(given->root, root, sizeof(root), error);
     if (!failed)
         failed = container_make(root, id, c, error);
-    if (failed)
+    if (failed) {
+        oci_cgroup_announced(announcer);
         return failed;
+    }
     failed = load_bundle(options, c, config, error);
     if (!failed)
         failed = annotated_options(given, config, &options_of_ours, error);
@@ -306,6 +309,9 @@ int container_start(const struct oci_globals *given, const struct create_options
     enum oci_cgroup_need need = need_for_cgroups(globals);
     if (!failed)
         failed = oci_cgroup_resolve(config->cgroups_path, c->id, need, &c->cgroup, error);
+    // `run` asks for nothing between the two, unless there is something to do.
+    plan.spec.config.begins =
+        options->run && !preserve_any() && !config->hooks[OCI_HOOK_START_CONTAINER].count;
     bool joins_late = !failed && may_join_late(c, need, config);
     if (!failed && !joins_late)
         failed = make_cgroups(c, need, config, error);
@@ -313,7 +319,7 @@ int container_start(const struct oci_globals *given, const struct create_options
     if (!failed)
         failed = start_monitor(globals, c, config, &plan, terminal, own_session, joins_late, &sync, error);
     if (!failed)
-        failed = follow_monitor(c, config, sync, joins_late, error);
+        failed = follow_monitor(c, config, sync, joins_late, plan.spec.config.begins, error);
     if (!failed)
         failed = give_descriptors(c, error);
     if (!failed)
@@ -324,5 +330,6 @@ int container_start(const struct oci_globals *given, const struct create_options
         close(terminal);
     if (failed)
         undo(c);
+    oci_cgroup_announced(announcer);
     return failed;
 }
