@@ -392,6 +392,33 @@ def limits_can_be_read_and_changed():
         os.waitpid(runtime.pid(name), 0)
 
 
+def family(pid):
+    return [pid] + sum((family(int(child)) for child in open("/proc/%d/task/%d/children" % (pid, pid)).read().split()), [])
+
+
+@test()
+def every_process_is_in_every_control_group():
+    # With a hook the monitor joins first, without one the sandbox is built meanwhile.
+    used = {}
+    for name, hooks in (("joins-late", {}), ("joins-first", {"prestart": [{"path": "/bin/true"}]})):
+        config = shell("sleep 100", hooks=hooks)
+        config["linux"]["cgroupsPath"] = "/oci-" + name
+        SENTRY.create(name, config)
+        for state in ("created", "running"):
+            members = family(SENTRY.pid(name))
+            want(len(members) >= 5, state, members)
+            for pid in members:
+                groups = [line.split(":", 2) for line in open("/proc/%d/cgroup" % pid).read().splitlines()]
+                outside = [words for words in groups if words[2] != "/oci-" + name]
+                want(groups and not outside, name, state, "process", pid, "of", members, "is in", outside)
+            want(SENTRY("start", name).status == (0 if state == "created" else 1), "start", state)
+        used[name] = json.loads(SENTRY("events", "--stats", name).out)["data"]["memory"]["usage"]["usage"]
+        SENTRY("delete", "--force", name)
+        os.waitpid(SENTRY.pid(name), 0)
+    # Not what the host's kernel took for namespaces, which is most of the rest.
+    want(used["joins-late"] > 400 << 10, "the memory of the sandbox is accounted elsewhere:", used)
+
+
 @test()
 def tasks_are_limited_exactly():
     for limit, fails in ((5, True), (6, False)):

@@ -46,6 +46,7 @@ static struct sentry_config example(void)
                                   .cpus = 3,
                                   .max_tasks = 99,
                                   .strace = true,
+        .begins = true,
                                   .log_level = 2,
                                   .disabled_features = FEATURE_LANDLOCK,
                                   .stdio_tty = {true, false, true}};
@@ -91,6 +92,7 @@ Test(config_codec, what_is_written_is_read_back)
     cr_assert_eq(out.cpus, 3);
     cr_assert_eq(out.max_tasks, 99);
     cr_assert(out.strace && !out.stats && !out.network_host);
+    cr_assert(out.begins && !out.container);
     cr_assert_eq(out.disabled_features, FEATURE_LANDLOCK);
     cr_assert(out.stdio_tty[0] && !out.stdio_tty[1] && out.stdio_tty[2]);
 }
