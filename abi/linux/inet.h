@@ -69,6 +69,7 @@ _Static_assert(sizeof(struct lx_in6_pktinfo) == 20, "struct in6_pktinfo");
 #define LX_TCP_ESTABLISHED 1
 #define LX_TCP_SYN_SENT 2
 #define LX_TCP_FIN_WAIT2 5
+#define LX_TCP_TIME_WAIT 6
 #define LX_TCP_CLOSE_WAIT 8
 #define LX_TCP_LAST_ACK 9
 #define LX_TCP_CLOSE 7

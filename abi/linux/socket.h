@@ -55,6 +55,7 @@
 #define LX_SO_PASSCRED 16
 #define LX_SO_PEERCRED 17
 #define LX_SO_RCVLOWAT 18
+#define LX_SO_PEEK_OFF 42
 #define LX_SO_SNDLOWAT 19
 #define LX_SO_RCVTIMEO_OLD 20
 #define LX_SO_SNDTIMEO_OLD 21
@@ -91,6 +92,7 @@
 // ioctls of sockets
 #define LX_SIOCATMARK 0x8905u
 #define LX_SIOCOUTQ 0x5411u
+#define LX_SIOCATMARK 0x8905u
 
 struct lx_sockaddr_un {
     uint16_t family;

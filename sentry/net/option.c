@@ -108,6 +108,11 @@ int sock_setsockopt(struct socket *s, int name, const void *value, uint32_t len)
             return -LX_EPERM;
         s->priority = v;
         return 0;
+    case LX_SO_PEEK_OFF:
+        if (!s->ops->peeks)
+            return -LX_EOPNOTSUPP;
+        s->peek_off = v;
+        return 0;
     case LX_SO_LINGER:
         if (len < sizeof(s->linger))
             return -LX_EINVAL;
@@ -243,6 +248,11 @@ int sock_getsockopt(struct socket *s, int name, void *value, uint32_t *len)
     case LX_SO_NO_CHECK:
     case LX_SO_MARK:
         v = 0;
+        break;
+    case LX_SO_PEEK_OFF:
+        if (!s->ops->peeks)
+            return -LX_EOPNOTSUPP;
+        v = s->peek_off;
         break;
     case LX_SO_BINDTODEVICE: // to none
         *len = 0;

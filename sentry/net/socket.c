@@ -26,6 +26,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
     s->sndbuf = SOCK_BUF_DEFAULT;
     s->rcvbuf = SOCK_BUF_DEFAULT;
     s->rcvlowat = 1;
+    s->peek_off = -1;
     s->rcvtimeo = KTIMER_NEVER;
     s->sndtimeo = KTIMER_NEVER;
     s->peercred = (struct lx_ucred){0, UINT32_MAX, UINT32_MAX};

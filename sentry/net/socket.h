@@ -23,6 +23,7 @@ struct sock_msg {
 
 // What a family does. An operation may be NULL: -LX_EOPNOTSUPP. Blocking as handlers do (see sock_block()).
 struct socket_ops {
+    bool peeks;                        // knows SO_PEEK_OFF
     void (*release)(struct socket *s); // the file is gone; frees it
     int (*bind)(struct socket *s, const uint8_t *addr, uint32_t len);
     int64_t (*connect)(struct socket *s, const uint8_t *addr, uint32_t len, bool nonblock);
@@ -59,6 +60,7 @@ struct socket {
     int err;           // of SO_ERROR, positive
     uint32_t shutdown; // SOCK_SHUT_*
     int sndbuf, rcvbuf, rcvlowat, priority;
+    int peek_off;                // SO_PEEK_OFF, where MSG_PEEK begins; below 0: at the beginning, always
     uint64_t rcvtimeo, sndtimeo; // nanoseconds, KTIMER_NEVER: none
     struct lx_linger linger;
     bool passcred, passpidfd, keepalive, reuseaddr, reuseport, broadcast, timestamp, timestampns, oobinline,
@@ -90,6 +92,18 @@ static inline int sock_take_error(struct socket *s)
     int err = s->err;
     s->err = 0;
     return -err;
+}
+// Where a receive of these flags begins, in unread bytes; and what it leaves of SO_PEEK_OFF (sk_peek_offset and its relatives).
+static inline uint64_t sock_peek_start(const struct socket *s, uint32_t flags)
+{
+    return (flags & LX_MSG_PEEK) && s->peek_off > 0 ? (uint64_t)s->peek_off : 0;
+}
+static inline void sock_peek_moved(struct socket *s, uint32_t flags, uint64_t bytes)
+{
+    if (s->peek_off < 0)
+        return;
+    int64_t off = flags & LX_MSG_PEEK ? s->peek_off + (int64_t)bytes : s->peek_off - (int64_t)bytes;
+    s->peek_off = off < 0 ? 0 : off > INT32_MAX ? INT32_MAX : (int)off;
 }
 // -LX_EPIPE, with SIGPIPE unless the flags say no.
 int64_t sock_epipe(uint32_t flags);

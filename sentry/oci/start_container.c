@@ -267,12 +267,9 @@ static int annotated_options(const struct oci_globals *given, const struct oci_c
 {
     *out = *given;
     const struct oci_setting settings[] = {
-        {"network", &out->network},
-        {"allow-connect", &out->allow_connect},
-        {"allow-bind", &out->allow_bind},
-        {"overlay", &out->overlay},
-        {"strace", &out->strace},
-        {"disable-feature", &out->disable_features},
+        {"network", &out->network},       {"allow-connect", &out->allow_connect},
+        {"allow-bind", &out->allow_bind}, {"overlay", &out->overlay},
+        {"strace", &out->strace},         {"disable-feature", &out->disable_features},
     };
     int failed = oci_annotations_apply(config, given->allow_annotations, settings,
                                        sizeof(settings) / sizeof(settings[0]), report_warning, error);

@@ -125,6 +125,7 @@ static int64_t set_owner(struct file *f, int type, int pid)
     if (pid > 0 && type == LX_F_OWNER_PGRP && !find_pgrp(pid))
         return -LX_ESRCH;
     f->owner = type == LX_F_OWNER_PGRP ? -pid : pid;
+    f->owner_uid = current->cred->euid;
     return 0;
 }
 

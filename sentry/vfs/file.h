@@ -79,6 +79,7 @@ struct file {
     uint64_t epoll_items;         // count of epoll registrations, for cleanup (sentry/ipc or fs/epoll)
     struct list_head epoll_links; // epoll items watching this file
     int32_t iterate_state;
+    uint32_t owner_uid; // effective user of F_SETOWN
 };
 
 struct file *file_alloc(void); // refs == 1; NULL when out of memory or over the sandbox's limit

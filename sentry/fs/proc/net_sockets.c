@@ -2,7 +2,9 @@
 #include "sentry/fs/proc/proc.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/socket.h"
+#include "sentry/core/timer.h"
 #include "sentry/net/inet/inet.h"
+#include "sentry/net/inet/tcp_close.h"
 #include "sentry/net/unix/unix.h"
 #include "sentry/task/task.h"
 #include <inttypes.h>
@@ -72,7 +74,24 @@ static unsigned inet_state_number(const struct inet_sock *s)
 {
     if (s->sk.type == LX_SOCK_DGRAM)
         return s->state == INET_CONNECTED ? 1 : 7;
-    return s->state == INET_LISTENING ? 10 : s->state == INET_CONNECTED ? 1 : 7;
+    return tcp_state(s);
+}
+
+// What is left of connections that this side closed first (get_timewait4_sock).
+static void show_waits(struct out_text *out, int family, unsigned line)
+{
+    for (const struct tcp_wait *w = tcp_wait_next(NULL); w; w = tcp_wait_next(w)) {
+        uint64_t now = mono_now_ns();
+        if (w->family != family)
+            continue;
+        out_printf(out, "%4u: ", line++);
+        add_address(out, &w->local, family == LX_AF_INET6);
+        out_printf(out, " ");
+        add_address(out, &w->remote, family == LX_AF_INET6);
+        out_printf(out, " %02X 00000000:00000000 03:%08X 00000000     0        0 0 3 0000000000000000\n",
+                   w->other ? LX_TCP_FIN_WAIT2 : LX_TCP_TIME_WAIT,
+                   w->expires_ns > now ? (unsigned)((w->expires_ns - now) / 10000000) : 0);
+    }
 }
 
 // node->arg: type in the low byte, family above.
@@ -84,7 +103,8 @@ int proc_show_inet(const struct pseudo *p, struct out_text *out)
     struct found *f = find_sockets(family, type);
     if (!f)
         return -LX_ENOMEM;
-    for (unsigned i = 0, line = 0; i < f->count; i++) {
+    unsigned line = 0;
+    for (unsigned i = 0; i < f->count; i++) {
         const struct inet_sock *s = inet_sk(f->sockets[i]);
         if (!s->bound && s->state == INET_CLOSED)
             continue;
@@ -99,6 +119,8 @@ int proc_show_inet(const struct pseudo *p, struct out_text *out)
                    attr->ino, udp ? " 0" : " 100 0 0 10 0");
     }
     free(f);
+    if (!udp)
+        show_waits(out, family, line);
     return 0;
 }
 

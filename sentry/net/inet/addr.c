@@ -2,6 +2,7 @@
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "sentry/net/inet/inet.h"
+#include "sentry/net/inet/tcp_close.h"
 #include "sentry/task/cred.h"
 #include <endian.h>
 #include <string.h>
@@ -170,16 +171,21 @@ struct inet_sock *inet_lookup(int protocol, const struct inet_addr *to, const st
     return best;
 }
 
+// Does `a` stand for `b`, too?
+static bool covers(const struct inet_addr *a, bool v6only, const struct inet_addr *b)
+{
+    return is_any_v6(a) ? !is_v4(b) || !v6only : is_any_v4(a) && is_v4(b);
+}
+
+bool inet_overlap(const struct inet_addr *a, bool a_v6only, const struct inet_addr *b, bool b_v6only)
+{
+    return memcmp(a->ip, b->ip, 16) == 0 || covers(a, a_v6only, b) || covers(b, b_v6only, a);
+}
+
 static bool overlap(const struct inet_sock *s, const struct inet_sock *other)
 {
-    const struct inet_addr *a = &s->local, *b = &other->local;
-    if (s->sk.protocol != other->sk.protocol)
-        return false;
-    if (memcmp(a->ip, b->ip, 16) == 0)
-        return true;
-    struct inet_addr a_to = *a, b_to = *b;
-    return (inet_is_any(a) && matches(s, &b_to)) || (inet_is_any(b) && matches(other, &a_to)) ||
-           (is_any_v6(a) && is_any_v4(b) && !s->v6only) || (is_any_v4(a) && is_any_v6(b) && !other->v6only);
+    return s->sk.protocol == other->sk.protocol &&
+           inet_overlap(&s->local, s->v6only, &other->local, other->v6only);
 }
 
 // May `s` have its local address beside the sockets that are bound already? (inet_csk_get_port)
@@ -193,7 +199,7 @@ static bool port_free(const struct inet_sock *s)
         if (!reuse && !(s->sk.reuseport && other->sk.reuseport))
             return false;
     }
-    return true;
+    return s->sk.protocol != LX_IPPROTO_TCP || !tcp_wait_blocks(s);
 }
 
 void inet_register(struct inet_sock *s)
@@ -208,8 +214,8 @@ void inet_unregister(struct inet_sock *s)
     list_del(&s->port_link);
 }
 
-// Finds a free port for the address that is set. 0 or -LX_EADDRINUSE.
-static int pick_port(struct inet_sock *s)
+// Finds a free port for the address that is set; `connecting`: for a socket that was not bound. 0 or -LX_EADDRINUSE.
+static int pick_port(struct inet_sock *s, bool connecting)
 {
     static unsigned next;
     const unsigned range = INET_EPHEMERAL_LAST - INET_EPHEMERAL_FIRST + 1;
@@ -219,7 +225,8 @@ static int pick_port(struct inet_sock *s)
         bool taken = false;
         list_for_each(other, bucket(s->sk.protocol, s->local.port), struct inet_sock, port_link) taken =
             taken || (other->local.port == s->local.port && overlap(s, other));
-        if (!taken)
+        // A connection may take the place of one that waits.
+        if (!taken && (connecting || s->sk.protocol != LX_IPPROTO_TCP || !tcp_wait_blocks(s)))
             return 0;
     }
     s->local.port = 0;
@@ -231,7 +238,7 @@ int inet_autobind(struct inet_sock *s, const struct inet_addr *local)
     if (s->bound)
         return 0;
     memcpy(s->local.ip, local->ip, 16);
-    if (pick_port(s))
+    if (pick_port(s, true))
         return s->sk.type == LX_SOCK_STREAM ? -LX_EADDRNOTAVAIL : -LX_EAGAIN;
     inet_register(s);
     return 0;
@@ -254,7 +261,7 @@ int inet_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
         return -LX_EINVAL;
     struct inet_addr before = s->local;
     s->local = a;
-    err = a.port ? (port_free(s) ? 0 : -LX_EADDRINUSE) : pick_port(s);
+    err = a.port ? (port_free(s) ? 0 : -LX_EADDRINUSE) : pick_port(s, false);
     if (err)
         s->local = before;
     else

@@ -24,6 +24,7 @@ struct inet_datagram {
     uint8_t data[];
 };
 
+enum tcp_urgent { TCP_URGENT_NONE, TCP_URGENT_THERE, TCP_URGENT_READ };
 enum inet_state { INET_CLOSED, INET_LISTENING, INET_CONNECTED, INET_CONNECTING };
 
 struct inet_sock {
@@ -40,6 +41,12 @@ struct inet_sock {
     struct list_head pending, pending_link;
     unsigned queue_len, backlog;
     bool connecting; // a connect that did not wait has yet to be told how it ended
+    // Urgent data (tcp_data.c): one byte, which comes after `urgent_ahead` unread ones.
+    uint8_t urgent, urgent_byte; // enum tcp_urgent
+    uint32_t urgent_ahead;
+    struct inet_sock *peer; // the other end; NULL: none, or it is closed
+    struct tcp_wait *waits; // what is left of the other end, which waits for this one to close; NULL: nothing
+    uint8_t fins;           // TCP_FIN_*
     // UDP
     struct list_head queue; // inet_datagram.link
     uint64_t queued_bytes;
@@ -68,6 +75,8 @@ int inet_route(const struct inet_sock *s, struct inet_addr *to);
 int inet_bind(struct socket *s, const uint8_t *addr, uint32_t len);
 // Gives an unbound socket an ephemeral port at `local`'s address. 0 or -LX_EADDRNOTAVAIL.
 int inet_autobind(struct inet_sock *s, const struct inet_addr *local);
+// May two sockets not be bound to these addresses and one port at a time, unless they share it?
+bool inet_overlap(const struct inet_addr *a, bool a_v6only, const struct inet_addr *b, bool b_v6only);
 void inet_register(struct inet_sock *s); // its port is taken
 void inet_unregister(struct inet_sock *s);
 // The socket that gets what is sent to `to`; `from` prefers a UDP socket connected to it. NULL: nobody.
@@ -77,6 +86,15 @@ int inet_getname(struct socket *s, uint8_t *addr, bool peer);
 int inet_setsockopt(struct socket *s, int level, int name, const void *value, uint32_t len);
 int inet_getsockopt(struct socket *s, int level, int name, void *value, uint32_t *len);
 
+// --- bytes of a connection (tcp_data.c)
+int64_t tcp_send(struct socket *sk, struct sock_msg *m);
+int64_t tcp_recv(struct socket *sk, struct sock_msg *m);
+bool tcp_readable(
+    const struct inet_sock *s); // are there as many bytes as SO_RCVLOWAT says, the urgent one apart?
+uint64_t tcp_queued(const struct inet_sock *s); // bytes to read, up to the urgent one
+bool tcp_at_mark(const struct inet_sock *s);    // is the urgent byte the next one?
+
+uint8_t tcp_state(const struct inet_sock *s); // LX_TCP_*
 // struct tcp_info of a socket; bytes written.
 uint32_t tcp_info(const struct inet_sock *s, void *value, uint32_t room);
 

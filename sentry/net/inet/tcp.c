@@ -3,6 +3,7 @@
 #include "abi/linux/fcntl.h"
 #include "sentry/core/timer.h"
 #include "sentry/net/inet/inet.h"
+#include "sentry/net/inet/tcp_close.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
 #include <string.h>
@@ -35,15 +36,20 @@ static void tcp_release(struct socket *sk)
     struct inet_sock *s = inet_sk(sk);
     inet_unregister(s);
     list_del(&s->pending_link);
-    // Closed with a linger time of 0: the connection is reset.
-    if (s->state == INET_CONNECTED && sk->linger.onoff && sk->linger.linger == 0)
+    // Closed with a linger time of 0, the connection is reset; with unread bytes as well.
+    bool lingers = s->state == INET_CONNECTED && sk->linger.onoff && sk->linger.linger == 0;
+    if (lingers)
         reset_peer(s);
+    if (s->state == INET_CONNECTED)
+        tcp_closed(s, lingers || s->data->sk.err || !list_empty(&s->data->queue));
     s->state = INET_CLOSED;
     refuse_pending(s);
     while (!list_empty(&s->accept_queue)) {
         struct inet_sock *embryo = list_first(&s->accept_queue, struct inet_sock, accept_link);
         list_del(&embryo->accept_link);
         reset_peer(embryo);
+        tcp_closed(embryo, true);
+        embryo->state = INET_CLOSED;
         tcp_release(&embryo->sk);
     }
     unix_release_sock(s->data);
@@ -60,6 +66,12 @@ static void join(struct inet_sock *a, struct inet_sock *b)
     b->data->state = UNIX_CONNECTED;
     a->state = INET_CONNECTED;
     b->state = INET_CONNECTED;
+    a->peer = b;
+    b->peer = a;
+    a->fins = b->fins = 0;
+    a->urgent = b->urgent = TCP_URGENT_NONE;
+    tcp_wait_forget(&a->local, &a->remote);
+    tcp_wait_forget(&b->local, &b->remote);
 }
 
 // Makes the connection to who listens at s->remote. 0 or -errno.
@@ -139,6 +151,11 @@ static int disconnect(struct inet_sock *s)
     if (!fresh)
         return -LX_ENOMEM;
     fresh->half_close = true;
+    if (s->state == INET_CONNECTED) {
+        if ((s->fins & (TCP_FIN_SENT | TCP_FIN_RECEIVED)) != (TCP_FIN_SENT | TCP_FIN_RECEIVED))
+            reset_peer(s);
+        tcp_closed(s, true);
+    }
     unix_release_sock(s->data);
     list_del(&s->pending_link);
     s->data = fresh;
@@ -225,50 +242,6 @@ static int64_t tcp_accept(struct socket *sk, struct socket **out, bool nonblock)
     return 0;
 }
 
-// What a buffer must know of its socket's options.
-static struct socket *buffer_of(struct inet_sock *s)
-{
-    struct socket *d = &s->data->sk;
-    d->sndbuf = s->sk.sndbuf;
-    d->rcvlowat = s->sk.rcvlowat;
-    d->rcvtimeo = s->sk.rcvtimeo;
-    d->sndtimeo = s->sk.sndtimeo;
-    return d;
-}
-
-static int64_t tcp_send(struct socket *sk, struct sock_msg *m)
-{
-    struct inet_sock *s = inet_sk(sk);
-    scm_destroy(&m->scm); // control messages mean nothing here
-    m->name_len = 0;
-    if (sk->err)
-        return sock_take_error(sk);
-    if (s->data->sk.err && sock_progress() == 0)
-        return sock_take_error(&s->data->sk);
-    if (s->state == INET_CONNECTING)
-        return m->flags & LX_MSG_DONTWAIT ? -LX_EAGAIN : sock_block(&sk->wait, EV_OUT, sk->sndtimeo, 0);
-    if (s->state != INET_CONNECTED)
-        return sock_epipe(m->flags);
-    int64_t ret = unix_stream_send(buffer_of(s), m);
-    if (ret > 0)
-        s->connecting = false;
-    return ret;
-}
-
-static int64_t tcp_recv(struct socket *sk, struct sock_msg *m)
-{
-    struct inet_sock *s = inet_sk(sk);
-    if (sk->err)
-        return sock_take_error(sk);
-    if (s->state == INET_CONNECTING)
-        return m->flags & LX_MSG_DONTWAIT ? -LX_EAGAIN : sock_block(&sk->wait, EV_IN, sk->rcvtimeo, 0);
-    if (s->state != INET_CONNECTED)
-        return -LX_ENOTCONN;
-    int64_t ret = unix_stream_recv(buffer_of(s), m);
-    m->name_len = 0;
-    return ret;
-}
-
 static int tcp_shutdown(struct socket *sk, int how)
 {
     struct inet_sock *s = inet_sk(sk);
@@ -286,13 +259,17 @@ static int tcp_shutdown(struct socket *sk, int how)
     struct socket *d = &s->data->sk;
     // Reading on this side ends without the other side's knowledge.
     if (how == LX_SHUT_RD) {
+        bool closed = tcp_state(s) == LX_TCP_CLOSE;
         d->shutdown |= SOCK_SHUT_RECV;
         wake_up(&d->wait, EV_ALL);
-        return 0;
+        return closed ? -LX_ENOTCONN : 0;
     }
     if (how == LX_SHUT_RDWR)
         d->shutdown |= SOCK_SHUT_RECV;
-    return d->ops->shutdown(d, LX_SHUT_WR);
+    bool over = tcp_state(s) == LX_TCP_CLOSE;
+    tcp_fin(s);
+    int err = d->ops->shutdown(d, LX_SHUT_WR);
+    return over ? -LX_ENOTCONN : err;
 }
 
 static uint32_t tcp_poll(struct socket *sk, struct poll_table *pt)
@@ -305,62 +282,13 @@ static uint32_t tcp_poll(struct socket *sk, struct poll_table *pt)
     if (s->state == INET_CONNECTING)
         return 0;
     uint32_t events = s->data->sk.ops->poll(&s->data->sk, NULL);
+    if (!tcp_readable(s) && !(s->data->sk.shutdown & SOCK_SHUT_RECV))
+        events &= ~(EV_IN | EV_RDNORM);
+    if (s->urgent == TCP_URGENT_THERE)
+        events |= EV_PRI;
     if (sk->err)
         events |= EV_ERR | EV_IN | EV_RDNORM | EV_RDHUP;
     return events & ~EV_WRBAND;
-}
-
-static uint8_t state_number(const struct inet_sock *s)
-{
-    uint32_t shut = s->data->sk.shutdown;
-    switch (s->state) {
-    case INET_LISTENING:
-        return LX_TCP_LISTEN;
-    case INET_CONNECTING:
-        return LX_TCP_SYN_SENT;
-    case INET_CONNECTED:
-        return shut == SOCK_SHUT_BOTH  ? LX_TCP_CLOSE
-               : shut & SOCK_SHUT_SEND ? LX_TCP_FIN_WAIT2
-               : shut & SOCK_SHUT_RECV ? LX_TCP_CLOSE_WAIT
-                                       : LX_TCP_ESTABLISHED;
-    default:
-        return LX_TCP_CLOSE;
-    }
-}
-
-uint32_t tcp_info(const struct inet_sock *s, void *value, uint32_t room)
-{
-    struct {
-        uint8_t state, ca_state, retransmits, probes, backoff, options, wscale, flags;
-        uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
-        uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
-        uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering;
-        uint32_t rcv_rtt, rcv_space, total_retrans;
-        uint64_t rest[16];
-    } info = {.state = state_number(s),
-              .options = 7, // timestamps, selective acknowledgements, window scale
-              .wscale = 0x77,
-              .rto = 200000,
-              .ato = 40000,
-              .snd_mss = 32768,
-              .rcv_mss = 536,
-              .pmtu = 65535,
-              .rcv_ssthresh = 65483,
-              .rtt = 20,
-              .rttvar = 10,
-              .snd_ssthresh = INT32_MAX,
-              .snd_cwnd = 10,
-              .advmss = 65483,
-              .reordering = 3,
-              .rcv_space = 65483};
-    if (s->state == INET_LISTENING) {
-        info.unacked = s->queue_len; // as Linux tells the length of the queue
-        info.sacked = s->backlog;
-    }
-    if (room > sizeof(info))
-        room = sizeof(info);
-    memcpy(value, &info, room);
-    return room;
 }
 
 static int tcp_take_error(struct socket *sk)
@@ -373,12 +301,17 @@ static int64_t tcp_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
     struct inet_sock *s = inet_sk(sk);
     if (cmd == LX_FIONREAD && s->state == INET_LISTENING)
         return -LX_EINVAL;
-    if (cmd == LX_FIONREAD || cmd == LX_SIOCOUTQ)
+    if (cmd == LX_FIONREAD || cmd == LX_SIOCATMARK) {
+        int32_t value = cmd == LX_FIONREAD ? (int32_t)tcp_queued(s) : tcp_at_mark(s);
+        return put_user(value, arg);
+    }
+    if (cmd == LX_SIOCOUTQ)
         return s->data->sk.ops->ioctl(&s->data->sk, cmd, arg);
     return -LX_ENOTTY;
 }
 
 const struct socket_ops tcp_ops = {
+    .peeks = true,
     .release = tcp_release,
     .bind = inet_bind,
     .connect = tcp_connect,

@@ -133,6 +133,18 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
     return (int64_t)n;
 }
 
+// The datagram that a receive is about: the first, or where SO_PEEK_OFF says; *off bytes into it. NULL: none yet.
+static struct inet_datagram *datagram_at(struct inet_sock *s, uint64_t *off)
+{
+    list_for_each(d, &s->queue, struct inet_datagram, link)
+    {
+        if (*off < d->len || (*off == 0 && d->len == 0))
+            return d;
+        *off -= d->len;
+    }
+    return NULL;
+}
+
 static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
 {
     struct inet_sock *s = inet_sk(sk);
@@ -140,16 +152,17 @@ static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
         return -LX_EAGAIN;
     if (sk->err)
         return sock_take_error(sk);
-    if (list_empty(&s->queue)) {
+    uint64_t off = sock_peek_start(sk, m->flags);
+    struct inet_datagram *d = datagram_at(s, &off);
+    if (!d) {
         if (sk->shutdown & SOCK_SHUT_RECV)
             return 0;
         return m->flags & LX_MSG_DONTWAIT ? -LX_EAGAIN : sock_block(&sk->wait, EV_IN, sk->rcvtimeo, 0);
     }
-    struct inet_datagram *d = list_first(&s->queue, struct inet_datagram, link);
-    size_t n = m->it.count < d->len ? m->it.count : d->len;
-    if (n < d->len)
+    size_t left = d->len - off, n = m->it.count < left ? m->it.count : left;
+    if (m->it.count <= left && n < d->len) // as udp_recvmsg has it, also where SO_PEEK_OFF leaves less
         m->out_flags |= LX_MSG_TRUNC;
-    if (n && iter_copy_to(&m->it, d->data, n) != (ssize_t)n)
+    if (n && iter_copy_to(&m->it, d->data + off, n) != (ssize_t)n)
         return -LX_EFAULT;
     m->name_len = (uint32_t)inet_format(s, &d->from, m->name);
     m->stamp = d->stamp;
@@ -158,6 +171,7 @@ static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
     m->hops = d->hops;
     m->class = d->class;
     int64_t ret = m->flags & LX_MSG_TRUNC ? (int64_t)d->len : (int64_t)n;
+    sock_peek_moved(sk, m->flags, (uint64_t)ret);
     if (!(m->flags & LX_MSG_PEEK)) {
         list_del(&d->link);
         s->queued_bytes -= d->len + UNIX_BUF_OVERHEAD;
@@ -236,6 +250,7 @@ static int64_t udp_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
 }
 
 const struct socket_ops udp_ops = {
+    .peeks = true,
     .release = udp_release,
     .bind = inet_bind,
     .connect = udp_connect,

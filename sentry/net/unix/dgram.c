@@ -74,12 +74,26 @@ int64_t unix_dgram_send(struct socket *s, struct sock_msg *m)
     return ret;
 }
 
+// The message that a receive is about: the first, or where SO_PEEK_OFF says; *off bytes into it. NULL: none yet.
+static struct unix_buf *message_at(struct unix_sock *u, uint64_t *off)
+{
+    list_for_each(b, &u->queue, struct unix_buf, link)
+    {
+        if (*off < b->len || (*off == 0 && b->len == 0))
+            return b;
+        *off -= b->len;
+    }
+    return NULL;
+}
+
 int64_t unix_dgram_recv(struct socket *s, struct sock_msg *m)
 {
     struct unix_sock *u = unix_sk(s);
     if (m->flags & LX_MSG_OOB)
         return -LX_EOPNOTSUPP;
-    if (list_empty(&u->queue)) {
+    uint64_t off = sock_peek_start(s, m->flags);
+    struct unix_buf *b = message_at(u, &off);
+    if (!b) {
         if (s->err)
             return sock_take_error(s);
         // A sequenced packet socket reads the end; a datagram socket that was shut down as well.
@@ -87,16 +101,16 @@ int64_t unix_dgram_recv(struct socket *s, struct sock_msg *m)
             return s->type == LX_SOCK_SEQPACKET || !(m->flags & LX_MSG_DONTWAIT) ? 0 : -LX_EAGAIN;
         return m->flags & LX_MSG_DONTWAIT ? -LX_EAGAIN : sock_block(&s->wait, EV_IN, s->rcvtimeo, 0);
     }
-    struct unix_buf *b = list_first(&u->queue, struct unix_buf, link);
-    size_t n = m->it.count < b->len ? m->it.count : b->len;
-    if (n < b->len)
+    size_t left = b->len - off, n = m->it.count < left ? m->it.count : left;
+    if (n < left)
         m->out_flags |= LX_MSG_TRUNC;
-    if (n && iter_copy_to(&m->it, b->data, n) != (ssize_t)n)
+    if (n && iter_copy_to(&m->it, b->data + off, n) != (ssize_t)n)
         return -LX_EFAULT;
+    sock_peek_moved(s, m->flags, m->flags & LX_MSG_PEEK ? n : b->len);
     unix_copy_name(m, b->owner);
     m->scm.cred = b->cred;
     m->scm.has_cred = true;
-    int64_t ret = m->flags & LX_MSG_TRUNC ? (int64_t)b->len : (int64_t)n;
+    int64_t ret = m->flags & LX_MSG_TRUNC ? (int64_t)left : (int64_t)n;
     if (m->flags & LX_MSG_PEEK) {
         if (b->files)
             m->scm.files = scm_files_dup(b->files);

@@ -76,11 +76,18 @@ static bool same_cred(const struct lx_ucred *a, const struct lx_ucred *b)
 static int64_t take(struct unix_sock *u, struct sock_msg *m, bool *stop)
 {
     bool peek = m->flags & LX_MSG_PEEK, first = true;
+    uint64_t skip = sock_peek_start(&u->sk, m->flags);
     int64_t done = 0;
     struct list_head *at = u->queue.next;
     *stop = false;
     while (at != &u->queue && m->it.count > 0) {
         struct unix_buf *b = list_entry(at, struct unix_buf, link);
+        uint32_t left = b->len - b->off;
+        if (skip >= left) {
+            skip -= left;
+            at = at->next;
+            continue;
+        }
         // Bytes of different senders do not join where the reader asks who they are.
         if (!first && u->sk.passcred && !same_cred(&b->cred, &m->scm.cred)) {
             *stop = true;
@@ -92,14 +99,16 @@ static int64_t take(struct unix_sock *u, struct sock_msg *m, bool *stop)
             unix_copy_name(m, b->owner);
         }
         first = false;
-        uint32_t left = b->len - b->off;
+        left -= (uint32_t)skip;
         size_t n = m->it.count < left ? m->it.count : left;
-        ssize_t got = iter_copy_to(&m->it, b->data + b->off, n);
+        ssize_t got = iter_copy_to(&m->it, b->data + b->off + skip, n);
+        skip = 0;
         if (got <= 0 && n > 0) {
             *stop = true;
             return done ? done : -LX_EFAULT;
         }
         done += got;
+        sock_peek_moved(&u->sk, m->flags, (uint64_t)got);
         bool has_files = b->files;
         at = at->next;
         if (peek) {

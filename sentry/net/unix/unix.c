@@ -336,10 +336,10 @@ static int64_t unix_ioctl(struct socket *s, uint32_t cmd, uint64_t arg)
     return put_user(value, arg);
 }
 
-#define COMMON_OPS                                                                                \
-    .release = unix_release, .bind = unix_bind, .connect = unix_connect, .listen = unix_listen,   \
-    .accept = unix_accept, .getname = unix_getname, .shutdown = unix_shutdown, .poll = unix_poll, \
-    .ioctl = unix_ioctl
+#define COMMON_OPS                                                                                    \
+    .peeks = true, .release = unix_release, .bind = unix_bind, .connect = unix_connect,               \
+    .listen = unix_listen, .accept = unix_accept, .getname = unix_getname, .shutdown = unix_shutdown, \
+    .poll = unix_poll, .ioctl = unix_ioctl
 static const struct socket_ops stream_ops = {COMMON_OPS, .sendmsg = unix_stream_send,
                                              .recvmsg = unix_stream_recv};
 static const struct socket_ops dgram_ops = {COMMON_OPS, .sendmsg = unix_dgram_send,
