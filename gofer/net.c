@@ -126,7 +126,7 @@ static int serve(int connection)
     for (;;) {
         struct received r;
         int got = receive(connection, &r);
-        if (got == 0)
+        if (got == 0 || (got < 0 && errno == ECONNRESET)) // the latter when it ends with an answer unread
             return 0;
         if (got < 0) {
             fprintf(stderr, "gofer: request of a wrong size refused, closing the connection\n");

@@ -81,7 +81,7 @@ static int serve(int connection, int proc)
         ssize_t got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
         if (got < 0 && errno == EINTR)
             continue;
-        if (got == 0)
+        if (got == 0 || (got < 0 && errno == ECONNRESET)) // the latter when it ends with an answer unread
             return 0;
         if (got != sizeof(request) || (message.msg_flags & MSG_TRUNC)) {
             fprintf(stderr, "gofer: request of a wrong size refused, closing the connection\n");

@@ -19,6 +19,9 @@
 #define LX_PTRACE_ATTACH 16
 #define LX_PTRACE_DETACH 17
 #define LX_PTRACE_SYSCALL 24
+#define LX_PTRACE_ARCH_PRCTL 30
+#define LX_PTRACE_SYSEMU 31
+#define LX_PTRACE_SYSEMU_SINGLESTEP 32
 #define LX_PTRACE_SETOPTIONS 0x4200
 #define LX_PTRACE_GETEVENTMSG 0x4201
 #define LX_PTRACE_GETSIGINFO 0x4202
@@ -28,8 +31,11 @@
 #define LX_PTRACE_SEIZE 0x4206
 #define LX_PTRACE_INTERRUPT 0x4207
 #define LX_PTRACE_LISTEN 0x4208
+#define LX_PTRACE_PEEKSIGINFO 0x4209
 #define LX_PTRACE_GETSIGMASK 0x420a
 #define LX_PTRACE_SETSIGMASK 0x420b
+#define LX_PTRACE_SECCOMP_GET_FILTER 0x420c
+#define LX_PTRACE_SECCOMP_GET_METADATA 0x420d
 #define LX_PTRACE_GET_SYSCALL_INFO 0x420e
 
 #define LX_PTRACE_O_TRACESYSGOOD 0x1u
@@ -50,11 +56,23 @@
 #define LX_PTRACE_EVENT_EXEC 4
 #define LX_PTRACE_EVENT_VFORK_DONE 5
 #define LX_PTRACE_EVENT_EXIT 6
+#define LX_PTRACE_EVENT_SECCOMP 7
 #define LX_PTRACE_EVENT_STOP 128
+
+#define LX_PTRACE_EVENTMSG_SYSCALL_ENTRY 1
+#define LX_PTRACE_EVENTMSG_SYSCALL_EXIT 2
 
 #define LX_PTRACE_SYSCALL_INFO_NONE 0
 #define LX_PTRACE_SYSCALL_INFO_ENTRY 1
 #define LX_PTRACE_SYSCALL_INFO_EXIT 2
+#define LX_PTRACE_SYSCALL_INFO_SECCOMP 3
+
+#define LX_PTRACE_PEEKSIGINFO_SHARED 1u
+
+#define LX_ARCH_SET_GS 0x1001
+#define LX_ARCH_SET_FS 0x1002
+#define LX_ARCH_GET_FS 0x1003
+#define LX_ARCH_GET_GS 0x1004
 
 #define LX_NT_PRSTATUS 1
 #define LX_NT_PRFPREG 2
@@ -62,6 +80,7 @@
 
 #define LX_TRAP_BRKPT 1
 #define LX_TRAP_TRACE 2
+#define LX_TRAP_HWBKPT 4
 #define LX_AUDIT_ARCH_X86_64 0xc000003eu
 
 // struct user_regs_struct.
@@ -89,8 +108,25 @@ struct lx_ptrace_syscall_info {
             int64_t rval;
             uint8_t is_error;
         } exit;
+        struct {
+            uint64_t nr;
+            uint64_t args[6];
+            uint32_t ret_data;
+        } seccomp;
     };
 };
 #define LX_SYSCALL_INFO_NONE_SIZE 24u
 #define LX_SYSCALL_INFO_ENTRY_SIZE 80u
 #define LX_SYSCALL_INFO_EXIT_SIZE 33u
+#define LX_SYSCALL_INFO_SECCOMP_SIZE 84u
+
+struct lx_ptrace_peeksiginfo_args {
+    uint64_t off;
+    uint32_t flags;
+    int32_t nr;
+};
+_Static_assert(sizeof(struct lx_ptrace_peeksiginfo_args) == 16, "ptrace_peeksiginfo_args");
+
+struct lx_seccomp_metadata {
+    uint64_t filter_off, flags;
+};

@@ -130,6 +130,8 @@ void ptrace_child(struct task *t, struct task *child, uint64_t clone_flags, int 
     if (event) {
         p->event = event;
         p->event_message = (uint64_t)child->tid;
+        if (event == LX_PTRACE_EVENT_VFORK)
+            p->vfork_child = p->event_message;
     }
     if (!event && !(clone_flags & LX_CLONE_PTRACE))
         return;
@@ -167,6 +169,12 @@ void ptrace_stop(struct task *t, enum ptrace_stop where, int code, const struct 
     p->reported = p->listening = p->bases_known = false;
     p->where = where;
     p->code = code;
+    if (where == PTRACE_STOP_ENTRY)
+        p->message = LX_PTRACE_EVENTMSG_SYSCALL_ENTRY;
+    else if (where == PTRACE_STOP_EXIT)
+        p->message = LX_PTRACE_EVENTMSG_SYSCALL_EXIT;
+    else if (where != PTRACE_STOP_EVENT && where != PTRACE_STOP_SECCOMP)
+        p->message = 0;
     p->has_info = true;
     if (info) {
         p->info = *info;
@@ -193,10 +201,12 @@ void ptrace_resume(struct task *t, enum ptrace_mode mode, int sig)
         struct lx_siginfo info = {.signo = sig, .code = LX_SI_KERNEL};
         send_signal_task(t, sig, &info);
     }
-    if (p->where == PTRACE_STOP_ENTRY) {
+    if (p->where == PTRACE_STOP_ENTRY || p->where == PTRACE_STOP_SECCOMP) {
         p->in_call = mode == PTRACE_MODE_SYSCALL;
         p->nr = p->orig_rax;
-        if ((int64_t)p->orig_rax < 0) { // the tracer does without it
+        p->seccomp_told = p->where == PTRACE_STOP_SECCOMP;
+        if ((int64_t)p->orig_rax < 0 || p->skips) { // the tracer does without it
+            p->skips = false;
             p->call_over = true;
         } else {
             p->entered = true;
@@ -241,7 +251,6 @@ void ptrace_group_stop(struct task *t)
     struct ptrace *p = t->ptrace;
     int sig = t->tg->job == JOB_STOPPED ? t->tg->stop_signal : LX_SIGTRAP;
     p->trap_stop = false;
-    p->message = 0;
     ptrace_stop(t, PTRACE_STOP_GROUP, p->seized ? STOP_CODE(sig, LX_PTRACE_EVENT_STOP) : sig, NULL);
     p->has_info = p->seized; // PTRACE_GETSIGINFO tells a group stop by its error
 }
@@ -267,8 +276,8 @@ void ptrace_group_continued(struct thread_group *tg)
 bool ptrace_work_pending(const struct task *t)
 {
     const struct ptrace *p = t->ptrace;
-    return p && (p->event || p->trap_stop || p->entry_due || (p->call_over && p->in_call) ||
-                 p->mode == PTRACE_MODE_STEP);
+    return p && (p->event || p->trap_stop || p->entry_due || p->seccomp_due || (p->call_over && p->in_call) ||
+                 p->mode == PTRACE_MODE_STEP || ptrace_watches(p));
 }
 
 void ptrace_vfork_over(struct task *t)
@@ -279,7 +288,7 @@ void ptrace_vfork_over(struct task *t)
     struct ptrace *p = t->ptrace;
     if (p && p->options & LX_PTRACE_O_TRACEVFORKDONE && !p->event) {
         p->event = LX_PTRACE_EVENT_VFORK_DONE;
-        p->event_message = p->message;
+        p->event_message = p->vfork_child;
     }
     task_resume(t);
 }

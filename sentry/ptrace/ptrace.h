@@ -8,12 +8,19 @@
 #include "sentry/signal/frame.h"
 #include "sentry/task/task.h"
 
-enum ptrace_mode { PTRACE_MODE_CONT, PTRACE_MODE_SYSCALL, PTRACE_MODE_STEP };
+enum ptrace_mode {
+    PTRACE_MODE_CONT,
+    PTRACE_MODE_SYSCALL,
+    PTRACE_MODE_STEP,
+    PTRACE_MODE_EMULATE,      // PTRACE_SYSEMU: calls stop and are not made
+    PTRACE_MODE_EMULATE_STEP, // PTRACE_SYSEMU_SINGLESTEP
+};
 enum ptrace_stop {
     PTRACE_STOP_SIGNAL,
     PTRACE_STOP_GROUP, // a group stop, or PTRACE_EVENT_STOP
     PTRACE_STOP_EVENT,
     PTRACE_STOP_ENTRY,
+    PTRACE_STOP_SECCOMP, // PTRACE_EVENT_SECCOMP
     PTRACE_STOP_EXIT,
 };
 
@@ -30,7 +37,7 @@ struct ptrace {
     bool listening;         // PTRACE_LISTEN: stopped, and told of the end of the group stop
     enum ptrace_stop where; // of the present or last stop
     int code;               // signal | event << 8
-    uint64_t message;
+    uint64_t message;       // PTRACE_GETEVENTMSG
     bool has_info;
     struct lx_siginfo info;
     int deliver;       // the signal that the tracer wants delivered after PTRACE_STOP_SIGNAL
@@ -39,8 +46,13 @@ struct ptrace {
 
     int event; // due at the next return to guest code, 0 when none
     uint64_t event_message;
-    bool trap_stop;    // PTRACE_EVENT_STOP is due
-    bool entry_due;    // the entry stop of `nr` is due
+    uint64_t vfork_child; // of the last vfork event
+    bool trap_stop;       // PTRACE_EVENT_STOP is due
+    bool entry_due;       // the entry stop of `nr` is due
+    bool skips;           // it is one of PTRACE_SYSEMU: the call is not made
+    bool seccomp_due;     // PTRACE_EVENT_SECCOMP of `nr` is due
+    bool seccomp_told;    // of the call that is made again
+    uint32_t seccomp_data;
     bool entered;      // the next call at `call_ip` has had its entry stop
     bool in_call;      // its exit stop is due once it is over
     bool call_over;    // a call has just ended
@@ -57,6 +69,10 @@ struct ptrace {
     bool bases_known; // of the present stop
     uint64_t fs_base, gs_base;
     struct wait_queue wait; // the tracer's call that waits for the order
+
+    uint64_t debug[4], debug_control; // debug registers (watch.c)
+    uint64_t debug_status;            // as a difference to the value at reset
+    uint64_t watched[4];              // what was at the addresses before the present step
 };
 
 // The end of a traced thread that its tracer has not waited for.
@@ -82,7 +98,7 @@ void ptrace_vfork_over(struct task *t);
 void ptrace_exec(struct task *t, int old_tid);
 // The event a clone with these flags is, when the tracer asked for it; else 0.
 int ptrace_clone_event(const struct task *t, uint64_t clone_flags, int exit_signal);
-// Enters a stop and tells the tracer.
+// Enters a stop and tells the tracer. The message of an event is the caller's to set before.
 void ptrace_stop(struct task *t, enum ptrace_stop where, int code, const struct lx_siginfo *info);
 // The tracer lets it go on.
 void ptrace_resume(struct task *t, enum ptrace_mode mode, int sig);
@@ -107,6 +123,14 @@ static inline bool ptrace_stopped(const struct task *t)
 {
     return t->ptrace && t->ptrace->stopped;
 }
+static inline bool ptrace_steps(const struct ptrace *p)
+{
+    return p->mode == PTRACE_MODE_STEP || p->mode == PTRACE_MODE_EMULATE_STEP;
+}
+static inline bool ptrace_emulates(const struct ptrace *p)
+{
+    return p->mode == PTRACE_MODE_EMULATE || p->mode == PTRACE_MODE_EMULATE_STEP;
+}
 
 // --- regs.c: registers of a stopped tracee, in its frame. 0 or -LX_EFAULT, -LX_EIO.
 int ptrace_get_regs(struct task *t, struct lx_user_regs *out); // without fs_base and gs_base
@@ -114,6 +138,15 @@ int ptrace_set_regs(struct task *t, const struct lx_user_regs *in);
 // The extended state, in the layout of NT_X86_XSTATE. The number of bytes, or -LX_EIO.
 int64_t ptrace_get_xstate(struct task *t, uint8_t *bytes, size_t size);
 int64_t ptrace_set_xstate(struct task *t, const uint8_t *bytes, size_t size);
+
+// --- watch.c: debug registers.
+bool ptrace_watches(const struct ptrace *p); // is a breakpoint or watchpoint on?
+uint64_t ptrace_get_debug(const struct ptrace *p, unsigned n);
+int64_t ptrace_set_debug(struct ptrace *p, unsigned n, uint64_t word); // 0, -LX_EINVAL, -LX_EIO
+// Before and after an instruction of t, whose registers trap.rip and its kind have: which registers have been hit, as bits.
+void ptrace_watch_begin(struct task *t);
+unsigned ptrace_watch_end(struct task *t);
+unsigned ptrace_watch_ip(const struct ptrace *p, gaddr_t rip); // those of the instruction at rip
 
 // --- order.c: what only the tracee itself can do. Called from the tracer's handler; -LX_EBLOCKED: hand it up, and call again
 // with the same arguments when the handler runs again.

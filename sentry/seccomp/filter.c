@@ -84,6 +84,18 @@ bool seccomp_filter_extends(const struct seccomp_filter *f, const struct seccomp
     return f;
 }
 
+const struct lx_sock_filter *seccomp_filter_program(const struct seccomp_filter *f, uint64_t n,
+                                                    unsigned *length, bool *log)
+{
+    while (f && f->count > n + 1)
+        f = f->below;
+    if (!f || f->count != n + 1)
+        return NULL;
+    *length = f->length;
+    *log = f->log;
+    return f->code;
+}
+
 unsigned seccomp_filter_count(const struct seccomp_filter *f)
 {
     return f ? f->count : 0;

@@ -17,5 +17,8 @@ void seccomp_filter_put(struct seccomp_filter *f);                   // f may be
 uint32_t seccomp_filter_run(const struct seccomp_filter *f, const struct lx_seccomp_data *data, bool *logs);
 // Is `old` the chain `f` itself or its lower end? An empty chain is everybody's.
 bool seccomp_filter_extends(const struct seccomp_filter *f, const struct seccomp_filter *old);
+// The program of the filter that was the `n`th to be installed, from 0; NULL: there is none. *length: its instructions.
+const struct lx_sock_filter *seccomp_filter_program(const struct seccomp_filter *f, uint64_t n,
+                                                    unsigned *length, bool *log);
 // How many filters the chain has.
 unsigned seccomp_filter_count(const struct seccomp_filter *f);

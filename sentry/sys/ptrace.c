@@ -3,6 +3,7 @@
 #include "sentry/task/task.h"
 #include "abi/linux/capability.h"
 #include "abi/linux/signal.h"
+#include "sentry/sys/ptrace.h"
 #include "syscall_handlers.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -10,12 +11,16 @@
 
 #define XSTATE_MAX 16384u
 
+// check_ptrace_options
 static int64_t check_options(uint64_t options)
 {
     if (options & ~(uint64_t)LX_PTRACE_O_MASK)
         return -LX_EINVAL;
-    // No seccomp filter of a guest reports to its tracer, and none can be suspended.
-    return options & (LX_PTRACE_O_TRACESECCOMP | LX_PTRACE_O_SUSPEND_SECCOMP) ? -LX_EINVAL : 0;
+    bool suspended = current->ptrace && current->ptrace->options & LX_PTRACE_O_SUSPEND_SECCOMP;
+    if (options & LX_PTRACE_O_SUSPEND_SECCOMP &&
+        (!capable(LX_CAP_SYS_ADMIN) || current->seccomp_mode || suspended))
+        return -LX_EPERM;
+    return 0;
 }
 
 static int64_t traceme(void)
@@ -38,8 +43,11 @@ static int64_t attach(struct task *t, bool seize, uint64_t address, uint64_t opt
     if (seize) {
         if (address)
             return -LX_EIO;
-        if (check_options(options))
+        if (options & ~(uint64_t)LX_PTRACE_O_MASK)
             return -LX_EIO;
+        int64_t r = check_options(options);
+        if (r)
+            return r;
     }
     if (t->tg == current->tg || !task_may_access(t) || t->ptrace || t->exiting || t->state != TASK_RUNNING ||
         !t->mm)
@@ -94,7 +102,9 @@ static int64_t peek_user(struct task *t, uint64_t at, gaddr_t to)
             return r;
         memcpy(&word, (const char *)&regs + at, sizeof(word));
     }
-    return put_user(word, to); // what is not a register reads as zero, the debug registers among it
+    if (at >= LX_USER_DEBUGREG)
+        word = ptrace_get_debug(t->ptrace, (unsigned)(at - LX_USER_DEBUGREG) / 8);
+    return put_user(word, to); // what is not a register reads as zero
 }
 
 static int64_t poke_user(struct task *t, uint64_t at, uint64_t word)
@@ -102,8 +112,10 @@ static int64_t poke_user(struct task *t, uint64_t at, uint64_t word)
     struct lx_user_regs regs;
     if (at & 7 || at >= LX_USER_SIZE)
         return -LX_EIO;
-    if (at >= sizeof(regs)) // no hardware breakpoints: only what switches them off
-        return at < LX_USER_DEBUGREG ? 0 : word ? -LX_EINVAL : 0;
+    if (at >= LX_USER_DEBUGREG)
+        return ptrace_set_debug(t->ptrace, (unsigned)(at - LX_USER_DEBUGREG) / 8, word);
+    if (at >= sizeof(regs))
+        return 0;
     int64_t r = get_regs(t, &regs);
     if (r)
         return r;
@@ -192,12 +204,19 @@ static int64_t syscall_info(struct task *t, uint64_t size, gaddr_t to)
     struct lx_ptrace_syscall_info info = {
         .arch = LX_AUDIT_ARCH_X86_64, .instruction_pointer = t->trap.rip, .stack_pointer = t->trap.rsp};
     uint64_t actual = LX_SYSCALL_INFO_NONE_SIZE;
-    if (p->where == PTRACE_STOP_ENTRY) {
+    bool call_stop = p->code & 0x80; // PTRACE_O_TRACESYSGOOD
+    if (call_stop && p->where == PTRACE_STOP_ENTRY) {
         info.op = LX_PTRACE_SYSCALL_INFO_ENTRY;
         info.entry.nr = p->nr;
         memcpy(info.entry.args, p->args, sizeof(p->args));
         actual = LX_SYSCALL_INFO_ENTRY_SIZE;
-    } else if (p->where == PTRACE_STOP_EXIT) {
+    } else if (p->where == PTRACE_STOP_SECCOMP) {
+        info.op = LX_PTRACE_SYSCALL_INFO_SECCOMP;
+        info.seccomp.nr = p->nr;
+        memcpy(info.seccomp.args, p->args, sizeof(p->args));
+        info.seccomp.ret_data = (uint32_t)p->message;
+        actual = LX_SYSCALL_INFO_SECCOMP_SIZE;
+    } else if (call_stop && p->where == PTRACE_STOP_EXIT) {
         int64_t r = (int64_t)t->trap.rax;
         info.op = LX_PTRACE_SYSCALL_INFO_EXIT;
         info.exit.rval = r;
@@ -302,6 +321,10 @@ static int64_t stopped_request(struct call *call, struct task *t)
         return let_go(t, PTRACE_MODE_SYSCALL, data);
     case LX_PTRACE_SINGLESTEP:
         return let_go(t, PTRACE_MODE_STEP, data);
+    case LX_PTRACE_SYSEMU:
+        return let_go(t, PTRACE_MODE_EMULATE, data);
+    case LX_PTRACE_SYSEMU_SINGLESTEP:
+        return let_go(t, PTRACE_MODE_EMULATE_STEP, data);
     case LX_PTRACE_DETACH:
         return detach(t, data);
     case LX_PTRACE_GETREGS:
@@ -339,6 +362,14 @@ static int64_t stopped_request(struct call *call, struct task *t)
         return syscall_info(t, address, data);
     case LX_PTRACE_LISTEN:
         return listen(t);
+    case LX_PTRACE_PEEKSIGINFO:
+        return ptrace_peek_siginfo(t, address, data);
+    case LX_PTRACE_SECCOMP_GET_FILTER:
+        return ptrace_seccomp_filter(t, address, data);
+    case LX_PTRACE_SECCOMP_GET_METADATA:
+        return ptrace_seccomp_metadata(t, address, data);
+    case LX_PTRACE_ARCH_PRCTL:
+        return ptrace_arch_prctl(t, data, address);
     default:
         return -LX_EIO;
     }

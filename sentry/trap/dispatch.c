@@ -295,7 +295,9 @@ void call_trapped(struct task *t, const struct trap_notif *n)
     struct trap_state *trap = &t->trap;
     struct trap_notif made = {.id = n->id, .tid = n->tid, .nr = (uint32_t)trap->rax, .ip = trap->rip};
     const struct syscall_row *row = made.nr < syscall_table_size ? &syscall_table[made.nr] : NULL;
-    if ((!row || row->nargs) && frame_arguments(t, made.args)) {
+    struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
+    if (((!row || row->nargs) && frame_arguments(t, made.args)) || traced_step_off(t, &regs) ||
+        (regs.dirty && frame_write_regs(t, &regs))) {
         violation(t, "its context is gone");
         return;
     }

@@ -435,8 +435,8 @@ static void fault_signal(struct task *t, int signo)
         info.signo = signo;
         info.code = LX_SI_KERNEL;
     }
-    if (signo == SIGTRAP && info.code == LX_TRAP_TRACE && t->trap.stepping && !t->ptrace)
-        return; // the step of a tracer that is gone
+    if (signo == SIGTRAP && info.code == LX_TRAP_TRACE && t->trap.stepping && !traced_step_over(t, &info))
+        return;
     force_signal(t, &info);
 }
 

@@ -84,14 +84,38 @@ static void send_sigsys(struct task *t, const struct lx_seccomp_data *d, uint32_
     force_signal(t, &info);
 }
 
+static struct lx_seccomp_data filter_data(const struct call *call)
+{
+    struct lx_seccomp_data data = {
+        .nr = (int32_t)call->nr, .arch = LX_AUDIT_ARCH_X86_64, .instruction_pointer = call->ip};
+    memcpy(data.args, call->args, sizeof(data.args));
+    return data;
+}
+
+static bool suspended(const struct task *t)
+{
+    return t->ptrace && t->ptrace->options & LX_PTRACE_O_SUSPEND_SECCOMP;
+}
+
+bool seccomp_traces(const struct call *call, uint32_t *data)
+{
+    const struct task *t = call->task;
+    if (t->seccomp_mode != LX_SECCOMP_MODE_FILTER || suspended(t))
+        return false;
+    const struct lx_seccomp_data d = filter_data(call);
+    bool logs;
+    uint32_t r = seccomp_filter_run(t->seccomp, &d, &logs);
+    *data = r & LX_SECCOMP_RET_DATA;
+    return (r & LX_SECCOMP_RET_ACTION_FULL) == LX_SECCOMP_RET_TRACE;
+}
+
 // __seccomp_filter and __secure_computing_strict.
 bool seccomp_allows(struct call *call, int64_t *result)
 {
     struct task *t = call->task;
-    struct lx_seccomp_data data = {
-        .nr = (int32_t)call->nr, .arch = LX_AUDIT_ARCH_X86_64, .instruction_pointer = call->ip};
-    memcpy(data.args, call->args, sizeof(data.args));
-    const struct lx_seccomp_data *d = &data;
+    if (suspended(t))
+        return true;
+    const struct lx_seccomp_data data = filter_data(call), *d = &data;
     if (t->seccomp_mode == LX_SECCOMP_MODE_STRICT) {
         if (strict_allows(d->nr))
             return true;
@@ -113,7 +137,11 @@ bool seccomp_allows(struct call *call, int64_t *result)
         send_sigsys(t, d, value);
         *result = d->nr; // the registers are as they were
         break;
-    case LX_SECCOMP_RET_TRACE:      // nobody traces
+    case LX_SECCOMP_RET_TRACE:
+        if (t->ptrace && t->ptrace->seccomp_told) // its tracer lets it go on
+            return true;
+        *result = -LX_ENOSYS;
+        break;
     case LX_SECCOMP_RET_USER_NOTIF: // nobody listens
         *result = -LX_ENOSYS;
         break;

@@ -11,6 +11,8 @@ struct seccomp_filter;
 // Do the filters of the call's task let it through? If not, *result is what its handler would have returned, -LX_ENOREPLY when
 // its thread ends.
 bool seccomp_allows(struct call *call, int64_t *result);
+// Do they want its tracer to be told, and with which number (SECCOMP_RET_TRACE)?
+bool seccomp_traces(const struct call *call, uint32_t *data);
 // A trapped native call that may wait goes to STUB_NATIVE_CALL. Answers its hypercall.
 void native_call_begin(struct call *c);
 // A thread that was sent to STUB_NATIVE_CALL is in the stub again: it goes back to its own code, before the call if that has not

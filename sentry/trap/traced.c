@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #define EFLAGS_TF 0x100ull
+#define DEBUG_STATUS_STEP 0x4000u
 #define FRAME_EFLAGS 22 // word of struct ucontext
 
 static int syscall_code(const struct ptrace *p)
@@ -50,18 +51,27 @@ static bool exit_stop(struct call *c, struct ptrace *p)
     return take_out(c, -LX_ERESTARTNOINTR);
 }
 
+static bool seccomp_stop(struct call *c, struct ptrace *p)
+{
+    if (p->seccomp_told || !(p->options & LX_PTRACE_O_TRACESECCOMP) || !seccomp_traces(c, &p->seccomp_data))
+        return false;
+    p->seccomp_due = true;
+    return true;
+}
+
 bool traced_call_entry(struct call *c)
 {
     struct ptrace *p = c->task->ptrace;
     bool entered = p->entered && p->call_ip == c->ip;
     p->entered = p->call_over = false;
     if (!entered)
-        p->in_call = false;
-    if (entered || p->mode != PTRACE_MODE_SYSCALL)
+        p->in_call = p->seccomp_told = false;
+    p->entry_due = !entered && (p->mode == PTRACE_MODE_SYSCALL || ptrace_emulates(p));
+    if (!p->entry_due && !seccomp_stop(c, p))
         return exit_stop(c, p);
+    p->skips = p->entry_due && ptrace_emulates(p);
     p->nr = c->nr;
     memcpy(p->args, c->args, sizeof(p->args));
-    p->entry_due = true;
     return take_out(c, -LX_ENOSYS);
 }
 
@@ -124,6 +134,19 @@ static void enter_again(struct task *t, struct frame_regs *regs)
         hypercall_reply_return(t);
 }
 
+// A breakpoint of the debug registers lies where the thread is to go on.
+static void breakpoint_at(struct task *t, gaddr_t rip)
+{
+    struct ptrace *p = t->ptrace;
+    struct lx_siginfo info = {.signo = LX_SIGTRAP, .code = LX_TRAP_HWBKPT};
+    unsigned hits = ptrace_watch_ip(p, rip);
+    if (!hits)
+        return;
+    info.u.fault.addr = rip;
+    p->debug_status = hits;
+    force_signal(t, &info);
+}
+
 bool traced_before_signals(struct task *t, struct frame_regs *regs)
 {
     struct trap_state *trap = &t->trap;
@@ -132,17 +155,22 @@ bool traced_before_signals(struct task *t, struct frame_regs *regs)
         traced_park(t, regs);
         return true;
     }
-    if (p->mode == PTRACE_MODE_SYSCALL && !trap->natives_trap && !p->natives_fail) {
+    if ((p->mode == PTRACE_MODE_SYSCALL || ptrace_emulates(p)) && !trap->natives_trap && !p->natives_fail) {
         if (!save(t, regs) || !trap_natives(t))
             return true; // comes here again
         p->natives_fail = true;
     }
-    if (p->entry_due) {
-        p->entry_due = false;
+    if (p->entry_due || p->seccomp_due) {
         hypercall_show_result(t, regs);
         trap->fixup = false;
         p->orig_rax = p->nr;
-        ptrace_stop(t, PTRACE_STOP_ENTRY, syscall_code(p), NULL);
+        if (p->entry_due) {
+            ptrace_stop(t, PTRACE_STOP_ENTRY, syscall_code(p), NULL);
+        } else {
+            p->message = p->seccomp_data;
+            ptrace_stop(t, PTRACE_STOP_SECCOMP, LX_SIGTRAP | LX_PTRACE_EVENT_SECCOMP << 8, NULL);
+        }
+        p->entry_due = p->seccomp_due = false;
         traced_park(t, regs);
         return true;
     }
@@ -184,16 +212,37 @@ bool traced_before_signals(struct task *t, struct frame_regs *regs)
         info.u.fault.addr = trap->fixup ? trap->fixup_ip : regs->rip;
         p->mode = PTRACE_MODE_CONT;
         force_signal(t, &info);
+    } else {
+        breakpoint_at(t, trap->fixup ? trap->fixup_ip : regs->rip);
     }
     return false;
 }
 
 bool traced_handler_built(struct task *t, struct frame_regs *regs)
 {
-    if (!t->ptrace || t->ptrace->mode != PTRACE_MODE_STEP)
+    if (!t->ptrace)
         return false;
+    if (!ptrace_steps(t->ptrace)) {
+        breakpoint_at(t, regs->rip);
+        return false;
+    }
+    t->ptrace->message = 0;
     ptrace_stop(t, PTRACE_STOP_EVENT, LX_SIGTRAP, NULL);
     traced_park(t, regs);
+    return true;
+}
+
+bool traced_step_over(struct task *t, struct lx_siginfo *info)
+{
+    struct ptrace *p = t->ptrace;
+    if (!p)
+        return false; // the step of a tracer that is gone
+    unsigned hits = ptrace_watches(p) ? ptrace_watch_end(t) : 0;
+    if (!hits && !ptrace_steps(p))
+        return false;
+    p->debug_status = hits | (ptrace_steps(p) ? DEBUG_STATUS_STEP : 0);
+    if (!ptrace_steps(p))
+        info->code = LX_TRAP_HWBKPT;
     return true;
 }
 
@@ -211,8 +260,9 @@ int traced_step_off(struct task *t, struct frame_regs *regs)
 
 int traced_step_on(struct task *t, struct frame_regs *regs)
 {
-    if (!t->ptrace || t->ptrace->mode != PTRACE_MODE_STEP)
+    if (!t->ptrace || (!ptrace_steps(t->ptrace) && !ptrace_watches(t->ptrace)))
         return 0;
+    ptrace_watch_begin(t);
     if (frame_load(t, regs))
         return -LX_EFAULT;
     regs->context[FRAME_EFLAGS] |= EFLAGS_TF;

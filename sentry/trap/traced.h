@@ -13,6 +13,8 @@ void traced_native_call(struct task *t);
 bool traced_before_signals(struct task *t, struct frame_regs *regs);
 // A handler's frame has been built. True: it has stopped.
 bool traced_handler_built(struct task *t, struct frame_regs *regs);
+// The trap flag of ours has stopped it behind an instruction. False: its tracer does not hear of that.
+bool traced_step_over(struct task *t, struct lx_siginfo *info);
 // Keeps the hypercall open for a stop; ptrace_stop() was called.
 void traced_park(struct task *t, struct frame_regs *regs);
 // The trap flag of a context, off before anybody sees it and on for PTRACE_SINGLESTEP. 0 or -LX_EFAULT.
