@@ -9,11 +9,20 @@
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
+    const char *arguments;
 } modes[] = {
-    {"--files", gofer_files_main},
-    {"--proc", gofer_proc_main},
-    {"--net", gofer_net_main},
+    {"--files", gofer_files_main, "--config-fd N [--listen-fd N]"},
+    {"--proc", gofer_proc_main, "--connection-fd N --proc-fd N"},
+    {"--net", gofer_net_main, "--connection-fd N [--policy-fd N] [--no-landlock 1]"},
 };
+
+static int usage(FILE *to)
+{
+    fputs("gofer: started by sentry, not by hand. Modes:\n", to);
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        fprintf(to, "  gofer %s %s\n", modes[i].name, modes[i].arguments);
+    return fflush(to) == 0 && !ferror(to) ? 0 : GOFER_EXIT_FAILED;
+}
 
 int gofer_fd_argument(int argc, char **argv, const char *name)
 {
@@ -35,7 +44,8 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], modes[i].name))
             return modes[i].run(argc - 2, argv + 2);
     }
-    fprintf(stderr, "gofer: started by sentry, not by hand. Modes: --files --config-fd N, --proc "
-                    "--connection-fd N --proc-fd M\n");
+    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+        return usage(stdout);
+    (void)usage(stderr);
     return GOFER_EXIT_FAILED;
 }

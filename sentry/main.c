@@ -14,10 +14,10 @@ int main(int argc, char **argv)
 {
     if (argc > 0 && strcmp(argv[0], KERNEL_PROCESS_NAME) == 0)
         return kernel_process_main(argc, argv);
-    if (argc == 2 && strcmp(argv[1], "check") == 0)
-        return check_host();
+    if (argc >= 2 && strcmp(argv[1], "check") == 0)
+        return finish_output(check_main(argc, argv));
     if (argc >= 2 && strcmp(argv[1], "debug") == 0)
-        return debug_main(argc, argv);
+        return finish_output(debug_main(argc, argv));
     if (oci_is_command_line(argc, argv))
         return oci_main(argc, argv);
     struct options options;
@@ -25,16 +25,16 @@ int main(int argc, char **argv)
         return EXIT_SANDBOX;
     if (options.help) {
         options_usage();
-        return 0;
+        return finish_output(0);
     }
     if (options.version) {
         puts("sentry " SENTRY_VERSION);
-        return 0;
+        return finish_output(0);
     }
     if (options.list_features) {
         for (unsigned i = 0; i < feature_count; i++)
             puts(features[i].name);
-        return 0;
+        return finish_output(0);
     }
     return run_sandbox(&options);
 }

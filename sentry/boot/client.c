@@ -10,6 +10,7 @@
 #include "sentry/exec/exec.h"
 #include "sentry/task/task.h"
 #include "sentry/trap/pause.h"
+#include "sentry/trap/stacks.h"
 #include "sentry/trap/trap.h"
 #include <errno.h>
 #include <stdio.h>
@@ -162,6 +163,23 @@ static void list_processes(struct client *c)
                  log_escape(comm, sizeof(comm), t->comm, strnlen(t->comm, TASK_COMM_LEN)));
         answer(c, CONTROL_TEXT, 0, line);
     }
+    answer(c, CONTROL_TEXT_END, 0, "");
+}
+
+static struct client *asks_for_stacks; // while it is answered; kernel lock
+
+static void answer_stacks(const char *text, size_t length)
+{
+    if (!asks_for_stacks->gone &&
+        control_send(asks_for_stacks->watch.fd, CONTROL_TEXT, 0, text, length, MSG_DONTWAIT))
+        log_debug("an answer to a command is lost");
+}
+
+static void show_stacks(struct client *c)
+{
+    asks_for_stacks = c;
+    stacks_write(answer_stacks);
+    asks_for_stacks = NULL;
     answer(c, CONTROL_TEXT_END, 0, "");
 }
 
@@ -323,6 +341,9 @@ static bool take(struct client *c, const struct control_record *r, const int *fd
         break;
     case CONTROL_LIST:
         list_processes(c);
+        return true;
+    case CONTROL_STACKS:
+        show_stacks(c);
         return true;
     case CONTROL_EXEC:
         err = begin_exec(c, r->value, fds, nr_fds);

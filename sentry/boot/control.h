@@ -10,7 +10,7 @@ enum control_kind {
     CONTROL_WINSIZE,    // the terminal's size changed; the kernel asks the terminal itself
     CONTROL_CONTINUE,   // the monitor runs again after CONTROL_STOPPED: continue the guest's foreground group
     CONTROL_TERMINAL, // answer to CONTROL_MAY_READ, value: 0, or what Linux does to a reader in the background: EIO or -SIGTTIN
-    CONTROL_STACKS, // `debug --stacks`: answered with CONTROL_TEXT records and a CONTROL_TEXT_END
+    CONTROL_STACKS, // `debug --stacks`: answered with CONTROL_TEXT records and a CONTROL_TEXT_END; from a client too
     CONTROL_CLIENT, // with one descriptor: the connection of a command, accepted by the monitor
     CONTROL_GO,     // the first record, answer to CONTROL_BUILT: every process is in the control groups
 

@@ -44,3 +44,11 @@ int boot_fail(const char *what, const char *object, int error, const char *advic
              error ? strerror(error) : "", advice ? "; " : "", advice ? advice : "");
     return -error;
 }
+
+int finish_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    (void)boot_fail("cannot write to", "standard output", errno, NULL);
+    return status ? status : 1;
+}

@@ -12,5 +12,7 @@
 int boot_fail(const char *what, const char *object, int error, const char *advice);
 // Messages go to `take`, without the "sentry: ", from here on. NULL: to standard error again.
 void boot_set_sink(void (*take)(const char *text));
+// Before the end: what was printed has reached standard output, or this says so. Returns `status`, or 1 where that was 0.
+int finish_output(int status);
 // A line of free text after "sentry: ".
 void boot_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

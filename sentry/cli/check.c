@@ -1,4 +1,5 @@
 #include "sentry/cli/check.h"
+#include "sentry/boot/fail.h"
 #include "sentry/cli/probe.h"
 #include <errno.h>
 #include <stdbool.h>
@@ -77,7 +78,7 @@ static void run_probe(const struct check *check, struct outcome *outcome)
         waitpid(pid, NULL, 0);
 }
 
-int check_host(void)
+static int check_host(void)
 {
     struct outcome *outcome =
         mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -108,4 +109,20 @@ int check_host(void)
     else
         printf("\nEverything is present.\n");
     return missing ? 1 : 0;
+}
+
+int check_main(int argc, char **argv)
+{
+    if (argc == 2)
+        return check_host();
+    if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+        puts("usage: sentry check\n\n"
+             "Prints which features of the host's kernel are there, what is lost without each, and what to "
+             "do about it.\n"
+             "It has no options. Exit status: 0 when a sandbox can be made here, 1 when something necessary "
+             "is missing.");
+        return 0;
+    }
+    boot_say("usage: sentry check");
+    return EXIT_SANDBOX;
 }

@@ -1,5 +1,6 @@
 #include "sentry/cli/features.h"
 #include "sentry/boot/config.h"
+#include <stdio.h>
 #include <string.h>
 
 const struct feature features[] = {
@@ -12,11 +13,27 @@ const struct feature features[] = {
 };
 const unsigned feature_count = sizeof(features) / sizeof(features[0]);
 
-uint64_t feature_by_name(const char *name)
+static uint64_t feature_by_name(const char *name, size_t length)
 {
     for (unsigned i = 0; i < feature_count; i++) {
-        if (strcmp(features[i].name, name) == 0)
+        if (strlen(features[i].name) == length && strncmp(features[i].name, name, length) == 0)
             return features[i].bit;
     }
     return 0;
+}
+
+bool features_by_list(const char *list, uint64_t *bits, char unknown[FEATURE_NAME_MAX])
+{
+    for (;; list++) {
+        size_t length = strcspn(list, ",");
+        uint64_t bit = feature_by_name(list, length);
+        if (!bit) {
+            snprintf(unknown, FEATURE_NAME_MAX, "%.*s", (int)length, list);
+            return false;
+        }
+        *bits |= bit;
+        list += length;
+        if (!*list)
+            return true;
+    }
 }

@@ -1,5 +1,6 @@
 #pragma once
 // Names of the kernel features that have a fallback (--disable-feature NAME).
+#include <stdbool.h>
 #include <stdint.h>
 
 struct feature {
@@ -9,5 +10,6 @@ struct feature {
 };
 extern const struct feature features[];
 extern const unsigned feature_count;
-// The bit of a name, or 0.
-uint64_t feature_by_name(const char *name);
+#define FEATURE_NAME_MAX 64
+// Adds the bits of names with commas between them. False: `unknown` is the first that is none, cut to what fits.
+bool features_by_list(const char *list, uint64_t *bits, char unknown[FEATURE_NAME_MAX]);

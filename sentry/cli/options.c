@@ -79,8 +79,8 @@ static const struct {
      "error, warn (default), info (default with --log) or debug"},
     {"stats", OPTION_STATS, VALUE_OPTIONAL, "FILE",
      "write counters to FILE or standard error at the end (calls that the host runs natively are in none)"},
-    {"disable-feature", OPTION_DISABLE_FEATURE, VALUE_REQUIRED, "NAME",
-     "do without a feature of the host kernel; `list` names them"},
+    {"disable-feature", OPTION_DISABLE_FEATURE, VALUE_REQUIRED, "NAME,...",
+     "do without features of the host kernel; `list` names them; may be repeated"},
     {"version", OPTION_VERSION, VALUE_NONE, NULL, "print the version"},
     {"help", OPTION_HELP, VALUE_NONE, NULL, "print this text"},
 };
@@ -91,7 +91,7 @@ void options_usage(void)
 {
     puts("usage: sentry [OPTION...] -- PROGRAM [ARGUMENT...]\n"
          "       sentry check\n"
-         "       sentry debug --stacks [PID]\n"
+         "       sentry debug --stacks [PID|CONTAINER]\n"
          "       sentry [OPTION...] "
          "create|start|run|state|kill|delete|exec|list|ps|pause|resume|events|update\n"
          "              ...   as an OCI runtime, like runc; sentry spec|features|install|uninstall "
@@ -203,13 +203,14 @@ static int set_log_level(struct options *o, size_t index, const char *value)
 
 static int disable_feature(struct options *o, const char *value)
 {
-    uint64_t bit = feature_by_name(value);
+    char unknown[FEATURE_NAME_MAX];
     if (strcmp(value, "list") == 0)
         o->list_features = true;
-    else if (!bit)
-        boot_say("--disable-feature: there is no feature `%s`; `--disable-feature list` names them", value);
-    o->disabled_features |= bit;
-    return bit || o->list_features ? 0 : -EINVAL;
+    else if (!features_by_list(value, &o->disabled_features, unknown)) {
+        boot_say("--disable-feature: there is no feature `%s`; `--disable-feature list` names them", unknown);
+        return -EINVAL;
+    }
+    return 0;
 }
 
 static bool choice(const char *value, const char *first, const char *second, bool *is_second)

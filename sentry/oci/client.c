@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_MS 10000
@@ -122,6 +123,32 @@ int client_receive(int fd, struct control_record *record, int ms)
         if (record->text[i] != '\n' && (record->text[i] < 32 || record->text[i] > 126))
             record->text[i] = '?';
     return 1;
+}
+
+#define TEXT_MS 5000
+#define TEXT_RECORDS 65536 // and no more is believed
+#define TEXT_SECONDS 60
+
+int client_print(const struct container *c, uint32_t kind, struct oci_error *error)
+{
+    struct control_record record;
+    int fd = client_connect(c, error);
+    if (fd < 0)
+        return fd;
+    int n = client_send(fd, kind, 0, NULL, 0) ? 0 : 1;
+    unsigned left = TEXT_RECORDS;
+    const time_t end = time(NULL) + TEXT_SECONDS;
+    while (n == 1) {
+        n = client_receive(fd, &record, TEXT_MS);
+        if (n == 1 && record.kind == CONTROL_TEXT_END)
+            break;
+        if (n == 1 && (record.kind != CONTROL_TEXT || left-- == 0 || time(NULL) > end))
+            n = -EPROTO;
+        if (n == 1)
+            fwrite(record.text, 1, record.length, stdout);
+    }
+    close(fd);
+    return n == 1 ? 0 : oci_fail(error, EPROTO, "the container does not answer");
 }
 
 int client_request(const struct container *c, uint32_t kind, int value, const char *what,

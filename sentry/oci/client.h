@@ -16,6 +16,8 @@ int client_send(int fd, uint32_t kind, int value, const int *fds, unsigned nr_fd
 int client_send_exec(int fd, const struct sentry_config *config, const int streams[3]);
 // Receives one within `ms` (-1: however long it takes). 1; 0 at the end of the connection; -ETIMEDOUT; -EPROTO.
 int client_receive(int fd, struct control_record *record, int ms);
+// Sends a request that is answered by text, and prints that: a bounded amount, within a bounded time. 0, or -errno after a message.
+int client_print(const struct container *c, uint32_t kind, struct oci_error *error);
 // Sends a request and waits for its CONTROL_DONE. 0, or -errno after a message: what the kernel answered, or why it did not.
 int client_request(const struct container *c, uint32_t kind, int value, const char *what,
                    struct oci_error *error);

@@ -1,6 +1,7 @@
 #include "sentry/oci/command.h"
 #include "sentry/boot/fail.h"
 #include "sentry/oci/config.h"
+#include "sentry/oci/container.h"
 #include "sentry/oci/features.h"
 #include "sentry/oci/install.h"
 #include "sentry/oci/preserve.h"
@@ -50,6 +51,15 @@ static int list_add(struct oci_list *list, const char *item)
     return 0;
 }
 
+static int join(const char **list, const char *value)
+{
+    char *joined = NULL;
+    if (*list && asprintf(&joined, "%s,%s", *list, value) < 0)
+        return -ENOMEM;
+    *list = joined ? joined : value;
+    return 0;
+}
+
 static int take(const struct oci_option *option, const char *value, struct oci_error *error)
 {
     switch (option->kind) {
@@ -61,6 +71,8 @@ static int take(const struct oci_option *option, const char *value, struct oci_e
     case OCI_TEXT:
         *(const char **)option->value = value;
         return 0;
+    case OCI_JOINED:
+        return join(option->value, value);
     case OCI_LIST:
         return list_add(option->value, value);
     default: {
@@ -86,6 +98,9 @@ static const struct oci_option *find_option(const struct oci_option *options, co
     return NULL;
 }
 
+static const struct oci_command *running;
+static _Noreturn void show_help(const struct oci_option *options);
+
 int oci_options(int argc, char **argv, const struct oci_option *options, struct oci_error *error)
 {
     int i = 0;
@@ -94,6 +109,8 @@ int oci_options(int argc, char **argv, const struct oci_option *options, struct 
         if (!*word)
             return i + 1; // "--"
         const struct oci_option *option = find_option(options, word);
+        if (!option && running && (strcmp(word, "help") == 0 || strcmp(word, "h") == 0))
+            show_help(options);
         if (!option)
             return oci_fail(error, EINVAL, "unknown option %s", argv[i]);
         const char *value = strchr(word, '=');
@@ -111,30 +128,53 @@ int oci_options(int argc, char **argv, const struct oci_option *options, struct 
     return i;
 }
 
+#define GLOBALS 18 // with the end
+
+static void describe_globals(struct oci_globals *g, struct oci_option options[GLOBALS])
+{
+    const struct oci_option list[GLOBALS] = {
+        {"root", 0, OCI_TEXT, &g->root, "DIR", "where the state of containers lies"},
+        {"log", 0, OCI_TEXT, &g->log, "FILE", "write messages to FILE too"},
+        {"log-format", 0, OCI_TEXT, &g->log_format, "text|json", "form of its lines"},
+        {"debug", 0, OCI_FLAG, &g->debug, NULL, "accepted"},
+        {"rootless", 0, OCI_TEXT, &g->rootless, "auto|true|false", "accepted: it is found out"},
+        {"systemd-cgroup", 0, OCI_FLAG, &g->systemd_cgroup, NULL, "refused: use the cgroupfs driver"},
+        {"criu", 0, OCI_TEXT, &g->criu, "PATH", "accepted, without effect"},
+        {"cgroup-manager", 0, OCI_TEXT, &g->cgroup_manager, "cgroupfs|disabled",
+         "with or without control groups"},
+        {"network", 0, OCI_TEXT, &g->network, "none|host",
+         "a loopback of the sandbox, or the container's network namespace"},
+        {"allow-connect", 0, OCI_TEXT, &g->allow_connect, "RULES", "connect and send to these only"},
+        {"allow-bind", 0, OCI_TEXT, &g->allow_bind, "RULES", "listen and be sent to at these only"},
+        {"overlay", 0, OCI_TEXT, &g->overlay, "none|memory",
+         "writes reach the root (default), or stay in memory"},
+        {"strace", 0, OCI_TEXT, &g->strace, "FILE", "write every system call to FILE"},
+        {"disable-feature", 0, OCI_JOINED, &g->disable_features, "NAME,...",
+         "go without features of the host's kernel; `list` names them; may be repeated"},
+        {"allow-annotations", 0, OCI_JOINED, &g->allow_annotations, "NAME,...",
+         "options that annotations of a container may set"},
+        {"help", 'h', OCI_FLAG, &g->help, NULL, "print help"},
+        {"version", 'v', OCI_FLAG, &g->version, NULL, "print the version"},
+        OCI_OPTIONS_END,
+    };
+    memcpy(options, list, sizeof(list));
+}
+
 static int read_globals(int argc, char **argv, struct oci_globals *g, struct oci_error *error)
 {
+    struct oci_option options[GLOBALS];
     memset(g, 0, sizeof(*g));
-    const struct oci_option options[] = {
-        {"root", 0, OCI_TEXT, &g->root},
-        {"log", 0, OCI_TEXT, &g->log},
-        {"log-format", 0, OCI_TEXT, &g->log_format},
-        {"debug", 0, OCI_FLAG, &g->debug},
-        {"rootless", 0, OCI_TEXT, &g->rootless},
-        {"systemd-cgroup", 0, OCI_FLAG, &g->systemd_cgroup},
-        {"criu", 0, OCI_TEXT, &g->criu},
-        {"cgroup-manager", 0, OCI_TEXT, &g->cgroup_manager},
-        {"network", 0, OCI_TEXT, &g->network},
-        {"allow-connect", 0, OCI_TEXT, &g->allow_connect},
-        {"allow-bind", 0, OCI_TEXT, &g->allow_bind},
-        {"overlay", 0, OCI_TEXT, &g->overlay},
-        {"strace", 0, OCI_TEXT, &g->strace},
-        {"disable-feature", 0, OCI_TEXT, &g->disable_features},
-        {"allow-annotations", 0, OCI_TEXT, &g->allow_annotations},
-        {"help", 'h', OCI_FLAG, &g->help},
-        {"version", 'v', OCI_FLAG, &g->version},
-        {NULL, 0, OCI_FLAG, NULL},
-    };
+    describe_globals(g, options);
     return oci_options(argc, argv, options, error);
+}
+
+static _Noreturn void show_help(const struct oci_option *options)
+{
+    struct oci_globals unused;
+    struct oci_option globals[GLOBALS];
+    describe_globals(&unused, globals);
+    oci_print_help(running, options, globals);
+    exit(finish_output(0));
 }
 
 static const struct oci_command *find_command(const char *name)
@@ -165,7 +205,11 @@ int oci_arguments(int argc, int used, int least, int most, const char *command, 
 
 int oci_fail_command(const struct oci_error *error)
 {
-    report_error(error->text);
+    char text[OCI_ERROR_TEXT + 256];
+    const char *name = container_name();
+    bool named = *name && !strstr(error->text, name);
+    snprintf(text, sizeof(text), "%s%s%s", named ? name : "", named ? ": " : "", error->text);
+    report_error(text);
     return 1;
 }
 
@@ -190,8 +234,9 @@ static int oci_install(const struct oci_globals *globals, int argc, char **argv)
 int oci_not_yet(const struct oci_globals *globals, int argc, char **argv)
 {
     (void)globals;
-    (void)argc;
     struct oci_error error;
+    const struct oci_option options[] = {OCI_OPTIONS_END};
+    (void)oci_options(argc - 1, argv + 1, options, &error);
     (void)oci_fail(&error, ENOSYS, "%s is not there yet: a container cannot be written to disk", argv[0]);
     return oci_fail_command(&error);
 }
@@ -242,11 +287,6 @@ int oci_main(int argc, char **argv)
         report_open(globals.log, globals.log_format && strcmp(globals.log_format, "json") == 0, &error) ||
         oci_check_globals(&globals, &error))
         return oci_fail_command(&error);
-    const struct oci_command *command = find_command(argv[1 + used]);
-    if (argc > used + 2 && (strcmp(argv[used + 2], "--help") == 0 || strcmp(argv[used + 2], "-h") == 0)) {
-        printf("usage: sentry [GLOBAL OPTION...] %s [OPTION...] %s\n\n%s\n", command->name,
-               command->arguments, command->help);
-        return 0;
-    }
-    return command->run(&globals, argc - 1 - used, argv + 1 + used);
+    running = find_command(argv[1 + used]);
+    return finish_output(running->run(&globals, argc - 1 - used, argv + 1 + used));
 }

@@ -25,7 +25,8 @@ struct oci_globals {
     bool help, version;
 };
 
-enum oci_option_kind { OCI_FLAG, OCI_TEXT, OCI_LIST, OCI_NUMBER };
+// OCI_JOINED: given again, values are joined by commas.
+enum oci_option_kind { OCI_FLAG, OCI_TEXT, OCI_JOINED, OCI_LIST, OCI_NUMBER };
 
 struct oci_list {
     const char **items; // NULL-terminated once there is one
@@ -33,14 +34,21 @@ struct oci_list {
 };
 
 struct oci_option {
-    const char *name; // without dashes
+    const char *name; // without dashes; "": none
     char letter;      // 0: none
     enum oci_option_kind kind;
-    void *value; // bool *, const char **, struct oci_list *, int64_t *
+    void *value;      // bool *, const char **, struct oci_list *, int64_t *
+    const char *form; // what a value looks like; NULL: it takes none
+    const char *help; // NULL: the name says it
 };
+#define OCI_OPTIONS_END                     \
+    {                                       \
+        NULL, 0, OCI_FLAG, NULL, NULL, NULL \
+    }
 
 // Reads the options at the beginning of a command's arguments, as Go's flag package does: one dash or two, "=value" or the next
-// word, up to the first word that is none, or "--". Returns how many words were options, or -EINVAL.
+// word, up to the first word that is none, or "--". Returns how many words were options, or -EINVAL. --help, where the options
+// have none of that name, prints them as those of the running command and ends the process.
 int oci_options(int argc, char **argv, const struct oci_option *options, struct oci_error *error);
 
 struct oci_command {
@@ -51,6 +59,10 @@ struct oci_command {
     int (*run)(const struct oci_globals *globals, int argc, char **argv);
 };
 extern const struct oci_command oci_commands[]; // ends with a NULL name
+
+// Prints what `command` takes; `globals` are the options before it.
+void oci_print_help(const struct oci_command *command, const struct oci_option *options,
+                    const struct oci_option *globals);
 
 // Is this command line runc's, and not `sentry [OPTIONS] -- PROGRAM`? A known sub-command after global options says so.
 bool oci_is_command_line(int argc, char **argv);

@@ -122,13 +122,24 @@ int container_root(const char *given, char *root, size_t size, struct oci_error 
     return n < 0 || (size_t)n >= size ? oci_fail(error, ENAMETOOLONG, "--root is too long") : 0;
 }
 
+static char last_name[256];
+
+const char *container_name(void)
+{
+    return last_name;
+}
+
 static int check_id(const char *id, struct oci_error *error)
 {
     bool good = *id && strcmp(id, ".") != 0 && strcmp(id, "..") != 0 && strlen(id) < 255;
     for (const char *p = id; good && *p; p++)
         good = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
                strchr("_+-.", *p);
-    return good ? 0 : oci_fail(error, EINVAL, "invalid container ID: letters, digits and _ + - . only");
+    if (good)
+        strcpy(last_name, id);
+    return good ? 0
+                : oci_fail(error, EINVAL,
+                           "invalid container ID %.64s: letters, digits and _ + - . only, at most 254", id);
 }
 
 static int make_parents(const char *path)
@@ -160,8 +171,13 @@ static int open_directory(const char *root, const char *id, struct container *c,
     c->fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (c->fd >= 0)
         return 0;
-    return errno == ENOENT ? oci_fail(error, ENOENT, "container does not exist")
-                           : oci_fail_errno(error, errno, "cannot open %s", c->directory);
+    if (errno == ENOENT)
+        return oci_fail(error, ENOENT, "container does not exist");
+    if (errno == EACCES)
+        return oci_fail(error, EACCES,
+                        "%s is another user's: ask as that user, or name a directory of your own with --root",
+                        root);
+    return oci_fail_errno(error, errno, "cannot open %s", c->directory);
 }
 
 // Whoever waited for the lock of a directory that is gone meanwhile holds the lock of nothing.

@@ -41,6 +41,8 @@ struct container {
     size_t nr_annotations;
 };
 
+// The name of the container that was asked for last, for messages; "": none.
+const char *container_name(void);
 // The state root: --root, else /run/sentry, or below $XDG_RUNTIME_DIR for an ordinary user. 0 or -errno.
 int container_root(const char *given, char *root, size_t size, struct oci_error *error);
 // Makes the directory of a new container and locks it. -EEXIST when there is one of that name.

@@ -87,7 +87,10 @@ int oci_delete(const struct oci_globals *globals, int argc, char **argv)
     struct oci_error error = {""};
     struct container c;
     char root[PATH_MAX];
-    const struct oci_option options[] = {{"force", 'f', OCI_FLAG, &force}, {NULL, 0, OCI_FLAG, NULL}};
+    const struct oci_option options[] = {
+        {"force", 'f', OCI_FLAG, &force, NULL,
+         "also one that runs, which is killed first; no error where there is none"},
+        OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     if (used < 0 || oci_arguments(argc - 1, used, 1, 1, "delete", &error) ||
         container_root(globals->root, root, sizeof(root), &error))

@@ -17,16 +17,18 @@ static int read_create_options(const char *command, int argc, char **argv, struc
                                const char **id, struct oci_error *error)
 {
     const struct oci_option options[] = {
-        {"bundle", 'b', OCI_TEXT, &o->bundle},
-        {"pid-file", 0, OCI_TEXT, &o->pid_file},
-        {"console-socket", 0, OCI_TEXT, &o->console_socket},
-        {"no-pivot", 0, OCI_FLAG, &o->no_pivot},
-        {"no-new-keyring", 0, OCI_FLAG, &o->no_new_keyring},
-        {"preserve-fds", 0, OCI_NUMBER, &o->preserve_fds},
-        {o->run ? "detach" : "", 'd', OCI_FLAG, &o->detach},
-        {o->run ? "keep" : "", 0, OCI_FLAG, &o->keep},
-        {o->run ? "no-subreaper" : "", 0, OCI_FLAG, &o->no_subreaper},
-        {NULL, 0, OCI_FLAG, NULL},
+        {"bundle", 'b', OCI_TEXT, &o->bundle, "DIR", "directory with config.json (default: the current one)"},
+        {"pid-file", 0, OCI_TEXT, &o->pid_file, "FILE",
+         "write the number of the process that stands for the container"},
+        {"console-socket", 0, OCI_TEXT, &o->console_socket, "PATH",
+         "Unix socket that gets the master end of the terminal"},
+        {"no-pivot", 0, OCI_FLAG, &o->no_pivot, NULL, "accepted: there is no pivot_root here"},
+        {"no-new-keyring", 0, OCI_FLAG, &o->no_new_keyring, NULL, "accepted: the sandbox has one of its own"},
+        {"preserve-fds", 0, OCI_NUMBER, &o->preserve_fds, "N", "pass the descriptors 3 to 2+N on"},
+        {o->run ? "detach" : "", 'd', OCI_FLAG, &o->detach, NULL, "do not wait for the program's end"},
+        {o->run ? "keep" : "", 0, OCI_FLAG, &o->keep, NULL, "do not delete the container at its end"},
+        {o->run ? "no-subreaper" : "", 0, OCI_FLAG, &o->no_subreaper, NULL, "accepted, without effect"},
+        OCI_OPTIONS_END,
     };
     int used = oci_options(argc - 1, argv + 1, options, error);
     int failed = used < 0 ? used : oci_arguments(argc - 1, used, 1, 1, command, error);
@@ -81,7 +83,7 @@ int oci_start(const struct oci_globals *globals, int argc, char **argv)
     struct container c;
     struct oci_config config;
     char root[PATH_MAX];
-    const struct oci_option options[] = {{NULL, 0, OCI_FLAG, NULL}};
+    const struct oci_option options[] = {OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     if (used < 0 || oci_arguments(argc - 1, used, 1, 1, "start", &error) ||
         container_root(globals->root, root, sizeof(root), &error) ||

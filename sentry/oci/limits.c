@@ -97,7 +97,9 @@ int oci_events(const struct oci_globals *globals, int argc, char **argv)
     const char *interval = "5s";
     bool stats = false;
     const struct oci_option options[] = {
-        {"interval", 0, OCI_TEXT, &interval}, {"stats", 0, OCI_FLAG, &stats}, {NULL, 0, OCI_FLAG, NULL}};
+        {"interval", 0, OCI_TEXT, &interval, "TIME", "time between two lines, such as 5s (the default)"},
+        {"stats", 0, OCI_FLAG, &stats, NULL, "print one line and end"},
+        OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     int failed = used < 0 ? used : oci_arguments(argc - 1, used, 1, 1, "events", &error);
     if (!failed && !interval_ms(interval))
@@ -237,9 +239,11 @@ int oci_update(const struct oci_globals *globals, int argc, char **argv)
     const char *path = NULL, *given[LIMITS] = {NULL};
     struct oci_option options[LIMITS + 2];
     for (size_t i = 0; i < LIMITS; i++)
-        options[i] = (struct oci_option){limits[i].name, 0, OCI_TEXT, &given[i]};
-    options[LIMITS] = (struct oci_option){"resources", 'r', OCI_TEXT, &path};
-    options[LIMITS + 1] = (struct oci_option){NULL, 0, OCI_FLAG, NULL};
+        options[i] = (struct oci_option){limits[i].name, 0, OCI_TEXT, &given[i], "VALUE", NULL};
+    options[LIMITS] = (struct oci_option){
+        "resources", 'r',    OCI_TEXT,
+        &path,       "FILE", "a resources document in the place of the others; - is standard input"};
+    options[LIMITS + 1] = (struct oci_option)OCI_OPTIONS_END;
     int used = oci_options(argc - 1, argv + 1, options, &error);
     int failed = used < 0 ? used : oci_arguments(argc - 1, used, 1, 1, "update", &error);
     if (!failed)

@@ -68,7 +68,7 @@ int oci_state_command(const struct oci_globals *globals, int argc, char **argv)
     struct oci_error error = {""};
     struct container c;
     char root[PATH_MAX];
-    const struct oci_option options[] = {{NULL, 0, OCI_FLAG, NULL}};
+    const struct oci_option options[] = {OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     if (used < 0 || oci_arguments(argc - 1, used, 1, 1, "state", &error) ||
         container_root(globals->root, root, sizeof(root), &error) ||
@@ -114,7 +114,9 @@ int oci_list_command(const struct oci_globals *globals, int argc, char **argv)
     const char *format = "table";
     bool quiet = false;
     const struct oci_option options[] = {
-        {"format", 'f', OCI_TEXT, &format}, {"quiet", 'q', OCI_FLAG, &quiet}, {NULL, 0, OCI_FLAG, NULL}};
+        {"format", 'f', OCI_TEXT, &format, "FORMAT", "table (default) or json"},
+        {"quiet", 'q', OCI_FLAG, &quiet, NULL, "print names only"},
+        OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     if (used < 0 || oci_arguments(argc - 1, used, 0, 0, "list", &error) ||
         container_root(globals->root, root, sizeof(root), &error))

@@ -138,18 +138,13 @@ static int plan_owners(const struct oci_config *config, struct sandbox_spec *spe
 static int plan_features(const struct oci_globals *globals, struct sentry_config *out,
                          struct oci_error *error)
 {
-    char list[512];
-    if (!globals->disable_features)
+    char unknown[FEATURE_NAME_MAX];
+    if (!globals->disable_features ||
+        features_by_list(globals->disable_features, &out->disabled_features, unknown))
         return 0;
-    snprintf(list, sizeof(list), "%s", globals->disable_features);
-    char *rest = list;
-    for (char *name; (name = strsep(&rest, ","));) {
-        uint64_t bit = feature_by_name(name);
-        if (!bit)
-            return oci_fail(error, EINVAL, "--disable-feature: there is no feature %s", name);
-        out->disabled_features |= bit;
-    }
-    return 0;
+    return oci_fail(
+        error, EINVAL,
+        "--disable-feature: there is no feature \"%s\"; `sentry --disable-feature list` names them", unknown);
 }
 
 // What the host runs natively is asked about only where the profile does not let it through anyway.

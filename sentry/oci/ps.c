@@ -12,9 +12,6 @@
 #include <unistd.h>
 
 #define PROC_BYTES_MAX (1u << 20)
-#define LIST_MS 5000
-#define LIST_RECORDS 65536 // and no more is believed
-#define LIST_SECONDS 60
 
 struct pids {
     pid_t *list;
@@ -170,25 +167,8 @@ static int print_table(const struct pids *p, char **words, struct oci_error *err
 // What the guest's own kernel says: number, parent, user, name.
 static int print_guest(const struct container *c, struct oci_error *error)
 {
-    struct control_record record;
-    int fd = client_connect(c, error);
-    if (fd < 0)
-        return fd;
-    int n = client_send(fd, CONTROL_LIST, 0, NULL, 0) ? 0 : 1;
-    unsigned left = LIST_RECORDS;
-    const time_t end = time(NULL) + LIST_SECONDS;
     puts("PID PPID UID COMMAND");
-    while (n == 1) {
-        n = client_receive(fd, &record, LIST_MS);
-        if (n == 1 && record.kind == CONTROL_TEXT_END)
-            break;
-        if (n == 1 && (record.kind != CONTROL_TEXT || left-- == 0 || time(NULL) > end))
-            n = -EPROTO;
-        if (n == 1)
-            fwrite(record.text, 1, record.length, stdout);
-    }
-    close(fd);
-    return n == 1 ? 0 : oci_fail(error, EPROTO, "the container does not answer");
+    return client_print(c, CONTROL_LIST, error);
 }
 
 int oci_ps(const struct oci_globals *globals, int argc, char **argv)
@@ -199,7 +179,9 @@ int oci_ps(const struct oci_globals *globals, int argc, char **argv)
     const char *format = "table";
     bool guest = false;
     const struct oci_option options[] = {
-        {"format", 'f', OCI_TEXT, &format}, {"guest", 0, OCI_FLAG, &guest}, {NULL, 0, OCI_FLAG, NULL}};
+        {"format", 'f', OCI_TEXT, &format, "FORMAT", "table (default) or json"},
+        {"guest", 0, OCI_FLAG, &guest, NULL, "list the processes as the container numbers them"},
+        OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     if (used < 0 || oci_arguments(argc - 1, used, 1, -1, "ps", &error) ||
         container_root(globals->root, root, sizeof(root), &error) ||

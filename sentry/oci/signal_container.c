@@ -55,7 +55,8 @@ int oci_kill(const struct oci_globals *globals, int argc, char **argv)
     struct container c;
     char root[PATH_MAX];
     bool all = false;
-    const struct oci_option options[] = {{"all", 'a', OCI_FLAG, &all}, {NULL, 0, OCI_FLAG, NULL}};
+    const struct oci_option options[] = {{"all", 'a', OCI_FLAG, &all, NULL, "every process of the container"},
+                                         OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     if (used < 0 || oci_arguments(argc - 1, used, 1, 2, "kill", &error) ||
         container_root(globals->root, root, sizeof(root), &error) ||
@@ -82,7 +83,7 @@ static int change_pause(const struct oci_globals *globals, int argc, char **argv
     struct oci_error error = {""};
     struct container c;
     char root[PATH_MAX];
-    const struct oci_option options[] = {{NULL, 0, OCI_FLAG, NULL}};
+    const struct oci_option options[] = {OCI_OPTIONS_END};
     int used = oci_options(argc - 1, argv + 1, options, &error);
     if (used < 0 || oci_arguments(argc - 1, used, 1, 1, argv[0], &error) ||
         container_root(globals->root, root, sizeof(root), &error) ||

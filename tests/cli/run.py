@@ -656,6 +656,37 @@ def each_feature_can_be_done_without():
     for name in names:
         want(status_of("sh", "-c", "ls -l / | wc -l >/dev/null && exit 3", options=["--disable-feature", name]) == 3, "without", name)
     want(status_of("true", options=["--disable-feature", "no-such"], text="no-such") == 125, "an unknown feature")
+    want(status_of("true", options=["--disable-feature", ",".join(names[:2]), "--disable-feature", names[2]]) == 0, "a list")
+    want(status_of("true", options=["--disable-feature", names[0] + ",other"], text="`other`") == 125, "an unknown one in a list")
+
+
+def printed(*words, stdout=subprocess.PIPE):
+    return subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+                          timeout=30, check=False)
+
+
+@test
+def help_lists_what_each_command_takes():
+    gofer = pathlib.Path(harness.SENTRY).with_name("gofer")
+    for words, options in ((["create"], ("--bundle", "--preserve-fds", "--log-format")), (["run"], ("--keep", "--detach")),
+                           (["exec"], ("--cwd", "--user", "--process")), (["update"], ("--memory", "--resources")),
+                           (["kill"], ("--all",)), (["delete"], ("--force",)), (["ps"], ("--guest",)), (["list"], ("--quiet",)),
+                           (["events"], ("--interval",)), (["state"], ("--root",)), (["checkpoint"], ("--root",)),
+                           (["debug"], ("--stacks", "--root")), (["check"], ("no options",)), ([], ("--rootfs", "--stacks")),
+                           (["install"], ("--dry-run",)), (["spec"], ("--rootless",)), (["features"], ("JSON",))):
+        done = printed(harness.SENTRY, *words, "--help")
+        want(done.returncode == 0 and not done.stderr, words, done)
+        for option in options:
+            want(option in done.stdout.decode(), words, "--help has no", option)
+        with open("/dev/full", "w") as full:
+            done = printed(harness.SENTRY, *words, "--help", stdout=full)
+        want(done.returncode != 0 and b"No space left" in done.stderr, words, "--help to a full disk", done)
+    done = printed(gofer, "--help")
+    want(done.returncode == 0 and all(mode in done.stdout for mode in (b"--files", b"--proc", b"--net")), done)
+    with open("/dev/full", "w") as full:
+        want(printed(gofer, "--help", stdout=full).returncode != 0, "gofer --help to a full disk")
+    for words in (["check", "--no"], ["debug"], ["debug", "--no"], ["debug", "--stacks", "1", "2"]):
+        want(printed(harness.SENTRY, *words).returncode == 125, words)
 
 
 @test

@@ -429,6 +429,34 @@ def tasks_are_limited_exactly():
 
 
 @test()
+def messages_name_the_container():
+    for words in (("state", "nobody"), ("start", "nobody"), ("kill", "nobody"), ("exec", "nobody", "true"), ("ps", "nobody"),
+                  ("events", "--stats", "nobody"), ("update", "nobody"), ("pause", "nobody"), ("delete", "nobody")):
+        done = SENTRY(*words)
+        want(done.status in (1, 255) and "nobody: " in done.err and "container does not exist" in done.err, words, done)
+    SENTRY.create("somebody", shell("exec sleep 100"))
+    done = SENTRY("run", "-b", oci.bundle(shell("true")), "somebody")
+    want(done.status == 1 and done.err.count("somebody") == 1, done)
+    SENTRY("start", "somebody")
+    done = SENTRY("start", "somebody")
+    want("somebody: cannot start an already running container" in done.err, done)
+    done = oci.command("setpriv", "--reuid", "12345", "--clear-groups", SENTRY.program, "--root", SENTRY.root, "state", "somebody")
+    want(done.status == 1 and ("another user's" in done.err or "ermission denied" in done.err), done)
+    done = oci.command(SENTRY.program, "debug", "--root", SENTRY.root, "--stacks", "somebody")
+    want(done.status == 0 and "nanosleep" in done.out, done)
+    done = oci.command(SENTRY.program, "debug", "--root", SENTRY.root, "--stacks")
+    want(done.status == 0 and "nanosleep" in done.out, done)
+    done = oci.command(SENTRY.program, "debug", "--root", SENTRY.root, "--stacks", "nobody")
+    want(done.status == 1 and "nobody: container does not exist" in done.err, done)
+    SENTRY("delete", "--force", "somebody")
+    os.waitpid(SENTRY.pid("somebody"), 0)
+    done = SENTRY("--disable-feature", "io-uring,wait-killable", "--disable-feature=ns-pid", "run", "-b", oci.bundle(shell("echo ran")), "somebody")
+    want(done.out == "ran\n", done)
+    done = SENTRY("--disable-feature", "io-uring", "--disable-feature", "none,ns-pid", "run", "-b", oci.bundle(shell("true")), "somebody")
+    want(done.status == 1 and '"none"' in done.err, done)
+
+
+@test()
 def annotations_that_the_operator_allows():
     config = shell("echo kept > /kept; cat /kept", annotations={"org.sentry.overlay": "memory"})
     name = "annotated"

@@ -5,12 +5,13 @@
 #include <string.h>
 
 static bool flag;
-static const char *text;
+static const char *text, *joined;
 static struct oci_list list;
 static int64_t number;
 static const struct oci_option options[] = {
-    {"flag", 'f', OCI_FLAG, &flag},     {"text", 't', OCI_TEXT, &text}, {"list", 'l', OCI_LIST, &list},
-    {"number", 0, OCI_NUMBER, &number}, {NULL, 0, OCI_FLAG, NULL},
+    {"flag", 'f', OCI_FLAG, &flag, NULL, NULL},     {"text", 't', OCI_TEXT, &text, "TEXT", NULL},
+    {"list", 'l', OCI_LIST, &list, "ITEM", NULL},   {"joined", 0, OCI_JOINED, &joined, "ITEM,...", NULL},
+    {"number", 0, OCI_NUMBER, &number, "N", NULL}, OCI_OPTIONS_END,
 };
 static struct oci_error error;
 
@@ -37,6 +38,8 @@ Test(oci_command, values_and_forms)
     cr_expect_str_eq(text, "x=y");
     cr_expect_eq(READ("-l", "one", "--list=two"), 3);
     cr_expect(list.count == 2 && strcmp(list.items[1], "two") == 0 && !list.items[2]);
+    cr_expect_eq(READ("--joined", "one,two", "--joined=three"), 3);
+    cr_expect_str_eq(joined, "one,two,three");
 }
 
 Test(oci_command, what_is_refused)
