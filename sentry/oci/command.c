@@ -205,11 +205,8 @@ int oci_arguments(int argc, int used, int least, int most, const char *command, 
 
 int oci_fail_command(const struct oci_error *error)
 {
-    char text[OCI_ERROR_TEXT + 256];
     const char *name = container_name();
-    bool named = *name && !strstr(error->text, name);
-    snprintf(text, sizeof(text), "%s%s%s", named ? name : "", named ? ": " : "", error->text);
-    report_error(text);
+    report_error_of(strstr(error->text, name) ? "" : name, error->text);
     return 1;
 }
 

@@ -43,10 +43,12 @@ static char *text_line(const char *level, const char *text, const char *when)
     return line;
 }
 
-static char *json_line(const char *level, const char *text, const char *when)
+static char *json_line(const char *level, const char *name, const char *text, const char *when)
 {
     struct json_writer w = {0};
     json_put_object(&w, NULL);
+    if (*name)
+        json_put_string(&w, "container", name);
     json_put_string(&w, "level", level);
     json_put_string(&w, "msg", text);
     json_put_string(&w, "time", when);
@@ -69,27 +71,35 @@ static void put_line(int fd, char *line)
     free(line);
 }
 
-static void to_log(const char *level, const char *text)
+// Engines, which read JSON, know whom they asked about: there the name is a member of its own.
+static void to_log(const char *level, const char *name, const char *text)
 {
     char when[40];
     time_t now = time(NULL);
     struct tm utc;
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    put_line(log_fd, log_json ? json_line(level, text, when) : text_line(level, text, when));
+    char with_name[OCI_ERROR_TEXT + 256];
+    snprintf(with_name, sizeof(with_name), "%s%s%s", name, *name ? ": " : "", text);
+    put_line(log_fd, log_json ? json_line(level, name, text, when) : text_line(level, with_name, when));
+}
+
+void report_error_of(const char *name, const char *text)
+{
+    if (log_fd >= 0)
+        to_log("error", name, text);
+    if (stderr_is_ours)
+        dprintf(STDERR_FILENO, "sentry: %s%s%s\n", name, *name ? ": " : "", text);
 }
 
 void report_error(const char *text)
 {
-    if (log_fd >= 0)
-        to_log("error", text);
-    if (stderr_is_ours)
-        dprintf(STDERR_FILENO, "sentry: %s\n", text);
+    report_error_of("", text);
 }
 
 void report_warning(const char *text)
 {
     if (log_fd >= 0)
-        to_log("warning", text);
+        to_log("warning", "", text);
     else if (stderr_is_ours)
         dprintf(STDERR_FILENO, "sentry: %s\n", text);
 }

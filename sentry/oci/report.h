@@ -8,6 +8,8 @@
 int report_open(const char *path, bool json, struct oci_error *error);
 // One line to both; text is escaped.
 void report_error(const char *text);
+// The same about a container of that name; "": none.
+void report_error_of(const char *name, const char *text);
 // To the log alone, or to standard error where there is none.
 void report_warning(const char *text);
 // From here on standard error is the container's, not ours: lines go to the log alone. For the monitor.
