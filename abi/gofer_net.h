@@ -1,7 +1,7 @@
 // What the Sentry asks of `gofer --net`: one packet each way on a SOCK_SEQPACKET pair, fixed sizes.
 //
 // `gofer --net --connection-fd N` is started by the command line in the network namespace that the sandbox is to use. It
-// makes TCP and UDP sockets of AF_INET and AF_INET6, close-on-exec and nonblocking, and donates them; a socket that is to be
+// makes TCP, UDP and ping sockets of AF_INET and AF_INET6, close-on-exec and nonblocking, and donates them; a socket that is to be
 // bound, connected or listened on comes back with the request (SCM_RIGHTS). What is no such socket, and what is no such
 // address, is refused, so that no request reaches a socket of another family.
 #pragma once
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum gofer_net_op {
-    GOFER_NET_SOCKET = 1, // value: type; the reply carries the socket
+    GOFER_NET_SOCKET = 1, // value: type; length: protocol, 0 or that of ping sockets; the reply carries the socket
     GOFER_NET_BIND,       // the request carries the socket, `address` where to
     GOFER_NET_CONNECT,    // the same; EINPROGRESS is the usual answer; AF_UNSPEC disconnects
     GOFER_NET_LISTEN,     // value: backlog

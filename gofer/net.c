@@ -50,7 +50,10 @@ static int make_socket(const struct gofer_net_request *request)
     if ((request->family != AF_INET && request->family != AF_INET6) ||
         (request->value != SOCK_STREAM && request->value != SOCK_DGRAM))
         return -EPROTONOSUPPORT;
-    int fd = socket(request->family, request->value | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    uint32_t ping = request->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+    if (request->length && (request->value != SOCK_DGRAM || request->length != ping))
+        return -EPROTONOSUPPORT;
+    int fd = socket(request->family, request->value | SOCK_CLOEXEC | SOCK_NONBLOCK, (int)request->length);
     return fd < 0 ? -errno : fd;
 }
 

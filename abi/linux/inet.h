@@ -21,6 +21,7 @@ _Static_assert(sizeof(struct lx_sockaddr_in6) == 28, "struct sockaddr_in6");
 #define LX_IPPROTO_IP 0
 #define LX_IPPROTO_ICMP 1
 #define LX_IPPROTO_TCP 6
+#define LX_IPPROTO_ICMPV6 58
 #define LX_IPPROTO_UDP 17
 #define LX_IPPROTO_IPV6 41
 #define LX_IPPROTO_UDPLITE 136
@@ -31,9 +32,22 @@ _Static_assert(sizeof(struct lx_sockaddr_in6) == 28, "struct sockaddr_in6");
 #define LX_IP_MTU_DISCOVER 10
 #define LX_IP_RECVTTL 12
 #define LX_IP_RECVTOS 13
+#define LX_IP_MULTICAST_IF 32
+#define LX_IP_ADD_MEMBERSHIP 35
+#define LX_IP_DROP_MEMBERSHIP 36
+#define LX_IP_ADD_SOURCE_MEMBERSHIP 39
+#define LX_IP_DROP_SOURCE_MEMBERSHIP 40
+#define LX_MCAST_JOIN_GROUP 42
+#define LX_MCAST_LEAVE_GROUP 45
+#define LX_MCAST_JOIN_SOURCE_GROUP 46
+#define LX_MCAST_LEAVE_SOURCE_GROUP 47
+#define LX_IP_MULTICAST_ALL 49
 #define LX_IP_MULTICAST_TTL 33
 #define LX_IP_MULTICAST_LOOP 34
 #define LX_IPV6_UNICAST_HOPS 16
+#define LX_IPV6_MULTICAST_IF 17
+#define LX_IPV6_JOIN_GROUP 20
+#define LX_IPV6_LEAVE_GROUP 21
 #define LX_IPV6_MULTICAST_HOPS 18
 #define LX_IPV6_MULTICAST_LOOP 19
 #define LX_IPV6_V6ONLY 26
@@ -49,6 +63,18 @@ struct lx_in_pktinfo {
     uint8_t spec_dst[4], addr[4];
 };
 _Static_assert(sizeof(struct lx_in_pktinfo) == 12, "struct in_pktinfo");
+
+struct lx_ipv6_mreq {
+    uint8_t group[16];
+    uint32_t ifindex;
+};
+_Static_assert(sizeof(struct lx_ipv6_mreq) == 20, "struct ipv6_mreq");
+
+// struct group_req and struct group_source_req: an index and one or two addresses of 128 bytes.
+#define LX_GROUP_REQ_ADDRESS 8
+#define LX_GROUP_REQ_SOURCE 136
+#define LX_GROUP_REQ_SIZE 136u
+#define LX_GROUP_SOURCE_REQ_SIZE 264u
 
 struct lx_in6_pktinfo {
     uint8_t addr[16];

@@ -8,7 +8,7 @@
 #include "sentry/task/task.h"
 #include "syscall_handlers.h"
 
-#define OPTION_MAX 256u
+#define OPTION_MAX 264u // struct group_source_req
 
 struct socket *sys_socket_of(int fd, struct file **file, int *err)
 {

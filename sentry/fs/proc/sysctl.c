@@ -4,6 +4,7 @@
 #include "abi/linux/stat.h"
 #include "sentry/fs/devpts/devpts.h"
 #include "sentry/ipc/sysv/sysv.h"
+#include "sentry/net/inet/ping.h"
 #include "sentry/task/namespace.h"
 #include "sentry/task/task.h"
 #include "sentry/task/uts.h"
@@ -152,7 +153,7 @@ static int64_t store_uts_name(const struct pseudo *p, const char *text, size_t n
     }
 
 static char core_pattern[128] = "core";
-static char port_range[32] = "32768\t60999", ping_range[32] = "1\t0";
+static char port_range[32] = "32768\t60999";
 static char printk_words[24] = "4\t4\t1\t7";
 static char tcp_rmem[40] = "4096\t131072\t6291456", tcp_wmem[40] = "4096\t16384\t4194304";
 
@@ -419,9 +420,36 @@ static const struct pseudo_node core_rows[] = {
     {.name = NULL},
 };
 static const struct pseudo_node unix_rows[] = {NUMBER("max_dgram_qlen", 512, 0, INT32_MAX), {.name = NULL}};
+static int show_ping_groups(const struct pseudo *p, struct out_text *out)
+{
+    out_printf(out, "%u\t%u\n", ping_groups[0], ping_groups[1]);
+    return 0;
+}
+
+// ipv4_ping_group_range: a range that ends before it begins is nobody.
+static int64_t store_ping_groups(const struct pseudo *p, const char *text, size_t n)
+{
+    uint32_t range[2];
+    char *end = (char *)(uintptr_t)text;
+    for (unsigned i = 0; i < 2; i++) {
+        const char *at = end;
+        unsigned long value = strtoul(at, &end, 10);
+        if (end == at || value > INT32_MAX)
+            return -LX_EINVAL;
+        range[i] = (uint32_t)value;
+    }
+    bool none = range[1] < range[0];
+    ping_groups[0] = none ? 1 : range[0];
+    ping_groups[1] = none ? 0 : range[1];
+    return (int64_t)n;
+}
+
 static const struct pseudo_node ipv4_rows[] = {
+    {.name = "ping_group_range",
+     .mode = LX_S_IFREG | 0644,
+     .show = show_ping_groups,
+     .store = store_ping_groups},
     NAME("ip_local_port_range", port_range),
-    NAME("ping_group_range", ping_range),
     NAME("tcp_rmem", tcp_rmem),
     NAME("tcp_wmem", tcp_wmem),
     NUMBER("ip_forward", 0, BOOLEAN),

@@ -118,9 +118,10 @@ static int exchange(struct gofer_net_request *request, int fd, int *donated)
     return -reply.error;
 }
 
-int net_broker_socket(int family, int type)
+int net_broker_socket(int family, int type, int protocol)
 {
-    struct gofer_net_request request = {.op = GOFER_NET_SOCKET, .family = family, .value = type};
+    struct gofer_net_request request = {
+        .op = GOFER_NET_SOCKET, .family = family, .value = type, .length = (uint32_t)protocol};
     int fd = -1;
     int err = exchange(&request, -1, &fd);
     if (!err && fd < 0)

@@ -13,8 +13,8 @@ int net_broker_connect(int fd, bool policy);
 bool net_broker_present(void);
 // Does it keep the sockets (kept.h)?
 bool net_broker_keeps(void);
-// A nonblocking socket, or -errno.
-int net_broker_socket(int family, int type);
+// A nonblocking socket, or -errno. `protocol`: 0, or that of a ping socket.
+int net_broker_socket(int family, int type, int protocol);
 // enum gofer_net_op on a socket. 0 or -errno.
 int net_broker_ask(int op, int fd, int value, const uint8_t *address, uint32_t length);
 // One packet each way, with the kernel lock or without; request and reply begin with a serial, which is put in here. Returns the

@@ -62,13 +62,15 @@ int host_inet_socket(int family, int type, int protocol, struct socket **out)
     if (type != LX_SOCK_STREAM && type != LX_SOCK_DGRAM)
         return -LX_ESOCKTNOSUPPORT;
     int only = type == LX_SOCK_STREAM ? LX_IPPROTO_TCP : LX_IPPROTO_UDP;
-    if (type == LX_SOCK_DGRAM && protocol == LX_IPPROTO_ICMP)
-        return -LX_EACCES;
+    int ping = family == LX_AF_INET ? LX_IPPROTO_ICMP : LX_IPPROTO_ICMPV6;
+    bool pings = type == LX_SOCK_DGRAM && protocol == ping;
+    if (pings)
+        only = ping;
     if (protocol && protocol != only)
         return -LX_EPROTONOSUPPORT;
     if (net_broker_keeps())
         return kept_socket(family, type, only, out);
-    int fd = net_broker_socket(family, type);
+    int fd = net_broker_socket(family, type, pings ? ping : 0);
     return fd < 0 ? fd : wrap(fd, family, type, only, out);
 }
 

@@ -89,7 +89,9 @@ static int wrap(uint32_t handle, int family, int type, int protocol, struct sock
 
 int kept_socket(int family, int type, int protocol, struct socket **out)
 {
-    struct kept_call c = {.request = {.op = GOFER_KEPT_SOCKET, .family = family, .value = type}};
+    bool pings = protocol == LX_IPPROTO_ICMP || protocol == LX_IPPROTO_ICMPV6;
+    struct kept_call c = {
+        .request = {.op = GOFER_KEPT_SOCKET, .family = family, .value = type, .level = pings ? protocol : 0}};
     int err = kept_ask(&c, true);
     return err ? err : wrap((uint32_t)c.reply.value, family, type, protocol, out);
 }

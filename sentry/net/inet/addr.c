@@ -2,6 +2,8 @@
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "sentry/net/inet/inet.h"
+#include "sentry/net/inet/multicast.h"
+#include "sentry/net/inet/ping.h"
 #include "sentry/net/inet/tcp_close.h"
 #include "sentry/task/cred.h"
 #include <endian.h>
@@ -58,6 +60,12 @@ bool inet_is_local(const struct inet_addr *a)
     return is_v4(a) ? a->ip[12] == 127 : is_loopback_v6(a);
 }
 
+bool inet_is_broadcast(const struct inet_addr *a)
+{
+    static const uint8_t all[4] = {127, 255, 255, 255};
+    return is_v4(a) && memcmp(a->ip + 12, all, sizeof(all)) == 0;
+}
+
 int inet_parse(const struct inet_sock *s, const uint8_t *addr, uint32_t len, struct inet_addr *out)
 {
     uint16_t family;
@@ -111,6 +119,11 @@ int inet_route(const struct inet_sock *s, struct inet_addr *to)
         to->ip[15] = 1;
     if (s->sk.family == LX_AF_INET6 && s->v6only && is_v4(to))
         return -LX_ENETUNREACH;
+    uint8_t source[16];
+    if (inet_is_broadcast(to) && s->sk.type == LX_SOCK_STREAM)
+        return -LX_ENETUNREACH;
+    if (multicast_is_v4(to))
+        return s->sk.type == LX_SOCK_STREAM ? -LX_ENETUNREACH : multicast_source(s, source);
     return inet_is_local(to) ? 0 : -LX_ENETUNREACH;
 }
 
@@ -125,6 +138,22 @@ static int matches(const struct inet_sock *s, const struct inet_addr *to)
     if (is_v4(to))
         return is_any_v4(at) || (is_any_v6(at) && !s->v6only);
     return is_any_v6(at);
+}
+
+bool inet_is_at(const struct inet_sock *s, const struct inet_addr *to)
+{
+    return matches(s, to) != 0;
+}
+
+struct inet_sock *inet_next(int protocol, uint16_t port, struct inet_sock *after)
+{
+    struct list_head *head = bucket(protocol, port), *at = after ? after->port_link.next : head->next;
+    for (; at != head; at = at->next) {
+        struct inet_sock *s = list_entry(at, struct inet_sock, port_link);
+        if (s->sk.protocol == protocol && s->local.port == port)
+            return s;
+    }
+    return NULL;
 }
 
 // Are the two alternatives for what comes to one of them?
@@ -244,6 +273,15 @@ int inet_autobind(struct inet_sock *s, const struct inet_addr *local)
     return 0;
 }
 
+// Does an address of a group say which interface is meant, as those of a link must?
+static bool has_scope(const uint8_t *addr, uint32_t len)
+{
+    struct lx_sockaddr_in6 in6 = {0};
+    memcpy(&in6, addr, len < sizeof(in6) ? len : sizeof(in6));
+    unsigned scope = in6.addr[1] & 0xf;
+    return (scope != 1 && scope != 2) || in6.scope_id == 1;
+}
+
 int inet_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
 {
     struct inet_sock *s = inet_sk(sk);
@@ -251,17 +289,20 @@ int inet_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
     int err = inet_parse(s, addr, len, &a);
     if (err)
         return err;
-    if (!inet_is_any(&a) && !inet_is_local(&a))
+    if (multicast_is_v6(&a) && (sk->type == LX_SOCK_STREAM || !has_scope(addr, len)))
+        return -LX_EINVAL;
+    if (!inet_is_any(&a) && !inet_is_local(&a) && !multicast_is_v4(&a) && !multicast_is_v6(&a))
         return -LX_EADDRNOTAVAIL;
     if (sk->family == LX_AF_INET6 && s->v6only && is_v4(&a))
         return -LX_EINVAL;
-    if (a.port && a.port < 1024 && !capable(LX_CAP_NET_BIND_SERVICE))
+    bool ping = sk->ops == &ping_ops; // its port is an identifier, which several may have
+    if (a.port && a.port < 1024 && !ping && !capable(LX_CAP_NET_BIND_SERVICE))
         return -LX_EACCES;
     if (s->bound || s->state != INET_CLOSED)
         return -LX_EINVAL;
     struct inet_addr before = s->local;
     s->local = a;
-    err = a.port ? (port_free(s) ? 0 : -LX_EADDRINUSE) : pick_port(s, false);
+    err = a.port ? (ping || port_free(s) ? 0 : -LX_EADDRINUSE) : pick_port(s, false);
     if (err)
         s->local = before;
     else

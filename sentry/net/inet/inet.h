@@ -50,7 +50,8 @@ struct inet_sock {
     // UDP
     struct list_head queue; // inet_datagram.link
     uint64_t queued_bytes;
-    int32_t *options; // by place in the table of option.c; NULL: none was ever set
+    struct inet_groups *groups; // multicast.h; NULL: none
+    int32_t *options;           // by place in the table of option.c; NULL: none was ever set
 };
 
 static inline struct inet_sock *inet_sk(struct socket *s)
@@ -69,6 +70,7 @@ int inet_parse(const struct inet_sock *s, const uint8_t *addr, uint32_t len, str
 // Writes an address as the socket's family shows it; returns its length.
 int inet_format(const struct inet_sock *s, const struct inet_addr *a, uint8_t *addr);
 bool inet_is_any(const struct inet_addr *a);
+bool inet_is_broadcast(const struct inet_addr *a); // 127.255.255.255
 bool inet_is_local(const struct inet_addr *a);
 // Makes a destination one that can be reached (any: this host). 0 or -LX_ENETUNREACH.
 int inet_route(const struct inet_sock *s, struct inet_addr *to);
@@ -79,6 +81,10 @@ int inet_autobind(struct inet_sock *s, const struct inet_addr *local);
 bool inet_overlap(const struct inet_addr *a, bool a_v6only, const struct inet_addr *b, bool b_v6only);
 void inet_register(struct inet_sock *s); // its port is taken
 void inet_unregister(struct inet_sock *s);
+// The next socket of a port and a protocol in no order; the first: after NULL. NULL: no more.
+struct inet_sock *inet_next(int protocol, uint16_t port, struct inet_sock *after);
+// Is the socket bound to this address, or to all?
+bool inet_is_at(const struct inet_sock *s, const struct inet_addr *to);
 // The socket that gets what is sent to `to`; `from` prefers a UDP socket connected to it. NULL: nobody.
 struct inet_sock *inet_lookup(int protocol, const struct inet_addr *to, const struct inet_addr *from);
 int inet_getname(struct socket *s, uint8_t *addr, bool peer);

@@ -2,6 +2,8 @@
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "sentry/net/inet/inet.h"
+#include "sentry/net/inet/multicast.h"
+#include "sentry/net/inet/ping.h"
 #include "sentry/task/cred.h"
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,12 @@ struct inet_sock *inet_alloc(int family, int type, int protocol)
         }
         s->data->half_close = true;
     }
-    socket_init(&s->sk, type == LX_SOCK_STREAM ? &tcp_ops : &udp_ops, family, type, protocol);
+    bool ping = protocol == LX_IPPROTO_ICMP || protocol == LX_IPPROTO_ICMPV6;
+    socket_init(&s->sk,
+                type == LX_SOCK_STREAM ? &tcp_ops
+                : ping                 ? &ping_ops
+                                       : &udp_ops,
+                family, type, protocol);
     list_init(&s->port_link);
     list_init(&s->accept_queue);
     list_init(&s->accept_link);
@@ -36,6 +43,7 @@ struct inet_sock *inet_alloc(int family, int type, int protocol)
 void inet_free(struct inet_sock *s)
 {
     socket_done(&s->sk);
+    multicast_leave_all(s);
     free(s->options);
     free(s);
 }
@@ -58,12 +66,13 @@ static const struct option {
     {LX_IPPROTO_IP, 24, 0}, // IP_BIND_ADDRESS_NO_PORT
     {LX_IPPROTO_IP, LX_IP_MULTICAST_TTL, 1},
     {LX_IPPROTO_IP, LX_IP_MULTICAST_LOOP, 1},
-    {LX_IPPROTO_IP, 49, 1}, // IP_MULTICAST_ALL
+    {LX_IPPROTO_IP, LX_IP_MULTICAST_ALL, 1},
     {LX_IPPROTO_IP, 50, 0}, // IP_UNICAST_IF
     {LX_IPPROTO_IP, 51, 0}, // IP_LOCAL_PORT_RANGE
     {LX_IPPROTO_IPV6, LX_IPV6_UNICAST_HOPS, 64},
     {LX_IPPROTO_IPV6, LX_IPV6_MULTICAST_HOPS, 1},
     {LX_IPPROTO_IPV6, LX_IPV6_MULTICAST_LOOP, 1},
+    {LX_IPPROTO_IPV6, 29, 1}, // IPV6_MULTICAST_ALL
     {LX_IPPROTO_IPV6, 23, 1}, // IPV6_MTU_DISCOVER
     {LX_IPPROTO_IPV6, 25, 0}, // IPV6_RECVERR
     {LX_IPPROTO_IPV6, LX_IPV6_RECVPKTINFO, 0},
@@ -149,6 +158,9 @@ int inet_setsockopt(struct socket *sk, int level, int name, const void *value, u
 {
     struct inet_sock *s = inet_sk(sk);
     int32_t v = 0;
+    int err = multicast_setsockopt(s, level, name, value, len);
+    if (err != -LX_ENOPROTOOPT)
+        return err;
     bool v6only = level == LX_IPPROTO_IPV6 && name == LX_IPV6_V6ONLY && sk->family == LX_AF_INET6;
     int slot = v6only ? -1 : place(s, level, name);
     if (!v6only && slot < 0)
@@ -168,6 +180,10 @@ int inet_setsockopt(struct socket *sk, int level, int name, const void *value, u
     }
     if (level == LX_IPPROTO_IP && name == 2 && v != -1 && (v < 1 || v > 255))
         return -LX_EINVAL;
+    bool hops = level == LX_IPPROTO_IP ? name == LX_IP_MULTICAST_TTL
+                                       : level == LX_IPPROTO_IPV6 && name == LX_IPV6_MULTICAST_HOPS;
+    if (hops && (v < -1 || v > 255 || (sk->type == LX_SOCK_STREAM && level == LX_IPPROTO_IP)))
+        return -LX_EINVAL;
     if (level == LX_IPPROTO_TCP && (name == 4 || name == 5) && (v < 1 || v > 32767))
         return -LX_EINVAL;
     if (level == LX_IPPROTO_TCP && (name == 1 || name == 3))
@@ -182,6 +198,9 @@ int inet_getsockopt(struct socket *sk, int level, int name, void *value, uint32_
 {
     struct inet_sock *s = inet_sk(sk);
     int32_t v;
+    int err = multicast_getsockopt(s, level, name, value, len);
+    if (err != -LX_ENOPROTOOPT)
+        return err;
     if (level == LX_IPPROTO_TCP && name == LX_TCP_INFO && sk->type == LX_SOCK_STREAM) {
         *len = tcp_info(s, value, *len);
         return 0;
@@ -214,8 +233,13 @@ int inet_socket(int family, int type, int protocol, struct socket **out)
     if (type != LX_SOCK_STREAM && type != LX_SOCK_DGRAM)
         return -LX_ESOCKTNOSUPPORT;
     int only = type == LX_SOCK_STREAM ? LX_IPPROTO_TCP : LX_IPPROTO_UDP;
-    if (type == LX_SOCK_DGRAM && protocol == LX_IPPROTO_ICMP)
-        return -LX_EACCES; // net.ipv4.ping_group_range names nobody
+    int ping = family == LX_AF_INET ? LX_IPPROTO_ICMP : LX_IPPROTO_ICMPV6;
+    if (type == LX_SOCK_DGRAM && protocol == ping) {
+        int err = ping_permitted();
+        if (err)
+            return err;
+        only = protocol;
+    }
     if (type == LX_SOCK_DGRAM && protocol == LX_IPPROTO_UDPLITE)
         only = protocol;
     if (protocol && protocol != only)

@@ -2,14 +2,15 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "sentry/net/inet/inet.h"
+#include "sentry/net/inet/multicast.h"
+#include "sentry/net/inet/udp.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define UDP_BYTES_MAX (64ull << 20) // queued by all sockets of the sandbox
 static uint64_t bytes_queued;
 
-static void udp_release(struct socket *sk)
+void udp_release(struct socket *sk)
 {
     struct inet_sock *s = inet_sk(sk);
     inet_unregister(s);
@@ -22,7 +23,17 @@ static void udp_release(struct socket *sk)
     inet_free(s);
 }
 
-static int64_t udp_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
+// The source of what an unbound socket sends to `to`, which it reaches.
+static void source_for(const struct inet_sock *s, const struct inet_addr *to, struct inet_addr *from)
+{
+    memcpy(from->ip, to->ip, sizeof(from->ip));
+    if (multicast_is_v4(to))
+        (void)multicast_source(s, from->ip);
+    else if (inet_is_broadcast(to))
+        memcpy(from->ip + 12, (const uint8_t[4]){127, 0, 0, 1}, 4);
+}
+
+int64_t udp_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
 {
     struct inet_sock *s = inet_sk(sk);
     struct inet_addr to;
@@ -38,12 +49,17 @@ static int64_t udp_connect(struct socket *sk, const uint8_t *addr, uint32_t len,
     int err = inet_parse(s, addr, len, &to);
     if (!err)
         err = inet_route(s, &to);
+    if (!err && inet_is_broadcast(&to) && !sk->broadcast)
+        err = -LX_EACCES;
+    struct inet_addr from = to;
     if (!err)
-        err = inet_autobind(s, &to);
+        source_for(s, &to, &from);
+    if (!err)
+        err = inet_autobind(s, &from);
     if (err)
         return err;
     if (inet_is_any(&s->local))
-        memcpy(s->local.ip, to.ip, 16);
+        memcpy(s->local.ip, from.ip, 16);
     s->remote = to;
     s->state = INET_CONNECTED;
     return 0;
@@ -62,6 +78,49 @@ static int destination(struct inet_sock *s, const struct sock_msg *m, struct ine
     if (!err && !to->port)
         err = -LX_EINVAL;
     return err ? err : inet_route(s, to);
+}
+
+void udp_set_header(const struct inet_sock *s, struct inet_datagram *d, const struct scm *given)
+{
+    bool six = s->sk.family == LX_AF_INET6, group = multicast_is_v4(&d->to);
+    int32_t hops = six && !group ? inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_UNICAST_HOPS)
+                                 : inet_option(s, LX_IPPROTO_IP, group ? LX_IP_MULTICAST_TTL : LX_IP_TTL);
+    int32_t class =
+        six ? inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_TCLASS) : inet_option(s, LX_IPPROTO_IP, LX_IP_TOS);
+    d->hops = (uint8_t)(given->has_hops ? given->hops : hops);
+    d->class = (uint8_t)(given->has_class ? given->class : class);
+}
+
+void udp_deliver(struct inet_sock *to, struct inet_datagram *d)
+{
+    uint64_t charge = d->len + UNIX_BUF_OVERHEAD;
+    if (!to || (to->sk.shutdown & SOCK_SHUT_RECV) || to->queued_bytes + charge > (uint64_t)to->sk.rcvbuf ||
+        bytes_queued + charge > UDP_BYTES_MAX) {
+        free(d);
+        return;
+    }
+    list_add_tail(&d->link, &to->queue);
+    to->queued_bytes += charge;
+    bytes_queued += charge;
+    wake_up(&to->sk.wait, EV_IN | EV_RDNORM);
+}
+
+// A copy for each socket that hears the group, or a broadcast (__udp4_lib_mcast_deliver). Takes over the datagram.
+static void deliver_to_group(int protocol, struct inet_datagram *d)
+{
+    for (struct inet_sock *to = NULL; (to = inet_next(protocol, d->to.port, to));) {
+        bool others = to->state == INET_CONNECTED &&
+                      (to->remote.port != d->from.port || memcmp(to->remote.ip, d->from.ip, 16) != 0);
+        if (others || !inet_is_at(to, &d->to) ||
+            (multicast_is_v4(&d->to) && !multicast_allows(to, &d->to, &d->from)))
+            continue;
+        struct inet_datagram *copy = malloc(sizeof(*copy) + d->len);
+        if (!copy)
+            break;
+        memcpy(copy, d, sizeof(*d) + d->len);
+        udp_deliver(to, copy);
+    }
+    free(d);
 }
 
 static int64_t udp_send(struct socket *sk, struct sock_msg *m)
@@ -84,6 +143,8 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
     err = destination(s, m, &to);
     if (err)
         return err;
+    if (inet_is_broadcast(&to) && !sk->broadcast)
+        return -LX_EACCES;
     if (sk->err)
         return sock_take_error(sk);
     if (sk->shutdown & SOCK_SHUT_SEND)
@@ -93,8 +154,8 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
         return -LX_EINVAL;
     if (has_source)
         memcpy(from.ip, source.ip, 16);
-    else if (inet_is_any(&from))
-        memcpy(from.ip, to.ip, 16);
+    else if (inet_is_any(&from) || multicast_is_v4(&from) || multicast_is_v6(&from))
+        source_for(s, &to, &from);
     size_t n = m->it.count;
     struct inet_datagram *d = malloc(sizeof(*d) + n);
     if (!d)
@@ -103,33 +164,22 @@ static int64_t udp_send(struct socket *sk, struct sock_msg *m)
         free(d);
         return -LX_EFAULT;
     }
-    struct inet_sock *other = inet_lookup(sk->protocol, &to, &from);
-    if (!other || (other->sk.shutdown & SOCK_SHUT_RECV) ||
-        other->queued_bytes + n + UNIX_BUF_OVERHEAD > (uint64_t)other->sk.rcvbuf ||
-        bytes_queued + n + UNIX_BUF_OVERHEAD > UDP_BYTES_MAX) {
-        // Lost. That nobody is there, only a connected socket learns, with its next call.
-        if (!other && s->state == INET_CONNECTED) {
-            sk->err = LX_ECONNREFUSED;
-            wake_up(&sk->wait, EV_ERR | EV_IN);
-        }
-        free(d);
-        return (int64_t)n;
-    }
     d->from = from;
     d->to = to;
     d->stamp = vfs_now();
-    bool six = sk->family == LX_AF_INET6;
-    d->hops = (uint8_t)(given.has_hops ? given.hops
-                        : six          ? inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_UNICAST_HOPS)
-                                       : inet_option(s, LX_IPPROTO_IP, LX_IP_TTL));
-    d->class = (uint8_t)(given.has_class ? given.class
-                         : six           ? inet_option(s, LX_IPPROTO_IPV6, LX_IPV6_TCLASS)
-                                         : inet_option(s, LX_IPPROTO_IP, LX_IP_TOS));
     d->len = (uint32_t)n;
-    list_add_tail(&d->link, &other->queue);
-    other->queued_bytes += n + UNIX_BUF_OVERHEAD;
-    bytes_queued += n + UNIX_BUF_OVERHEAD;
-    wake_up(&other->sk.wait, EV_IN | EV_RDNORM);
+    udp_set_header(s, d, &given);
+    if (multicast_is_v4(&to) || inet_is_broadcast(&to)) {
+        deliver_to_group(sk->protocol, d);
+        return (int64_t)n;
+    }
+    struct inet_sock *other = inet_lookup(sk->protocol, &to, &from);
+    // Lost. That nobody is there, only a connected socket learns, with its next call.
+    if (!other && s->state == INET_CONNECTED) {
+        sk->err = LX_ECONNREFUSED;
+        wake_up(&sk->wait, EV_ERR | EV_IN);
+    }
+    udp_deliver(other, d);
     return (int64_t)n;
 }
 
@@ -145,7 +195,7 @@ static struct inet_datagram *datagram_at(struct inet_sock *s, uint64_t *off)
     return NULL;
 }
 
-static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
+int64_t udp_recv(struct socket *sk, struct sock_msg *m)
 {
     struct inet_sock *s = inet_sk(sk);
     if (m->flags & LX_MSG_ERRQUEUE)
@@ -182,7 +232,7 @@ static int64_t udp_recv(struct socket *sk, struct sock_msg *m)
 }
 
 // What IP_PKTINFO, IP_RECVTTL and the like ask for (ip_cmsg_recv, ip6_datagram_recv_common_ctl).
-static int udp_put_control(struct socket *sk, const struct sock_msg *m, struct scm_out *out)
+int udp_put_control(struct socket *sk, const struct sock_msg *m, struct scm_out *out)
 {
     const struct inet_sock *s = inet_sk(sk);
     static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
@@ -193,7 +243,10 @@ static int udp_put_control(struct socket *sk, const struct sock_msg *m, struct s
     bool four = memcmp(m->to, mapped, sizeof(mapped)) == 0;
     if (four && inet_option(s, LX_IPPROTO_IP, LX_IP_PKTINFO)) {
         struct lx_in_pktinfo info = {.ifindex = 1};
-        memcpy(info.spec_dst, m->to + 12, 4);
+        struct inet_addr to = {.port = 0};
+        memcpy(to.ip, m->to, sizeof(to.ip));
+        bool many = multicast_is_v4(&to) || inet_is_broadcast(&to);
+        memcpy(info.spec_dst, many ? (const uint8_t[4]){127, 0, 0, 1} : m->to + 12, 4);
         memcpy(info.addr, m->to + 12, 4);
         err = scm_put(out, LX_IPPROTO_IP, LX_IP_PKTINFO, &info, sizeof(info));
     }
@@ -213,7 +266,7 @@ static int udp_put_control(struct socket *sk, const struct sock_msg *m, struct s
     return err;
 }
 
-static int udp_shutdown(struct socket *sk, int how)
+int udp_shutdown(struct socket *sk, int how)
 {
     if (inet_sk(sk)->state != INET_CONNECTED)
         return -LX_ENOTCONN;
@@ -222,7 +275,7 @@ static int udp_shutdown(struct socket *sk, int how)
     return 0;
 }
 
-static uint32_t udp_poll(struct socket *sk, struct poll_table *pt)
+uint32_t udp_poll(struct socket *sk, struct poll_table *pt)
 {
     struct inet_sock *s = inet_sk(sk);
     poll_wait(pt, &sk->wait);
