@@ -12,7 +12,7 @@ static const struct {
     const char *arguments;
 } modes[] = {
     {"--files", gofer_files_main, "--config-fd N [--listen-fd N]"},
-    {"--proc", gofer_proc_main, "--connection-fd N --proc-fd N"},
+    {"--proc", gofer_proc_main, "--connection-fd N --proc-fd N [--memory 1] [--session N]"},
     {"--net", gofer_net_main, "--connection-fd N [--policy-fd N] [--no-landlock 1]"},
 };
 

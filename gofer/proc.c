@@ -20,31 +20,59 @@
 #define FILTER filter_gofer_proc_trap
 #endif
 
+struct service {
+    int connection, proc;
+    bool memory; // descriptors of guests' memory may be asked for
+    int session; // only processes of this session are guests; 0: all that this proc shows
+};
+
+static int open_below(int proc, const char *path, int access)
+{
+    struct open_how how = {
+        .flags = (uint64_t)access | O_CLOEXEC | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+    };
+    int fd = (int)syscall(SYS_openat2, proc, path, &how, sizeof(how));
+    return fd < 0 ? -errno : fd;
+}
+
+// No guest leaves the session of the kernel process, whose number it has.
+static bool is_guest(const struct service *s, int pid)
+{
+    char path[32], text[512];
+    snprintf(path, sizeof(path), "%d/stat", pid);
+    int fd = pid == s->session ? -1 : open_below(s->proc, path, O_RDONLY), session = 0;
+    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *after = strrchr(text, ')'); // the name may hold anything
+    return after && sscanf(after + 1, " %*c %*d %*d %d", &session) == 1 && session == s->session;
+}
+
 // A descriptor, or -errno.
-static int open_file(int proc, const struct gofer_proc_request *request)
+static int open_file(const struct service *s, const struct gofer_proc_request *request)
 {
     static const char *const names[] = {
         [GOFER_PROC_MAPS] = "maps",           [GOFER_PROC_SMAPS_ROLLUP] = "smaps_rollup",
         [GOFER_PROC_STATUS] = "status",       [GOFER_PROC_THREAD_STAT] = "stat",
         [GOFER_PROC_SMAPS] = "smaps",         [GOFER_PROC_PAGEMAP] = "pagemap",
-        [GOFER_PROC_NUMA_MAPS] = "numa_maps",
+        [GOFER_PROC_NUMA_MAPS] = "numa_maps", [GOFER_PROC_MEM] = "mem",
     };
-    if (request->file < GOFER_PROC_MAPS || request->file > GOFER_PROC_LAST)
+    if (request->file < GOFER_PROC_MAPS || request->file > GOFER_PROC_LAST ||
+        (request->file == GOFER_PROC_MEM && !s->memory))
         return -EINVAL;
     bool thread = request->file == GOFER_PROC_THREAD_STAT;
     if (request->pid <= 1 || request->pid == getpid() || (thread ? request->tid <= 1 : request->tid != 0))
         return -EPERM;
+    if (s->session && !is_guest(s, request->pid))
+        return -ESRCH;
     char path[64];
     if (thread)
         snprintf(path, sizeof(path), "%d/task/%d/stat", request->pid, request->tid);
     else
         snprintf(path, sizeof(path), "%d/%s", request->pid, names[request->file]);
-    struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
-    };
-    int fd = (int)syscall(SYS_openat2, proc, path, &how, sizeof(how));
-    return fd < 0 ? -errno : fd;
+    return open_below(s->proc, path, request->file == GOFER_PROC_MEM ? O_RDWR : O_RDONLY);
 }
 
 static int reply(int connection, const struct gofer_proc_request *request, int result)
@@ -71,14 +99,14 @@ static int reply(int connection, const struct gofer_proc_request *request, int r
     return sent == sizeof(answer) ? 0 : -1;
 }
 
-static int serve(int connection, int proc)
+static int serve(const struct service *s)
 {
     for (;;) {
         struct gofer_proc_request request;
         struct iovec vector = {.iov_base = &request, .iov_len = sizeof(request)};
         // No room for control data: descriptors that the Sentry sends are dropped by the kernel.
         struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-        ssize_t got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+        ssize_t got = recvmsg(s->connection, &message, MSG_CMSG_CLOEXEC);
         if (got < 0 && errno == EINTR)
             continue;
         if (got == 0 || (got < 0 && errno == ECONNRESET)) // the latter when it ends with an answer unread
@@ -87,7 +115,7 @@ static int serve(int connection, int proc)
             fprintf(stderr, "gofer: request of a wrong size refused, closing the connection\n");
             return GOFER_EXIT_FAILED;
         }
-        if (reply(connection, &request, open_file(proc, &request)) < 0)
+        if (reply(s->connection, &request, open_file(s, &request)) < 0)
             return 0;
     }
 }
@@ -104,5 +132,10 @@ int gofer_proc_main(int argc, char **argv)
         .run_uid = UINT32_MAX, .run_gid = UINT32_MAX, .waive = GOFER_WAIVE_LANDLOCK, .parent_death = 1};
     if (jail_close_others(keep, 2) || jail_confine(&config, NULL, -1) || jail_filter(&FILTER))
         return GOFER_EXIT_FAILED;
-    return serve(keep[0], keep[1]);
+    int session = gofer_fd_argument(argc, argv, "--session");
+    const struct service service = {.connection = keep[0],
+                                    .proc = keep[1],
+                                    .memory = gofer_fd_argument(argc, argv, "--memory") == 1,
+                                    .session = session > 0 ? session : 0};
+    return serve(&service);
 }

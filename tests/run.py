@@ -23,6 +23,7 @@ SUITES = [
     ("guest", [PYTHON, TESTS / "guest/run.py"]),
     ("filter", [PYTHON, TESTS / "filter/run.py"]),
     ("guest-plain", [PYTHON, TESTS / "guest/run.py", "--plain"]),
+    ("guest-nested", [PYTHON, TESTS / "guest/run.py", "--nested"]),
     ("oci-fields", [PYTHON, TESTS / "oci/fields.py"]),
     ("support", [PYTHON, TESTS / "support/run.py"]),
     ("matrix", [PYTHON, TESTS / "matrix/run.py"]),

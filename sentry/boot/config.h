@@ -99,6 +99,7 @@ struct sentry_config {
     size_t nr_sysctls;
     bool container; // of an engine: no shell stands behind it, and the first program waits for CONTROL_START
     bool begins;    // a container's that does not wait
+    bool nested;    // inside an ordinary container: nothing has namespaces of its own (--nested)
     uint64_t memory_limit; // bytes, 0 = none (informational: sysinfo, tmpfs sizes)
     unsigned cpus;         // 0 = host's
     unsigned max_tasks;
@@ -119,6 +120,7 @@ struct sentry_config {
 #define FEATURE_LANDLOCK 8u
 #define FEATURE_PIDFD_GETFD 16u
 #define FEATURE_WAIT_KILLABLE 32u
+#define FEATURE_PROCESS_VM 64u
 
 #define FILE_SERVERS_MAX 8 // beside the Gofer
 

@@ -302,7 +302,7 @@ static void put_config(struct cursor *c, const struct sentry_config *config)
                    (config->stdio_tty[0] ? 8u : 0) | (config->stdio_tty[1] ? 16u : 0) |
                    (config->stdio_tty[2] ? 32u : 0) | (config->container ? 64u : 0) |
                    (config->no_new_privs ? 128u : 0) | (config->network_policy ? 256u : 0) |
-                   (config->begins ? 512u : 0));
+                   (config->begins ? 512u : 0) | (config->nested ? 1024u : 0));
     put_u32(c, (uint32_t)config->log_level);
     put_u64(c, config->disabled_features);
     put_u32(c, config->server_uid);
@@ -360,6 +360,7 @@ static void get_config(struct cursor *c, struct sentry_config *config)
     config->no_new_privs = flags & 128u;
     config->network_policy = flags & 256u;
     config->begins = flags & 512u;
+    config->nested = flags & 1024u;
     config->log_level = (int)get_u32(c);
     config->disabled_features = get_u64(c);
     config->server_uid = get_u32(c);

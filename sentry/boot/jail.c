@@ -89,7 +89,7 @@ int jail_landlock_version(void)
     return version < 0 ? -errno : version;
 }
 
-static int allow_reading(int ruleset, int fd, uint64_t access)
+static int allow_access(int ruleset, int fd, uint64_t access)
 {
     struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
     return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
@@ -125,10 +125,11 @@ int jail_landlock(const struct jail_allowed *allowed)
         return -errno;
     int error = 0;
     if (allowed && allowed->directory >= 0)
-        error = allow_reading(ruleset, allowed->directory,
-                              LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+        error = allow_access(ruleset, allowed->directory,
+                             LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+                                 (allowed->write ? LANDLOCK_ACCESS_FS_WRITE_FILE : 0));
     if (!error && allowed && allowed->file >= 0)
-        error = allow_reading(ruleset, allowed->file, LANDLOCK_ACCESS_FS_READ_FILE);
+        error = allow_access(ruleset, allowed->file, LANDLOCK_ACCESS_FS_READ_FILE);
     if (!error && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         error = -errno;
     close(ruleset);
@@ -167,10 +168,8 @@ int jail_keep_capabilities(uint64_t mask)
     return error;
 }
 
-int jail_drop_capabilities(void)
+int jail_drop_bounding(void)
 {
-    if (mutated("capabilities"))
-        return 0;
     for (unsigned cap = 0; cap < 64; cap++) {
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
             continue; // also where it was not in the set
@@ -180,6 +179,11 @@ int jail_drop_capabilities(void)
         if (present)
             return error;
     }
+    return 0;
+}
+
+int jail_clear_capabilities(void)
+{
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -errno;
     struct capability_sets none = {0};
@@ -193,6 +197,14 @@ int jail_drop_capabilities(void)
                    none.high.permitted | none.high.inheritable
                ? -EPERM
                : 0;
+}
+
+int jail_drop_capabilities(void)
+{
+    if (mutated("capabilities"))
+        return 0;
+    int error = jail_drop_bounding();
+    return error ? error : jail_clear_capabilities();
 }
 
 #define KEYCTL_JOIN_SESSION_KEYRING 1

@@ -19,6 +19,7 @@ int jail_landlock_version(void);
 struct jail_allowed {
     bool execute;  // executing is not restricted
     int directory; // reading below it; -1: nothing
+    bool write;    // and writing to files that are there
     int file;      // reading this file, as its execution does; -1: none
 };
 // Enters a Landlock domain that handles everything the host knows and allows nothing but `allowed` (NULL:
@@ -27,6 +28,9 @@ int jail_landlock(const struct jail_allowed *allowed);
 
 // Drops every capability from every set, the bounding set included, and checks that they are gone.
 int jail_drop_capabilities(void);
+// The two halves of it, for those who may not shrink the bounding set (-EPERM), which no_new_privs makes void.
+int jail_drop_bounding(void);
+int jail_clear_capabilities(void);
 // Raises `mask` into the ambient set, so that it survives an exec of a user that is not root.
 int jail_keep_capabilities(uint64_t mask);
 

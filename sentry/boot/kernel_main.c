@@ -11,7 +11,9 @@
 #include "sentry/core/kernel.h"
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/fs/hostfile/hostfile.h"
+#include "sentry/mm/proc_mem.h"
 #include "sentry/mm/process_vm.h"
 #include "sentry/task/task.h"
 #include "sentry/task/uts.h"
@@ -148,7 +150,8 @@ _Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *
     // One arena: almost everything runs under the kernel lock, and choosing a number of arenas would read /sys.
     mallopt(M_ARENA_MAX, 1);
     log_open(fds->log, (enum log_level)config->log_level);
-    int err = process_vm_check();
+    proc_mem_open = proc_host_open;
+    int err = config->disabled_features & FEATURE_PROCESS_VM ? 0 : process_vm_check();
     if (err)
         cannot_start(
             "guest memory cannot be read: process_vm_readv(2) and process_vm_writev(2) must be allowed", err);

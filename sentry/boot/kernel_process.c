@@ -50,16 +50,17 @@ static const char *const namespace_limits[8] = {
     "sys/user/max_cgroup_namespaces", "sys/user/max_time_namespaces",
 };
 
-static int open_proc_files(struct proc_files *proc)
+static int open_proc_files(struct proc_files *proc, bool nested)
 {
-    proc->root = jail_proc_mount();
+    proc->root = nested ? open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC) : jail_proc_mount();
     if (proc->root < 0)
-        return boot_fail("cannot mount /proc for the sandbox", NULL, -proc->root,
-                         "inside a container use one whose /proc is not masked");
+        return nested ? boot_fail("cannot open", "/proc", errno, NULL)
+                      : boot_fail("cannot mount /proc for the sandbox", NULL, -proc->root,
+                                  "inside a container use one whose /proc is not masked, or --nested");
     proc->oom_score_adj = openat(proc->root, "self/oom_score_adj", O_RDWR | O_CLOEXEC);
     if (proc->oom_score_adj < 0)
         return boot_fail("cannot open", "/proc/self/oom_score_adj", errno, NULL);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8 && !nested; i++) {
         proc->namespace_limits[i] = openat(proc->root, namespace_limits[i], O_WRONLY | O_CLOEXEC);
         if (proc->namespace_limits[i] < 0)
             return boot_fail("cannot open /proc/", namespace_limits[i], errno, NULL);
@@ -108,6 +109,7 @@ static int start_zygote(const struct sentry_config *config, const struct proc_fi
         .killable = !(config->disabled_features & FEATURE_WAIT_KILLABLE),
         .landlock = !(config->disabled_features & FEATURE_LANDLOCK),
         .shared = config->disabled_features & FEATURE_PIDFD_GETFD,
+        .nested = config->nested,
     };
     if (!error)
         error = zygote_start(&plan, z);
@@ -160,10 +162,14 @@ static int enter_jail(const struct sentry_config *config, int gofer_program, str
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return boot_fail("cannot set no_new_privs", NULL, errno, NULL);
     error = jail_empty_keyring();
-    if (error)
+    if (error &&
+        !(config->nested && error == -EPERM)) // a container's profile refuses keyrings, to guests too
         return boot_fail("cannot join an empty session keyring", NULL, -error,
                          error == -EDQUOT ? "raise the sysctl kernel.keys.maxkeys" : NULL);
-    error = open_proc_files(proc);
+    // Guests whose parent has ended become ours, and are reaped.
+    if (config->nested && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return boot_fail("cannot become the reaper of guests", NULL, errno, NULL);
+    error = open_proc_files(proc, config->nested);
     if (error)
         return error;
     core_handler_stays = no_limit && has_core_handler(proc->root);
@@ -173,12 +179,15 @@ static int enter_jail(const struct sentry_config *config, int gofer_program, str
 // The root goes, then what Landlock still leaves open.
 static int close_root(const struct sentry_config *config, int gofer_program, const struct proc_files *proc)
 {
-    int error = jail_empty_root();
+    int error = config->nested ? 0 : jail_empty_root();
     if (error)
         return boot_fail("cannot make an empty root", NULL, -error, "see `sentry check`");
     if (config->disabled_features & FEATURE_LANDLOCK)
         return 0;
-    const struct jail_allowed outer = {.execute = true, .directory = proc->root, .file = gofer_program};
+    const struct jail_allowed outer = {.execute = true,
+                                       .directory = proc->root,
+                                       .write = config->disabled_features & FEATURE_PROCESS_VM,
+                                       .file = gofer_program};
     error = jail_landlock(&outer);
     if (error)
         return boot_fail(
@@ -189,20 +198,24 @@ static int close_root(const struct sentry_config *config, int gofer_program, con
 
 // gofer --proc stays in the outer Landlock domain, which encloses those of the guests: only so procfs shows
 // it their files.
-static int start_proc_gofer(int program, int proc, int *connection)
+static int start_proc_gofer(const struct sentry_config *config, int program, int proc, int *connection)
 {
     int pair[2], pidfd;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return boot_fail("cannot make a socket pair", NULL, errno, NULL);
-    char numbers[2][16];
+    char numbers[4][16];
     snprintf(numbers[0], sizeof(numbers[0]), "%d", pair[1]);
     snprintf(numbers[1], sizeof(numbers[1]), "%d", proc);
-    const char *const argv[] = {"gofer",    "--proc", "--connection-fd", numbers[0], "--proc-fd",
-                                numbers[1], NULL};
+    // Where others are in our pid namespace, those of our session are guests.
+    snprintf(numbers[2], sizeof(numbers[2]), "%d", config->disabled_features & FEATURE_PROCESS_VM ? 1 : 0);
+    snprintf(numbers[3], sizeof(numbers[3]), "%d", config->nested ? (int)getpid() : 0);
+    const char *const argv[] = {"gofer",    "--proc",   "--connection-fd", numbers[0],  "--proc-fd",
+                                numbers[1], "--memory", numbers[2],        "--session", numbers[3],
+                                NULL};
     const int keep[] = {pair[1], proc};
     const struct spawn spawn = {
         .name = "gofer --proc",
-        .namespaces = GOFER_NEEDS_LIBRARIES ? CLONE_NEWNS : 0,
+        .namespaces = GOFER_NEEDS_LIBRARIES && !config->nested ? CLONE_NEWNS : 0,
         .program = program,
         .argv = argv,
         .keep = keep,
@@ -266,7 +279,8 @@ int kernel_process_main(int argc, char **argv)
     struct proc_files proc = {.root = -1, .oom_score_adj = -1};
     struct zygote zygote = {.listener = -1};
     int proc_connection = -1;
-    int image = memory_file_sealed("stub", stub_image, stub_image_size, 1);
+    int image = config.nested ? memory_file_sealed("stub", stub_image_nested, stub_image_nested_size, 1)
+                              : memory_file_sealed("stub", stub_image, stub_image_size, 1);
     if (image < 0)
         error = boot_fail("cannot make the memory file of the stub", NULL, -image, NULL);
     if (!error)
@@ -274,18 +288,18 @@ int kernel_process_main(int argc, char **argv)
     if (!error)
         error = enter_jail(&config, params.gofer_program, &proc);
     if (!error && GOFER_NEEDS_LIBRARIES)
-        error = start_proc_gofer(params.gofer_program, proc.root, &proc_connection);
+        error = start_proc_gofer(&config, params.gofer_program, proc.root, &proc_connection);
     if (!error)
         error = close_root(&config, params.gofer_program, &proc);
     if (!error && !GOFER_NEEDS_LIBRARIES)
-        error = start_proc_gofer(params.gofer_program, proc.root, &proc_connection);
+        error = start_proc_gofer(&config, params.gofer_program, proc.root, &proc_connection);
     if (!error)
         error = close_jail(&config);
     if (!error)
         error = start_zygote(&config, &proc, image, &zygote);
-    if (!error)
+    if (!error && !config.nested)
         error = forbid_namespaces(&proc);
-    if (!error && (error = jail_drop_capabilities()) != 0)
+    if (!error && (error = config.nested ? jail_clear_capabilities() : jail_drop_capabilities()) != 0)
         (void)boot_fail("cannot drop capabilities", NULL, -error, NULL);
     if (!error && !mutated("dumpable") && prctl(PR_SET_DUMPABLE, 0) < 0)
         error = boot_fail("cannot become undumpable", NULL, errno, NULL);

@@ -74,7 +74,7 @@ int monitor_drop_privileges(void)
     }
     int error = jail_drop_capabilities();
     if (error == -EPERM)
-        error = 0; // an ordinary user cannot shrink the bounding set and has no capability
+        error = jail_clear_capabilities(); // an ordinary user cannot shrink the bounding set
     if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         error = -errno;
     if (!error && prctl(PR_SET_DUMPABLE, 0) < 0)

@@ -53,7 +53,8 @@ static int gofer_config_fd(const struct sandbox_spec *spec, int connection)
         .loop = spec->config.disabled_features & FEATURE_IO_URING ? GOFER_LOOP_POLL : GOFER_LOOP_AUTO,
         .owner = spec->gofer_owner,
         .capabilities = spec->gofer_capabilities,
-        .waive = spec->config.disabled_features & FEATURE_LANDLOCK ? GOFER_WAIVE_LANDLOCK : 0,
+        .waive = (spec->config.disabled_features & FEATURE_LANDLOCK ? GOFER_WAIVE_LANDLOCK : 0) |
+                 (spec->config.nested ? GOFER_WAIVE_MOUNTS : 0),
         .parent_death = !mutated("parent-death"),
         .export_count = spec->nr_exports,
         .run_uid = UINT32_MAX,
@@ -81,10 +82,12 @@ static int start_gofer(const struct sandbox_spec *spec, int program, int connect
     bool mapped = spec->gofer_uid_map;
     const struct id_map own = {geteuid(), geteuid(), getegid(), getegid(), NULL, NULL};
     const struct id_map given = {.uid_text = spec->gofer_uid_map, .gid_text = spec->gofer_gid_map};
-    bool root = geteuid() == 0 && !mapped;
+    bool root = (geteuid() == 0 && !mapped) || spec->config.nested;
     const struct spawn spawn = {
         .name = "gofer",
-        .namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | (root ? 0 : CLONE_NEWUSER),
+        .namespaces = spec->config.nested ? 0
+                                          : CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                                                (root ? 0 : CLONE_NEWUSER),
         .map = root     ? NULL
                : mapped ? &given
                         : &own,
@@ -212,16 +215,23 @@ static int start_kernel(const struct sandbox_spec *spec, const struct kernel_cha
                                        stream_to_keep(spec, 2)};
     for (unsigned i = 0; i < FILE_SERVERS_MAX; i++)
         keep[11 + i] = params.servers[i];
-    bool root = geteuid() == 0;
-    const struct id_map map = {NOBODY, root ? NOBODY : geteuid(), NOBODY, root ? NOBODY : getegid(), NULL,
+    bool root = geteuid() == 0, nested = spec->config.nested;
+    const struct id_map map = {nested && !root ? geteuid() : NOBODY,
+                               root ? NOBODY : geteuid(),
+                               nested && !root ? getegid() : NOBODY,
+                               root ? NOBODY : getegid(),
+                               NULL,
                                NULL};
     const struct spawn spawn = {
         .name = "the kernel process",
-        .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP |
-                      (mutated("kernel-namespaces") ? 0 : CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
+        .namespaces =
+            nested ? 0
+                   : CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWCGROUP |
+                         (mutated("kernel-namespaces") ? 0 : CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS),
         .map = &map,
+        .host_ids = nested,
         .keep_capabilities =
-            1ull << 21 /* SYS_ADMIN */ | 1ull << 24 /* SYS_RESOURCE */ | 1ull << 8 /* SETPCAP */,
+            nested ? 0 : 1ull << 21 /* SYS_ADMIN */ | 1ull << 24 /* SYS_RESOURCE */ | 1ull << 8 /* SETPCAP */,
         .program = program,
         .argv = argv,
         .keep = keep,

@@ -68,6 +68,8 @@ static _Noreturn void child_main(const struct spawn *spawn, int go_fd, int failu
     char go;
     if ((spawn->map || spawn->cgroup) && read(go_fd, &go, 1) != 1)
         _exit(EXIT_SANDBOX); // the parent has reported why
+    if (spawn->host_ids)
+        (void)jail_drop_bounding(); // as far as we may; no_new_privs makes the rest void
     if (spawn->map) {
         if (drop_groups && setgroups(0, NULL) < 0)
             child_fail(failure_fd, "setgroups");
@@ -102,7 +104,8 @@ static _Noreturn void child_main(const struct spawn *spawn, int go_fd, int failu
 static const char *advice_for(int error, uint64_t namespaces)
 {
     if ((error == EPERM || error == ENOSPC || error == EUSERS) && (namespaces & CLONE_NEWUSER))
-        return "user namespaces are switched off or used up here (see `sentry check`)";
+        return "user namespaces are switched off or used up here (see `sentry check`); inside a container, "
+               "--nested does without";
     if (error == EACCES)
         return "the program must be executable for everybody, in a directory that everybody may search";
     return NULL;
@@ -134,7 +137,7 @@ pid_t spawn_program(const struct spawn *spawn, int *pidfd)
         error = -cgroup_enter(spawn->cgroup, pid);
         step = error ? "entering the control group" : step;
     }
-    if (!error && spawn->map) {
+    if (!error && spawn->map && !spawn->host_ids) {
         error = -write_maps(pid, spawn->map);
         step = error ? "mapping ids" : step;
     }

@@ -15,9 +15,11 @@ struct id_map {
 };
 
 struct spawn {
-    const char *name;           // for messages
-    uint64_t namespaces;        // CLONE_NEW*
-    const struct id_map *map;   // required with CLONE_NEWUSER; the child takes the inside ids
+    const char *name;         // for messages
+    uint64_t namespaces;      // CLONE_NEW*
+    const struct id_map *map; // required with CLONE_NEWUSER; the child takes the inside ids
+    bool
+        host_ids; // there is no new user namespace: the map's inside ids are the host's, and capabilities go with the user
     uint64_t keep_capabilities; // survive the exec although the user is not root
     int program;                // descriptor of the program
     const char *const *argv;    // NULL-terminated; the environment is empty

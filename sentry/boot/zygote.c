@@ -111,12 +111,12 @@ static int arrange_descriptors(int filter, int socket, int image)
 // What guests are placed in, but for the descriptor limit. They stay in the Sentry's session, which has no terminal: a session of
 // their own would be a scheduling group of its own (sched(7), autogroup), and every switch between a guest and the Sentry would
 // cost a fifth more.
-static void enter_placement(int socket, bool landlock)
+static void enter_placement(int socket, const struct zygote_plan *plan)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setpgid(0, 0) < 0)
         child_fail(socket, STEP_GROUP, errno);
     int others = mutated("guest-namespaces") ? 0 : CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
-    if (unshare(others | CLONE_NEWPID) < 0)
+    if (!plan->nested && unshare(others | CLONE_NEWPID) < 0)
         child_fail(socket, STEP_NAMESPACES, errno);
     int error = default_signals();
     if (error)
@@ -124,10 +124,10 @@ static void enter_placement(int socket, bool landlock)
     error = jail_forbid_core();
     if (error < 0)
         child_fail(socket, STEP_LIMITS, -error);
-    error = landlock ? jail_landlock(NULL) : 0;
+    error = plan->landlock ? jail_landlock(NULL) : 0;
     if (error)
         child_fail(socket, STEP_LANDLOCK, -error);
-    error = jail_drop_capabilities();
+    error = plan->nested ? jail_clear_capabilities() : jail_drop_capabilities();
     if (error)
         child_fail(socket, STEP_CAPABILITIES, -error);
 }
@@ -150,7 +150,7 @@ static void execute_image(int image, unsigned filter_flags)
 
 static _Noreturn void zygote_child(const struct zygote_plan *plan, int filter, int socket)
 {
-    enter_placement(socket, plan->landlock);
+    enter_placement(socket, plan);
     int error = arrange_descriptors(filter, socket, plan->image);
     if (error)
         child_fail(socket, STEP_DESCRIPTORS, error);
@@ -167,7 +167,7 @@ static _Noreturn void zygote_child(const struct zygote_plan *plan, int filter, i
 // that are the Sentry's to let pass.
 static _Noreturn void shared_child(const struct zygote_plan *plan, int image, int socket)
 {
-    enter_placement(socket, plan->landlock);
+    enter_placement(socket, plan);
     int next = fcntl(socket, F_DUPFD_CLOEXEC, 0); // the number that the listener will have
     if (next < 0 || close(next) < 0)
         child_fail(socket, STEP_DESCRIPTORS, errno);

@@ -32,6 +32,7 @@ struct zygote_plan {
     bool killable; // a guest that waits for a reply is disturbed by nothing but its death
     bool landlock;
     bool shared; // without pidfd_getfd
+    bool nested; // without namespaces
 };
 
 // Forks and executes the image, and takes the listener. 0, or -errno after a message.

@@ -26,7 +26,7 @@ static const struct check checks[] = {
     {"mount, network, IPC, UTS, pid and cgroup namespaces", probe_namespaces, true, "no sandbox",
      "set the sysctls user.max_*_namespaces above 0"},
     {"an empty root", probe_empty_root, true, "no sandbox",
-     "run outside of a container, or in one that may mount"},
+     "run outside of a container, in one that may mount, or with --nested"},
     {"a /proc of the sandbox's own", probe_proc_mount, true, "no sandbox",
      "inside a container, use one whose /proc is not masked"},
     {"seccomp notification", probe_listener, true, "no sandbox",

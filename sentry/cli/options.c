@@ -32,6 +32,7 @@ enum option_name {
     OPTION_LOG_LEVEL,
     OPTION_STATS,
     OPTION_DISABLE_FEATURE,
+    OPTION_NESTED,
     OPTION_VERSION,
     OPTION_HELP,
 };
@@ -81,6 +82,8 @@ static const struct {
      "write counters to FILE or standard error at the end (calls that the host runs natively are in none)"},
     {"disable-feature", OPTION_DISABLE_FEATURE, VALUE_REQUIRED, "NAME,...",
      "do without features of the host kernel; `list` names them; may be repeated"},
+    {"nested", OPTION_NESTED, VALUE_NONE, NULL,
+     "run inside an ordinary container, without namespaces: weaker; says which invariants it waives"},
     {"version", OPTION_VERSION, VALUE_NONE, NULL, "print the version"},
     {"help", OPTION_HELP, VALUE_NONE, NULL, "print this text"},
 };
@@ -292,6 +295,9 @@ static int apply(struct options *o, size_t index, char *value)
         return 0;
     case OPTION_DISABLE_FEATURE:
         return disable_feature(o, value);
+    case OPTION_NESTED:
+        o->nested = true;
+        return 0;
     case OPTION_VERSION:
         o->version = true;
         return 0;

@@ -55,6 +55,7 @@ struct options {
     int log_level;
     uint64_t disabled_features; // FEATURE_*
     char **argv;                // the program and its arguments, NULL-terminated
+    bool nested;
     bool help, version, list_features;
 };
 

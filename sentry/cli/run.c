@@ -5,8 +5,10 @@
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
 #include "sentry/boot/monitor.h"
+#include "sentry/boot/nested.h"
 #include "sentry/boot/sandbox.h"
 #include "sentry/cli/root.h"
+#include "sentry/mm/process_vm.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -151,17 +154,76 @@ static void plan_inherited(struct sentry_config *config)
     }
 }
 
-// Whoever gives up a protection by name is told what it was. In the log, which may lead to a file.
-static void report_waived(const struct options *options, int log)
+static void say_waived(int log, const char *text)
 {
-    static const char text[] =
-        "sentry: waived by --disable-feature landlock: the second layer of invariants 3 and 5 (guests, the "
-        "kernel "
-        "process and the Gofer are held by namespaces, an empty root and their filters alone)\n";
-    if (log >= 0 && (options->disabled_features & FEATURE_LANDLOCK)) {
-        ssize_t unused = write(log, text, sizeof(text) - 1);
-        (void)unused;
-    }
+    ssize_t unused = log >= 0 ? write(log, text, strlen(text)) : 0;
+    (void)unused;
+}
+
+// Whoever gives up a protection by name is told what it was. In the log, which may lead to a file.
+static void report_waived(const struct options *options, uint64_t disabled, int log)
+{
+    if (disabled & FEATURE_LANDLOCK)
+        say_waived(log,
+                   "sentry: waived by --disable-feature landlock: the second layer of invariants 3 and 5 "
+                   "(guests, the kernel "
+                   "process and the Gofer are held by namespaces, an empty root and their filters alone)\n");
+    if (options->nested)
+        say_waived(
+            log,
+            "sentry: waived by --nested: invariant 3 in part (guests and the kernel process are in the "
+            "container's namespaces "
+            "and root, where Landlock lets them open nothing), invariant 5 in part (what is read-only is so "
+            "by the Gofer's "
+            "check, not by a mount), invariant 7 in part (no pid namespace: a guard kills what remains)\n");
+    if (disabled & FEATURE_PROCESS_VM)
+        say_waived(log, "sentry: waived without process_vm_readv: invariant 4 in part (the kernel process "
+                        "holds a descriptor of "
+                        "/proc/PID/mem for each guest's memory)\n");
+}
+
+static bool may_take_descriptors(void)
+{
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    int copy = self < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, self, self, 0);
+    if (copy >= 0)
+        close(copy);
+    if (self >= 0)
+        close(self);
+    return copy >= 0;
+}
+
+static bool only_parents_trace(void)
+{
+    char scope = '0';
+    int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool restricted = read(fd, &scope, 1) == 1 && scope != '0';
+    close(fd);
+    return restricted;
+}
+
+// What the profile around us refuses, and --nested can do without.
+static int plan_nested(const struct options *options, struct sentry_config *config)
+{
+    config->nested = options->nested;
+    if (!config->nested)
+        return 0;
+    if (config->disabled_features & FEATURE_LANDLOCK)
+        return boot_fail("--nested needs Landlock, which is all that keeps guests from the container's files",
+                         NULL, EINVAL, NULL);
+    if (options->network == NETWORK_HOST || options->owners_set)
+        return boot_fail("--nested goes with neither --network host nor --owners set", NULL, EINVAL, NULL);
+    if (!may_take_descriptors())
+        config->disabled_features |= FEATURE_PIDFD_GETFD;
+    if (process_vm_check())
+        config->disabled_features |= FEATURE_PROCESS_VM;
+    if (config->disabled_features & FEATURE_PROCESS_VM && only_parents_trace())
+        return boot_fail("--nested cannot reach the memory of guests", NULL, EPERM,
+                         "start the container with --cap-add=SYS_PTRACE, or set the host's sysctl "
+                         "kernel.yama.ptrace_scope to 0");
+    return 0;
 }
 
 static int plan(const struct options *options, struct sandbox_spec *spec)
@@ -171,7 +233,11 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     int error = check_streams(spec);
     if (!error)
         error = open_outputs(options, spec);
-    report_waived(options, spec->log);
+    config->disabled_features = options->disabled_features;
+    if (!error)
+        error = plan_nested(options, config);
+    if (!error)
+        report_waived(options, config->disabled_features, spec->log);
     if (!error)
         error = plan_user(options, config);
     if (!error)
@@ -205,7 +271,6 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
     config->strace = options->strace;
     config->stats = options->stats;
     config->log_level = options->log_level;
-    config->disabled_features = options->disabled_features;
     config->server_uid = geteuid();
     spec->exports = root.exports;
     spec->nr_exports = root.nr_exports;
@@ -223,9 +288,15 @@ static int plan(const struct options *options, struct sandbox_spec *spec)
 static int start_and_monitor(const struct options *options, const struct sandbox_spec *spec)
 {
     struct sandbox sandbox;
+    struct nested_guard guard;
     (void)jail_forbid_core(); // root may raise a hard limit of 0 here, and not later
     if (sandbox_start(spec, &sandbox))
         return EXIT_SANDBOX;
+    const pid_t session = sandbox.kernel_pid;
+    if (options->nested && nested_guard_start(session, &guard)) {
+        sandbox_kill(&sandbox);
+        return EXIT_SANDBOX;
+    }
     const int outputs[] = {spec->log, spec->strace, spec->stats};
     for (size_t i = 0; i < 3; i++)
         if (outputs[i] >= 0)
@@ -241,7 +312,10 @@ static int start_and_monitor(const struct options *options, const struct sandbox
         .debug_listener = debug_listener < 0 ? -1 : debug_listener,
         .timeout_ns = options->timeout_ns,
     };
-    return monitor_run(&sandbox, &monitor);
+    int status = monitor_run(&sandbox, &monitor);
+    if (options->nested)
+        nested_end(session, &guard);
+    return status;
 }
 
 int run_sandbox(const struct options *options)

@@ -1,6 +1,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/ipc/sysv/sysv.h"
 #include "sentry/mm/filemap.h"
+#include "sentry/mm/proc_mem.h"
 #include "abi/stub/layout.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ struct mm *mm_alloc(void)
         return NULL;
     m->refs = 1;
     m->dumpable = true;
+    m->host_mem = m->host_maps = -1;
     list_init(&m->file_maps);
     list_init(&m->shm);
     m->areas = calloc(1, 8);
@@ -35,6 +37,7 @@ void mm_put(struct mm *m)
 {
     if (!m || --m->refs)
         return;
+    proc_mem_forget(m);
     filemap_free(m);
     shm_mm_free(m);
     if (m->exe)
@@ -51,6 +54,7 @@ struct mm *mm_dup(const struct mm *m)
     *copy = *m;
     copy->refs = 1;
     copy->users = 0;
+    copy->host_mem = copy->host_maps = -1;
     list_init(&copy->file_maps);
     list_init(&copy->shm);
     copy->areas = malloc(m->areas_bytes);

@@ -46,6 +46,7 @@ struct mm {
     bool dumpable;
     struct list_head file_maps; // files mapped into it, for /proc/PID/maps names (mm/filemap.c)
     struct list_head shm;       // attached System V segments (ipc/sysv/shm.c)
+    int host_mem, host_maps;    // descriptors of mm/proc_mem.c; -1: none
 };
 struct mm *mm_alloc(void);
 struct mm *mm_get(struct mm *m);

@@ -363,7 +363,7 @@ struct launch {
     struct exec_image *image;
 };
 static struct list_head launches = LIST_INIT(launches); // kernel lock
-static struct task zygote;                              // only its trap state is used, to copy into its area
+static struct task zygote;  // its trap state and memory are used, to copy into its area
 static bool launch_ordered; // the zygote has been told to clone for the first of `launches`
 static bool launch_cloned;
 static struct ktimer launch_timer; // until the clone of a launch has said hello
@@ -444,6 +444,8 @@ bool zygote_call(const struct trap_notif *n)
 {
     if (!zygote.trap.host_tid && n->nr == STUB_HC_ZYGOTE)
         zygote.trap.host_tid = n->tid; // nothing else exists yet
+    if (!zygote.mm && !(zygote.mm = mm_alloc()))
+        kernel_fatal("no memory for the zygote");
     if (n->tid != zygote.trap.host_tid)
         return false;
     switch (n->nr) {

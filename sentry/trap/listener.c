@@ -1,5 +1,6 @@
 // See seccomp_unotify(2).
 #include "sentry/trap/listener.h"
+#include "abi/stub/layout.h"
 #include "sentry/core/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,18 @@ int listener_init(int fd, bool sync_wake_up)
     return 0;
 }
 
+bool listener_nested;
+
+static void find_nested_hypercall(struct trap_notif *n)
+{
+    if (n->ip < STUB_TEXT_START || n->ip >= STUB_TEXT_END)
+        return;
+    if (n->nr == STUB_NESTED_SIGNAL)
+        n->nr = STUB_HC_SIGNAL;
+    else if (n->nr == STUB_NESTED_OTHER && n->args[5] >= STUB_HYPERCALL_BASE && n->args[5] <= STUB_HC_LAST)
+        n->nr = (uint32_t)n->args[5];
+}
+
 int listener_receive(struct trap_notif *n)
 {
     // The kernel refuses a buffer that is not zero. Its structure may grow: it writes what this size allows.
@@ -41,6 +54,8 @@ int listener_receive(struct trap_notif *n)
     n->ip = notif.data.instruction_pointer;
     for (int i = 0; i < 6; i++)
         n->args[i] = notif.data.args[i];
+    if (listener_nested)
+        find_nested_hypercall(n);
     return 0;
 }
 

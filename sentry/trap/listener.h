@@ -15,6 +15,8 @@ struct trap_notif {
 // Takes over the descriptor. `sync_wake_up` asks for SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, which
 // kernels before 6.6 do without. 0 or -errno.
 int listener_init(int fd, bool sync_wake_up);
+// The hypercalls are those of STUB_NESTED_*: they are received as STUB_HC_*. Set before the first guest.
+extern bool listener_nested;
 // Waits for a call. 0 or -errno; -ENOENT (the caller went away) and -EINTR are normal.
 int listener_receive(struct trap_notif *n);
 // Answers with a value (negative: -errno). -ENOENT when the caller is gone.

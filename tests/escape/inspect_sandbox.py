@@ -30,10 +30,16 @@ def want(condition, *reason):
 
 @check
 def capabilities(parts, sandbox):
-    """Nobody holds a capability in any set (invariant 3); below the kernel process the bounding set is empty too."""
+    """Nobody holds a capability in any set (invariant 3)."""
     for name, process in parts.items():
         for field in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
             want(int(process.status(field)[0], 16) == 0, name, "has", field, process.status(field)[0])
+
+
+@check
+def bounding_sets(parts, sandbox):
+    """From the kernel process on nobody could get one either."""
+    for name, process in parts.items():
         if name in ("kernel", "zygote", "guest", "proc gofer"):
             want(int(process.status("CapBnd")[0], 16) == 0, name, "has a bounding set")
 
@@ -109,6 +115,14 @@ def guest_descriptors(parts, sandbox):
     """A guest and the zygote hold none (invariant 3)."""
     for name in ("zygote", "guest"):
         want(parts[name].descriptors() == {}, name, "holds", parts[name].descriptors())
+
+
+@check
+def memory_descriptors(parts, sandbox):
+    """The kernel process holds no memory but guests' (invariant 4; without process_vm_readv only)."""
+    for target in parts["kernel"].descriptors().values():
+        if target.endswith(("/mem", "/maps")):
+            want(int(target.split("/")[2]) in (parts["zygote"].pid, parts["guest"].pid), "the kernel holds", target)
 
 
 @check

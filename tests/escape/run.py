@@ -107,6 +107,12 @@ def test_inspect():
     verdicts("inspect with a network, as a user:",
              python("inspect_sandbox.py", real, "--option=--network=host", timeout=30, user=ORDINARY_USER))
     verdicts("inspect with fallbacks:", python("inspect_sandbox.py", real, *fallbacks, timeout=30))
+    # What --nested does not waive. An ordinary user may not shrink the bounding set, which no_new_privs makes void.
+    checks = ["capabilities", "no-new-privs", "filters", "dumpable", "guest-descriptors", "memory-descriptors", "descriptors",
+              "monitor-descriptors", "limits", "oom", "session", "seals", "user"]
+    nested = ["--option=--nested", "--option=--disable-feature=process-vm,pidfd-getfd"]
+    verdicts("inspect nested:", python("inspect_sandbox.py", real, *checks, "bounding-sets", *nested, timeout=30))
+    verdicts("inspect nested as a user:", python("inspect_sandbox.py", real, *checks, *nested, timeout=30, user=ORDINARY_USER))
 
 
 def test_kill(rounds):
@@ -184,7 +190,8 @@ def test_guests():
         harness.report("PASS" if good else "FAIL", "misbehaving guests " + title, "" if good else "status %d" % done.status,
                        [] if good else bad[:20] or lines[-5:])
     fallbacks = [word for name in ("wait-killable", "ns-pid") for word in ("--disable-feature", name)]
-    harness.parallel(attack, [("as root", [], None), ("as a user, with fallbacks", fallbacks, ORDINARY_USER)])
+    nested = ["--nested", "--disable-feature", "process-vm,pidfd-getfd"]
+    harness.parallel(attack, [("as root", [], None), ("as a user, with fallbacks", fallbacks, ORDINARY_USER), ("nested", nested, None)])
 
 
 # What the host may lack, as (call, its number, errno): the sandbox is refused, and the message names it.

@@ -30,6 +30,7 @@ arguments.add_argument("--native", action="store_true")
 arguments.add_argument("--plain", action="store_true")
 arguments.add_argument("--user", action="store_true")
 arguments.add_argument("--fallbacks", action="store_true")
+arguments.add_argument("--nested", action="store_true")
 arguments.add_argument("--timeout", type=int, default=30)
 arguments.add_argument("names", nargs="*")
 options = arguments.parse_args()
@@ -37,7 +38,9 @@ user = ORDINARY_USER if options.user else None
 base = pathlib.Path("/var/tmp/sentry-test-user") if options.user else harness.OUT / "work"
 sentry = harness.SENTRY
 extra = harness.disabled_features() if options.fallbacks else []
-tracing = not (options.native or options.plain or options.user or options.fallbacks)
+if options.nested:  # as where a profile refuses both
+    extra = ["--nested", "--disable-feature=process-vm,pidfd-getfd", "--log=/dev/null"]
+tracing = not (options.native or options.plain or options.user or options.fallbacks or options.nested)
 
 
 def prepare(name):

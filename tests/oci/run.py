@@ -15,6 +15,7 @@ import bundles  # noqa: E402,F401
 import engines  # noqa: E402
 import faults  # noqa: E402,F401
 import idle  # noqa: E402,F401
+import nested  # noqa: E402,F401
 import rootless  # noqa: E402,F401
 import settings  # noqa: E402,F401
 

@@ -21,8 +21,9 @@
 #define REPLY_MS 5000
 #define READ_CHUNK 65536u
 
-static pthread_mutex_t connection_lock = PTHREAD_MUTEX_INITIALIZER; // never taken with the kernel lock held
-static int connection = -1;                                         // never changes once the kernel runs
+// Who holds it waits for the Gofer alone, never for the kernel lock.
+static pthread_mutex_t connection_lock = PTHREAD_MUTEX_INITIALIZER;
+static int connection = -1; // never changes once the kernel runs
 static struct host_watch hang_up;
 static uint32_t last_serial; // connection_lock
 
@@ -108,6 +109,18 @@ int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in)
     if (broken)
         kernel_fatal("the Gofer of /proc is lost or out of step");
     return err;
+}
+
+int proc_host_open(int file, int host_tid)
+{
+    if (connection < 0 || host_tid <= 0)
+        return -LX_EOPNOTSUPP;
+    pthread_mutex_lock(&connection_lock);
+    int fd = ask(file, host_tid, 0);
+    pthread_mutex_unlock(&connection_lock);
+    if (fd == -LX_EPROTO)
+        kernel_fatal("the Gofer of /proc is lost or out of step");
+    return fd;
 }
 
 int64_t proc_host_pread(int file, int host_pid, void *buf, size_t n, uint64_t offset)

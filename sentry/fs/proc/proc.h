@@ -30,6 +30,8 @@ int proc_host_connect(int fd);
 // Reads a whole host file of a guest process (enum gofer_proc_file). The kernel lock is dropped meanwhile. 0;
 // -LX_EOPNOTSUPP without a connection; or -errno.
 int proc_host_read(int file, int host_pid, int host_tid, struct out_text *in);
+// Opens one for a thread, with the kernel lock held all the time. A descriptor, or as above.
+int proc_host_open(int file, int host_tid);
 // Reads `n` bytes from `offset` of such a file of a process; the kernel lock is dropped meanwhile. Bytes, or as proc_host_read().
 int64_t proc_host_pread(int file, int host_pid, void *buf, size_t n, uint64_t offset);
 

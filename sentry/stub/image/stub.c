@@ -72,6 +72,14 @@ static inline long call6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64
 #define CALL(nr, a, b, c, d, e, f) \
     call6((nr), (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), (uint64_t)(f))
 
+#ifdef STUB_NESTED
+#define HYPERCALL(kind, a, b, c) CALL(STUB_NESTED_OTHER, a, b, c, 0, 0, kind)
+#define HYPERCALL_SIGNAL(a, b, c, d, e, f) CALL(STUB_NESTED_SIGNAL, a, b, c, d, e, f)
+#else
+#define HYPERCALL(kind, a, b, c) CALL(kind, a, b, c, 0, 0, 0)
+#define HYPERCALL_SIGNAL(a, b, c, d, e, f) CALL(STUB_HC_SIGNAL, a, b, c, d, e, f)
+#endif
+
 void *memcpy(void *dst, const void *src, size_t n)
 {
     void *d = dst;
@@ -171,7 +179,7 @@ static long run_ops(struct stub_area *area, uint32_t n, struct stub_ucontext *uc
 static long child_hello(struct stub_ucontext *uc, uint64_t token)
 {
     CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
-    return CALL(STUB_HC_CHILD, uc, token, 0, 0, 0, 0);
+    return HYPERCALL(STUB_HC_CHILD, uc, token, 0);
 }
 
 // The guest's own mmap, with the donated descriptor in place of its number.
@@ -205,7 +213,7 @@ static void obey(struct stub_area *area, struct stub_ucontext *uc, long reply)
         else if (!area->report && done == count)
             return;
         else
-            reply = CALL(STUB_HC_DONE, uc, done, r, 0, 0, 0);
+            reply = HYPERCALL(STUB_HC_DONE, uc, done, r);
     }
 }
 
@@ -246,7 +254,7 @@ static void handler(int signo, void *info, struct stub_ucontext *uc)
     if (signo == SIGNAL_SYS && uc->rax == NR_rt_sigprocmask && area->mask & STUB_MASK_LOCAL &&
         change_mask(area, uc))
         return;
-    long reply = CALL(STUB_HC_SIGNAL, uc, signo, uc->rip, uc->rax, uc->rsp, area->mask);
+    long reply = HYPERCALL_SIGNAL(uc, signo, uc->rip, uc->rax, uc->rsp, area->mask);
     obey(area, uc, reply);
 }
 
@@ -255,7 +263,7 @@ void stub_child(struct stub_ucontext *uc)
 {
     if (uc->oldmask)
         CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
-    long reply = CALL(STUB_HC_CHILD, uc, uc->cr2, 0, 0, 0, 0);
+    long reply = HYPERCALL(STUB_HC_CHILD, uc, uc->cr2, 0);
     obey((struct stub_area *)area_of(uc), uc, reply);
     stub_sigreturn_to(uc);
 }
@@ -331,7 +339,7 @@ static _Noreturn void zygote(const char *flags)
     }
     struct stub_area *area = (struct stub_area *)STUB_AREAS_START;
     for (;;) {
-        long reply = CALL(STUB_HC_ZYGOTE, 0, 0, 0, 0, 0, 0);
+        long reply = HYPERCALL(STUB_HC_ZYGOTE, 0, 0, 0);
         CALL(NR_close_range, 0, ~0u, 0, 0, 0, 0);
         obey(area, NULL, reply);
     }
@@ -339,7 +347,7 @@ static _Noreturn void zygote(const char *flags)
 
 void stub_boot(uint64_t *sp, uint64_t vdso)
 {
-    long reply = CALL(STUB_HC_BOOT, sp, vdso, 0, 0, 0, 0);
+    long reply = HYPERCALL(STUB_HC_BOOT, sp, vdso, 0);
     obey((struct stub_area *)STUB_AREAS_START, NULL, reply);
     leave();
 }

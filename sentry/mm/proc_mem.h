@@ -1,0 +1,12 @@
+#pragma once
+// A backend of sentry/mm/uaccess.h for hosts that refuse process_vm_readv(2) (--nested, --disable-feature process-vm): one descriptor of
+// /proc/PID/mem for each address space, and one of its maps, opened by gofer --proc at the first copy.
+#include "sentry/mm/uaccess.h"
+
+struct mm;
+
+extern const struct uaccess_ops proc_mem_ops;
+// Opens a file of a guest thread (enum gofer_proc_file): a descriptor or -errno. Set before the first guest. Called with the kernel lock.
+extern int (*proc_mem_open)(int file, int host_tid);
+// Closes what was opened for an address space.
+void proc_mem_forget(struct mm *m);
