@@ -25,6 +25,7 @@ _Static_assert(sizeof(struct lx_sockaddr_in6) == 28, "struct sockaddr_in6");
 #define LX_IPPROTO_UDP 17
 #define LX_IPPROTO_IPV6 41
 #define LX_IPPROTO_UDPLITE 136
+#define LX_IPPROTO_RAW 255
 
 #define LX_IP_TOS 1
 #define LX_IP_TTL 2

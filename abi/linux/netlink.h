@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #define LX_NETLINK_ROUTE 0
+#define LX_NETLINK_SOCK_DIAG 4
 #define LX_NETLINK_KOBJECT_UEVENT 15
 #define LX_NETLINK_MAX 32
 

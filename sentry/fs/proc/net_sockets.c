@@ -5,61 +5,12 @@
 #include "sentry/core/timer.h"
 #include "sentry/net/inet/inet.h"
 #include "sentry/net/inet/tcp_close.h"
+#include "sentry/net/open_sockets.h"
 #include "sentry/net/unix/unix.h"
 #include "sentry/task/task.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PROC_SOCKETS_MAX 65536u
-
-struct found {
-    struct socket *sockets[PROC_SOCKETS_MAX];
-    unsigned count;
-};
-
-static int by_inode(const void *a, const void *b)
-{
-    const struct socket *x = *(struct socket *const *)a, *y = *(struct socket *const *)b;
-    return x->file->inode->attr.ino < y->file->inode->attr.ino
-               ? -1
-               : x->file->inode->attr.ino > y->file->inode->attr.ino;
-}
-
-// Sockets of the host's network have the same families, but nothing here knows what their struct holds.
-static bool is_listed(const struct socket *s)
-{
-    return (s->family != LX_AF_INET && s->family != LX_AF_INET6) || s->ops == &tcp_ops || s->ops == &udp_ops;
-}
-
-static void look_in(struct found *f, const struct fdtable *files, int family, int type)
-{
-    for (unsigned fd = 0; files && fd < files->size && f->count < PROC_SOCKETS_MAX; fd++) {
-        struct socket *s = files->slots[fd].file ? file_socket(files->slots[fd].file) : NULL;
-        if (s && s->file && s->family == family && (!type || s->type == type) && is_listed(s))
-            f->sockets[f->count++] = s;
-    }
-}
-
-// Each socket of a family once, in the order of their inodes. Under the kernel lock they stay what they are.
-static struct found *find_sockets(int family, int type)
-{
-    struct found *f = malloc(sizeof(*f));
-    if (!f)
-        return NULL;
-    f->count = 0;
-    list_for_each(tg, &all_groups, struct thread_group, all_link)
-        list_for_each(t, &tg->threads, struct task, thread_link) if (t == tg->leader || t->files->refs == 1)
-            look_in(f, t->files, family, type);
-    if (f->count)
-        qsort(f->sockets, f->count, sizeof(f->sockets[0]), by_inode);
-    unsigned kept = 0;
-    for (unsigned i = 0; i < f->count; i++)
-        if (i == 0 || f->sockets[i] != f->sockets[kept - 1])
-            f->sockets[kept++] = f->sockets[i];
-    f->count = kept;
-    return f;
-}
 
 static void add_address(struct out_text *out, const struct inet_addr *a, bool six)
 {
@@ -94,13 +45,26 @@ static void show_waits(struct out_text *out, int family, unsigned line)
     }
 }
 
+static void show_one(struct out_text *out, const struct inet_sock *s, unsigned line)
+{
+    const bool six = s->sk.family == LX_AF_INET6, udp = s->sk.type == LX_SOCK_DGRAM;
+    const struct kstat *attr = s->sk.file ? &s->sk.file->inode->attr : NULL; // none before it is accepted
+    out_printf(out, udp ? "%5u: " : "%4u: ", line);
+    add_address(out, &s->local, six);
+    out_printf(out, " ");
+    add_address(out, &s->remote, six);
+    out_printf(out, " %02X %08X:%08X 00:00000000 00000000 %5u        0 %" PRIu64 " 2 0000000000000000%s\n",
+               inet_state_number(s), 0u, udp ? (uint32_t)s->queued_bytes : s->queue_len, attr ? attr->uid : 0,
+               attr ? attr->ino : 0, udp ? " 0" : " 100 0 0 10 0");
+}
+
 // node->arg: type in the low byte, family above.
 int proc_show_inet(const struct pseudo *p, struct out_text *out)
 {
     int type = (int)(p->node->arg & 0xff), family = (int)(p->node->arg >> 8);
-    bool six = family == LX_AF_INET6, udp = type == LX_SOCK_DGRAM;
+    bool udp = type == LX_SOCK_DGRAM;
     out_printf(out, "%s", (const char *)p->node->data);
-    struct found *f = find_sockets(family, type);
+    struct open_sockets *f = find_open_sockets(family, type);
     if (!f)
         return -LX_ENOMEM;
     unsigned line = 0;
@@ -108,15 +72,8 @@ int proc_show_inet(const struct pseudo *p, struct out_text *out)
         const struct inet_sock *s = inet_sk(f->sockets[i]);
         if (!s->bound && s->state == INET_CLOSED)
             continue;
-        const struct kstat *attr = &s->sk.file->inode->attr;
-        out_printf(out, udp ? "%5u: " : "%4u: ", line++);
-        add_address(out, &s->local, six);
-        out_printf(out, " ");
-        add_address(out, &s->remote, six);
-        out_printf(out,
-                   " %02X %08X:%08X 00:00000000 00000000 %5u        0 %" PRIu64 " 2 0000000000000000%s\n",
-                   inet_state_number(s), 0u, udp ? (uint32_t)s->queued_bytes : s->queue_len, attr->uid,
-                   attr->ino, udp ? " 0" : " 100 0 0 10 0");
+        show_one(out, s, line++);
+        list_for_each(embryo, &s->accept_queue, struct inet_sock, accept_link) show_one(out, embryo, line++);
     }
     free(f);
     if (!udp)
@@ -127,7 +84,7 @@ int proc_show_inet(const struct pseudo *p, struct out_text *out)
 PROC_SHOW(net_unix)
 {
     out_printf(out, "Num       RefCount Protocol Flags    Type St Inode Path\n");
-    struct found *f = find_sockets(LX_AF_UNIX, 0);
+    struct open_sockets *f = find_open_sockets(LX_AF_UNIX, 0);
     if (!f)
         return -LX_ENOMEM;
     for (unsigned i = 0; i < f->count; i++) {
@@ -153,7 +110,7 @@ PROC_SHOW(net_unix)
 
 int proc_count_sockets(int family, int type, unsigned *bound, unsigned *connected)
 {
-    struct found *f = find_sockets(family, type);
+    struct open_sockets *f = find_open_sockets(family, type);
     *bound = *connected = 0;
     if (!f)
         return -LX_ENOMEM;

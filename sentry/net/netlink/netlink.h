@@ -10,12 +10,15 @@ struct nl_out {
     size_t len, room;
     size_t message;    // where the message in hand begins
     uint32_t seq, pid; // of the request, for every header
+    int32_t result;    // with what a dump ends: 0 or -errno
     bool failed;       // out of memory
 };
 void nl_begin(struct nl_out *out, uint16_t type, uint16_t flags, const void *head, size_t n);
 void nl_attr(struct nl_out *out, uint16_t type, const void *data, size_t n);
 void nl_attr_u32(struct nl_out *out, uint16_t type, uint32_t value);
 void nl_end(struct nl_out *out);
+// The bytes of an attribute among n bytes of them; NULL: there is none.
+const uint8_t *nl_find_attr(const uint8_t *at, size_t n, uint16_t type, size_t *len);
 
 // A request that reads. `payload` follows its header, n bytes. Writes the answers; with `dump` all that there are. 0 or -errno.
 int nl_route_get(const struct lx_nlmsghdr *h, const uint8_t *payload, size_t n, bool dump, bool strict,

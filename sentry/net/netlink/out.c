@@ -1,4 +1,4 @@
-// Writing netlink messages.
+// Writing netlink messages, and finding attributes in them.
 #include "sentry/net/netlink/netlink.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,4 +50,24 @@ void nl_end(struct nl_out *out)
     uint32_t len = (uint32_t)(out->len - out->message);
     if (!out->failed)
         memcpy(out->data + out->message, &len, sizeof(len));
+}
+
+const uint8_t *nl_find_attr(const uint8_t *at, size_t n, uint16_t type, size_t *len)
+{
+    struct lx_rtattr a;
+    while (n >= sizeof(a)) {
+        memcpy(&a, at, sizeof(a));
+        if (a.len < sizeof(a) || a.len > n)
+            return NULL;
+        if ((a.type & 0x3fff) == type) {
+            *len = a.len - sizeof(a);
+            return at + sizeof(a);
+        }
+        size_t step = LX_NLMSG_ALIGN(a.len);
+        if (step >= n)
+            return NULL;
+        at += step;
+        n -= step;
+    }
+    return NULL;
 }

@@ -22,27 +22,6 @@
 static const uint8_t localhost[4] = {127, 0, 0, 1}, local_net[4] = {127, 0, 0, 0},
                      local_broadcast[4] = {127, 255, 255, 255}, localhost6[16] = {[15] = 1};
 
-// The text or bytes of an attribute of a request, or NULL.
-static const uint8_t *find_attr(const uint8_t *at, size_t n, uint16_t type, size_t *len)
-{
-    struct lx_rtattr a;
-    while (n >= sizeof(a)) {
-        memcpy(&a, at, sizeof(a));
-        if (a.len < sizeof(a) || a.len > n)
-            return NULL;
-        if ((a.type & 0x3fff) == type) {
-            *len = a.len - sizeof(a);
-            return at + sizeof(a);
-        }
-        size_t step = LX_NLMSG_ALIGN(a.len);
-        if (step >= n)
-            return NULL;
-        at += step;
-        n -= step;
-    }
-    return NULL;
-}
-
 static void put_link(struct nl_out *out, uint16_t flags)
 {
     const struct lx_ifinfomsg head = {.type = ARPHRD_LOOPBACK, .index = LO_INDEX, .flags = LO_FLAGS};
@@ -77,7 +56,7 @@ static int get_link(const uint8_t *payload, size_t n, bool dump, struct nl_out *
         return -LX_EINVAL;
     memcpy(&head, payload, sizeof(head));
     size_t len = 0;
-    const uint8_t *name = find_attr(payload + sizeof(head), n - sizeof(head), LX_IFLA_IFNAME, &len);
+    const uint8_t *name = nl_find_attr(payload + sizeof(head), n - sizeof(head), LX_IFLA_IFNAME, &len);
     if (head.index < 0 || (!head.index && !name))
         return -LX_EINVAL;
     if (head.index ? head.index != LO_INDEX : strncmp((const char *)name, "lo", len) != 0 || len < 2)
@@ -171,7 +150,7 @@ static int get_route(const uint8_t *payload, size_t n, bool dump, struct nl_out 
     if (n < sizeof(head))
         return -LX_EINVAL;
     size_t len = 0;
-    const uint8_t *dst = find_attr(payload + sizeof(head), n - sizeof(head), LX_RTA_DST, &len);
+    const uint8_t *dst = nl_find_attr(payload + sizeof(head), n - sizeof(head), LX_RTA_DST, &len);
     if (head.family == LX_AF_INET && dst && len == 4 && dst[0] == 127)
         put_route4(out, 0, TYPE_LOCAL, dst, 32);
     else if (head.family == LX_AF_INET6 && dst && len == 16 && memcmp(dst, localhost6, 16) == 0)

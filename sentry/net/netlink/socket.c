@@ -2,6 +2,7 @@
 #include "abi/linux/capability.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
+#include "sentry/net/netlink/diag.h"
 #include "sentry/net/netlink/netlink.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 
 #define REQUEST_MAX 65536u
 #define GROUPS_MAX 64u
+#define PACKET_MAX 16384u        // of a dump
+#define DUMP_MAX (8ull << 20)    // that one socket has to read
+#define QUEUED_MAX (64ull << 20) // of all sockets of the sandbox
 
 struct nl_packet {
     struct list_head link;
@@ -28,6 +32,7 @@ struct nl_sock {
 };
 
 static struct list_head ports = LIST_INIT(ports);
+static uint64_t all_queued_bytes;
 
 static struct nl_sock *nl_sk(struct socket *s)
 {
@@ -38,6 +43,7 @@ static void drop_packet(struct nl_sock *s, struct nl_packet *p)
 {
     list_del(&p->link);
     s->queued_bytes -= p->len + sizeof(*p);
+    all_queued_bytes -= p->len + sizeof(*p);
     free(p);
 }
 
@@ -129,24 +135,43 @@ static int nl_getname(struct socket *sk, uint8_t *addr, bool peer)
     return sizeof(nl);
 }
 
-// Answers go to the socket that asked. Takes the buffer's bytes.
-static void deliver(struct nl_sock *s, const struct nl_out *out)
+// One packet for the reader. False: no room.
+static bool queue_packet(struct nl_sock *s, const uint8_t *bytes, size_t n, uint64_t most)
 {
     struct nl_packet *p = NULL;
-    if (!out->len && !out->failed)
-        return;
-    if (!out->failed && s->queued_bytes + out->len + sizeof(*p) <= (uint64_t)s->sk.rcvbuf)
-        p = malloc(sizeof(*p) + out->len);
-    if (!p) { // the reader learns that something is lost
-        s->sk.err = LX_ENOBUFS;
-        wake_up(&s->sk.wait, EV_ERR | EV_IN);
-        return;
-    }
-    p->len = (uint32_t)out->len;
-    memcpy(p->data, out->data, out->len);
+    if (s->queued_bytes + n + sizeof(*p) <= most && all_queued_bytes + n + sizeof(*p) <= QUEUED_MAX)
+        p = malloc(sizeof(*p) + n);
+    if (!p)
+        return false;
+    p->len = (uint32_t)n;
+    memcpy(p->data, bytes, n);
     list_add_tail(&p->link, &s->queue);
     s->queued_bytes += p->len + sizeof(*p);
-    wake_up(&s->sk.wait, EV_IN | EV_RDNORM);
+    all_queued_bytes += p->len + sizeof(*p);
+    return true;
+}
+
+// Answers go to the socket that asked, a dump in packets as large as those of Linux. Linux makes each when the one before has been read;
+// so a dump may be longer than the receive buffer.
+static void deliver(struct nl_sock *s, const struct nl_out *out, bool dump)
+{
+    size_t begin = 0, end = 0;
+    bool room = !out->failed;
+    while (room && end < out->len) {
+        uint32_t len;
+        memcpy(&len, out->data + end, sizeof(len));
+        size_t step = LX_NLMSG_ALIGN(len);
+        if (dump && end > begin && end + step - begin > PACKET_MAX) {
+            room = queue_packet(s, out->data + begin, end - begin, DUMP_MAX);
+            begin = end;
+        }
+        end += step;
+    }
+    if (room && end > begin)
+        room = queue_packet(s, out->data + begin, end - begin, dump ? DUMP_MAX : (uint64_t)s->sk.rcvbuf);
+    if (!room) // the reader learns that something is lost
+        s->sk.err = LX_ENOBUFS;
+    wake_up(&s->sk.wait, room ? EV_IN | EV_RDNORM : EV_ERR | EV_IN);
 }
 
 static void put_error(struct nl_sock *s, struct nl_out *out, const struct lx_nlmsghdr *h,
@@ -172,23 +197,27 @@ static void put_error(struct nl_sock *s, struct nl_out *out, const struct lx_nlm
 static void answer(struct nl_sock *s, const struct lx_nlmsghdr *h, const uint8_t *payload, size_t n)
 {
     struct nl_out out = {.seq = h->seq, .pid = s->port};
-    bool reads = h->type >= LX_RTM_BASE && h->type <= LX_RTM_MAX && (h->type & 3) == 2;
-    bool dump = reads && (h->flags & LX_NLM_F_DUMP) == LX_NLM_F_DUMP;
+    bool diag = s->sk.protocol == LX_NETLINK_SOCK_DIAG;
+    bool reads = !diag && h->type >= LX_RTM_BASE && h->type <= LX_RTM_MAX && (h->type & 3) == 2;
+    bool dump = (reads || diag) && (h->flags & LX_NLM_F_DUMP) == LX_NLM_F_DUMP;
     int err = 0;
     if (!(h->flags & LX_NLM_F_REQUEST) || h->type < LX_NLMSG_MIN_TYPE)
         ; // acknowledged and nothing else
+    else if (diag)
+        err = nl_diag_get(h, payload, n, dump, &out);
     else if (!reads && h->type >= LX_RTM_BASE && h->type <= LX_RTM_MAX && !capable(LX_CAP_NET_ADMIN))
         err = -LX_EPERM;
     else
         err = reads ? nl_route_get(h, payload, n, dump, s->strict, &out) : -LX_EOPNOTSUPP;
     if (!err && dump) {
-        int32_t none = 0;
-        nl_begin(&out, LX_NLMSG_DONE, LX_NLM_F_MULTI, &none, sizeof(none));
+        int32_t result = out.result;
+        nl_begin(&out, LX_NLMSG_DONE, LX_NLM_F_MULTI, &result, sizeof(result));
         nl_end(&out);
     } else if (err || (h->flags & LX_NLM_F_ACK)) {
         put_error(s, &out, h, payload, n, err);
     }
-    deliver(s, &out);
+    if (out.len || out.failed)
+        deliver(s, &out, dump);
     free(out.data);
 }
 
@@ -235,7 +264,7 @@ static int64_t nl_send(struct socket *sk, struct sock_msg *m)
     int64_t ret = (int64_t)n;
     if (n && iter_copy_from(&m->it, bytes, n) != (ssize_t)n)
         ret = -LX_EFAULT;
-    else if (to.pid || sk->protocol != LX_NETLINK_ROUTE)
+    else if (to.pid || sk->protocol == LX_NETLINK_KOBJECT_UEVENT)
         ret = -LX_ECONNREFUSED; // processes do not talk to each other here
     else
         answer_all(s, bytes, n);
@@ -343,7 +372,8 @@ int netlink_socket(int type, int protocol, struct socket **out)
 {
     if (type != LX_SOCK_RAW && type != LX_SOCK_DGRAM)
         return -LX_ESOCKTNOSUPPORT;
-    if (protocol != LX_NETLINK_ROUTE && protocol != LX_NETLINK_KOBJECT_UEVENT)
+    if (protocol != LX_NETLINK_ROUTE && protocol != LX_NETLINK_KOBJECT_UEVENT &&
+        protocol != LX_NETLINK_SOCK_DIAG)
         return -LX_EPROTONOSUPPORT;
     struct nl_sock *s = socket_available() ? calloc(1, sizeof(*s)) : NULL;
     if (!s)
