@@ -62,7 +62,9 @@ static int add_root(struct mounts *m, const struct oci_config *config, const cha
                                 .overlay = overlay,
                                 .shared = !overlay,
                                 .nodev = true};
-    return add_export(m, rootfs, overlay ? GOFER_EXPORT_RO | GOFER_EXPORT_XATTRS : WRITABLE, root);
+    // With what is mounted below it on the host, as every runtime shows it.
+    uint32_t flags = overlay ? GOFER_EXPORT_RO | GOFER_EXPORT_XATTRS : WRITABLE;
+    return add_export(m, rootfs, flags | GOFER_EXPORT_RECURSIVE, root);
 }
 
 static struct mount_config with_flags(const struct oci_mount *from, enum mount_kind kind)

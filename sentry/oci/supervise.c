@@ -2,7 +2,7 @@
 #include "sentry/boot/fail.h"
 #include "sentry/boot/jail.h"
 #include "sentry/boot/monitor.h"
-#include "sentry/oci/hooks.h"
+#include "sentry/oci/container_hooks.h"
 #include "sentry/oci/network.h"
 #include "sentry/oci/report.h"
 #include "sentry/oci/view.h"
@@ -164,8 +164,7 @@ static void enter_namespaces(struct supervision *s, struct oci_error *error)
         give_up(error->text);
     if (sync_send(s->sync, SYNC_ENTERED, "") || sync_wait(s->sync, SYNC_GO, error))
         _exit(1);
-    const struct oci_hook_run run = {.state = s->state};
-    if (oci_hooks_run(&s->config->hooks[OCI_HOOK_CREATE_CONTAINER], OCI_HOOK_CREATE_CONTAINER, &run, error))
+    if (container_hooks_run(s->config, s->state, s->plan->rootfs, error))
         give_up(error->text);
 }
 

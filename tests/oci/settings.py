@@ -123,6 +123,31 @@ def hooks_that_fail():
         want(done.status == 0 and done.out == "started\n" and marker.exists(), kind, done)
 
 
+CREATE_CONTAINER = """exec > %s 2>&1
+pwd; for n in mnt net uts ipc user; do test $(readlink /proc/self/ns/$n) = $(readlink /proc/%d/ns/$n) && echo same $n || echo own $n; done
+mount -t tmpfs hook %s/mnt && echo of the hook > %s/mnt/file; hostname nobody; echo kept > %s/kept
+"""
+
+
+@test()
+def create_container_hooks_run_in_its_namespaces():
+    log = WORK / "create-container.log"
+    for name in ("mnt", "before"):
+        (oci.ROOTFS / name).mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "before", str(oci.ROOTFS / "before")], check=True)
+    (oci.ROOTFS / "before/file").write_text("on the host\n")
+    seen = {}
+    host = os.uname().nodename
+    for runtime in (SENTRY, RUNC):
+        hook = {"path": "/bin/sh", "args": ["sh", "-c", CREATE_CONTAINER % (log, os.getpid(), oci.ROOTFS, oci.ROOTFS, oci.ROOTFS)]}
+        config = shell("cat /mnt/file /before/file /kept; hostname", hooks={"createContainer": [hook, hook]})
+        done = runtime.run(config)
+        seen[runtime.name] = (done.status, done.out, log.read_text(), os.listdir(oci.ROOTFS / "mnt"), os.uname().nodename == host)
+        (oci.ROOTFS / "kept").unlink(missing_ok=True)
+    subprocess.run(["umount", str(oci.ROOTFS / "before")], check=True)
+    want(seen["sentry"] == seen["runc"] and "of the hook" in seen["runc"][1], seen)
+
+
 def guest_hook(text, **more):
     return dict({"path": "/bin/busybox", "args": ["sh", "-c", text], "timeout": 20}, **more)
 
