@@ -84,9 +84,20 @@ static void failed(int error, const char *name)
         report_error(text);
 }
 
+static char gofer_said[512]; // its first line: why it ended, which the kernel process then only sees
+
 static void say(const char *line)
 {
+    if (!gofer_said[0] && strncmp(line, "gofer: ", 7) == 0)
+        snprintf(gofer_said, sizeof(gofer_said), "%s", line);
     boot_say("%s", line);
+}
+
+static const char *reason(void)
+{
+    if (gofer_said[0])
+        return gofer_said;
+    return report_last_boot_message()[0] ? report_last_boot_message() : "the sandbox has ended";
 }
 
 // Our own descriptors 0 to 2 become those of our processes: nothing to read, nothing to write, and messages to us.
@@ -229,7 +240,7 @@ _Noreturn void supervise(struct supervision *s)
     const struct monitor_options options = {.debug_listener = -1, .container = &container};
     int status = monitor_run(&sandbox, &options);
     if (sync_fd >= 0)
-        give_up(report_last_boot_message()[0] ? report_last_boot_message() : "the sandbox has ended");
+        give_up(reason());
     if (first_status < 0)
         _exit(status);
     end_as(first_status);

@@ -454,3 +454,69 @@ def podman_containers():
     for ours, theirs in zip(facts["sentry"], facts["runc"]):
         want(ours == theirs, "\nsentry:", ours, "\nrunc:  ", theirs)
     return None
+
+
+def podman_hooks(log):
+    """A directory of hooks for every stage, as podman reads them."""
+    directory = oci.harness.fresh_directory(PODMAN / "hooks")
+    for stage in ("prestart", "createRuntime", "createContainer", "poststart", "poststop", "startContainer"):
+        told = "cat > /dev/null; echo %s $(basename $PWD) >> %s" % (stage, log)
+        if stage == "startContainer":
+            told = "cat > /dev/null; echo %s $(id -u) $PWD > /tmp/started" % stage
+        (directory / (stage + ".json")).write_text(json.dumps({
+            "version": "1.0.0", "when": {"always": True}, "stages": [stage], "hook": {"path": "/bin/sh", "args": ["sh", "-c", told]}}))
+    return directory
+
+
+def with_descriptors(words, environment):
+    """Runs it with a pipe to read from as 3 and one to write to as 4. Status, output, and what came through the second."""
+    given, gives = os.pipe(), os.pipe()
+    os.write(given[1], b"passed on\n")
+    os.close(given[1])
+
+    def place():
+        for fd, high in ((given[0], 103), (gives[1], 104)):
+            os.dup2(fd, high)
+        os.dup2(103, 3)
+        os.dup2(104, 4)
+    done = subprocess.run([str(word) for word in words], env=environment, close_fds=False, preexec_fn=place, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    os.close(given[0])
+    os.close(gives[1])
+    answer = os.read(gives[0], 100)
+    os.close(gives[0])
+    return done.returncode, done.stdout, answer
+
+
+@test(core=False)
+def podman_hooks_descriptors_and_user_namespaces():
+    reason = missing("podman", "conmon", "runc", "unshare")
+    if reason:
+        return reason
+    environment = podman_environment(PODMAN)
+    with subprocess.Popen(["tar", "-C", str(oci.ROOTFS), "-c", "."], stdout=subprocess.PIPE) as tar:
+        subprocess.run(["podman", "import", "--change", "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin", "-", "t/options"], stdin=tar.stdout,
+                       env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = PODMAN / "hooks.log"
+    facts = {}
+    for runtime in RUNTIMES:
+        words = ["podman", "--runtime", oci.SENTRY.program if runtime == "sentry" else oci.RUNC.program]
+        log.write_text("")
+        hooks = podman_hooks(log)
+        facts[runtime] = [plain(command(*words, "--hooks-dir", hooks, "run", "--rm", "--network=none", "t/options", "cat", "/tmp/started",
+                                        env=environment)), re.sub("[0-9a-f]{64}", "ID", log.read_text())]
+        facts[runtime].append(with_descriptors([*words, "run", "--rm", "--network=none", "--preserve-fds=2", "t/options", "sh", "-c",
+                                                "cat <&3; echo answer >&4"], environment))
+        with subprocess.Popen(["unshare", "--user", "sh", "-c", "read x"], stdin=subprocess.PIPE) as holder:
+            eventually(lambda pid=holder.pid: os.readlink("/proc/%d/ns/user" % pid) != os.readlink("/proc/self/ns/user"), "a user namespace")
+            for name in ("gid_map", "uid_map"):
+                with open("/proc/%d/%s" % (holder.pid, name), "w") as file:
+                    file.write("0 0 65536\n")
+            facts[runtime].append(plain(command(*words, "run", "--rm", "--network=none", "--userns=ns:/proc/%d/ns/user" % holder.pid,
+                                                "t/options", "sh", "-c", "id -u; echo x > /x; chown 5:6 /x; ls -ln /x | cut -c1-40",
+                                                env=environment)))
+            holder.stdin.close()
+    for ours, theirs in zip(facts["sentry"], facts["runc"]):
+        want(ours == theirs, "\nsentry:", ours, "\nrunc:  ", theirs)
+    want("passed on" in str(facts["runc"]) and "createContainer ID" in str(facts["runc"]) and "startContainer 0 /" in str(facts["runc"]), facts)
+    return None
