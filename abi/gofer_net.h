@@ -9,11 +9,26 @@
 #include <stdint.h>
 
 enum gofer_net_op {
-    GOFER_NET_SOCKET = 1, // value: type; length: protocol, 0 or that of ping sockets; the reply carries the socket
-    GOFER_NET_BIND,       // the request carries the socket, `address` where to
-    GOFER_NET_CONNECT,    // the same; EINPROGRESS is the usual answer; AF_UNSPEC disconnects
-    GOFER_NET_LISTEN,     // value: backlog
+    GOFER_NET_SOCKET =
+        1,          // value: type; length: protocol, 0 or that of ping sockets; the reply carries the socket
+    GOFER_NET_BIND, // the request carries the socket, `address` where to
+    GOFER_NET_CONNECT, // the same; EINPROGRESS is the usual answer; AF_UNSPEC disconnects
+    GOFER_NET_LISTEN,  // value: backlog
+    // family; value: enum gofer_net_route; length: how many bytes of the answer to leave out; address: that of a look-up.
+    // Netlink messages of the kernel follow the reply, as many whole ones as GOFER_NET_ROUTE_MAX bytes take; none at the end.
+    GOFER_NET_ROUTE,
 };
+
+// Requests of RTM_GETLINK and its relatives, made by the broker.
+enum gofer_net_route {
+    GOFER_ROUTE_LINKS,
+    GOFER_ROUTE_ADDRESSES,
+    GOFER_ROUTE_ROUTES,
+    GOFER_ROUTE_RULES,
+    GOFER_ROUTE_NEIGHBOURS,
+    GOFER_ROUTE_LOOKUP, // the route to an address, 4 or 16 bytes
+};
+#define GOFER_NET_ROUTE_MAX 65536
 
 #define GOFER_NET_ADDRESS_MAX 28 // struct sockaddr_in6
 

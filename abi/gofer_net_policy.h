@@ -43,6 +43,7 @@ enum gofer_kept_op {
     GOFER_KEPT_POLL,     // value: poll(2) events; level: events to arm. The reply's value is what holds now
     GOFER_KEPT_QUEUED,   // value: FIONREAD or SIOCOUTQ
     GOFER_KEPT_CLOSE,
+    GOFER_KEPT_ROUTE, // as GOFER_NET_ROUTE, with the bytes to leave out in `size`
 };
 
 #define GOFER_KEPT_DATA_MAX 65536u

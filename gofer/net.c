@@ -12,6 +12,7 @@
 #include "gofer/landlock.h"
 #include "gofer/modes.h"
 #include "gofer/net_kept.h"
+#include "gofer/net_route.h"
 #include "seccomp_programs.h"
 
 #ifdef SENTRY_SANITIZED
@@ -19,6 +20,8 @@
 #else
 #define FILTER filter_gofer_net_trap
 #endif
+
+static uint8_t routes[GOFER_NET_ROUTE_MAX]; // messages that follow a reply
 
 // A request and the socket that came with it.
 struct received {
@@ -102,11 +105,12 @@ static int receive(int connection, struct received *r)
     return got == sizeof(r->request) && !(message.msg_flags & MSG_TRUNC) ? 1 : -1;
 }
 
-static int reply(int connection, uint32_t serial, int result, int donated)
+// `size` bytes of `routes` follow.
+static int reply(int connection, uint32_t serial, int result, int donated, size_t size)
 {
     struct gofer_net_reply answer = {.serial = serial, .error = result < 0 ? -result : 0};
-    struct iovec vector = {.iov_base = &answer, .iov_len = sizeof(answer)};
-    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    struct iovec parts[] = {{&answer, sizeof(answer)}, {routes, size}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
@@ -121,7 +125,13 @@ static int reply(int connection, uint32_t serial, int result, int donated)
     do
         sent = sendmsg(connection, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
-    return sent == sizeof(answer) ? 0 : -1;
+    return sent == (ssize_t)(sizeof(answer) + size) ? 0 : -1;
+}
+
+// Bytes in `routes`, or -errno.
+static int ask_route(const struct gofer_net_request *r)
+{
+    return (int)net_route_ask(r->value, r->family, r->length, r->address, routes, sizeof(routes));
 }
 
 static int serve(int connection)
@@ -135,9 +145,10 @@ static int serve(int connection)
             fprintf(stderr, "gofer: request of a wrong size refused, closing the connection\n");
             return GOFER_EXIT_FAILED;
         }
-        bool make = r.request.op == GOFER_NET_SOCKET;
-        int result = make ? make_socket(&r.request) : act(&r);
-        int error = reply(connection, r.request.serial, result, make ? result : -1);
+        bool make = r.request.op == GOFER_NET_SOCKET, route = r.request.op == GOFER_NET_ROUTE;
+        int result = make ? make_socket(&r.request) : route ? ask_route(&r.request) : act(&r);
+        int error = reply(connection, r.request.serial, result, make ? result : -1,
+                          route && result > 0 ? (size_t)result : 0);
         if (make && result >= 0)
             close(result);
         if (r.socket >= 0)
@@ -159,7 +170,8 @@ int gofer_net_main(int argc, char **argv)
     int policy = gofer_fd_argument(argc, argv, "--policy-fd");
     if (policy >= 0 && net_policy_read(policy))
         return GOFER_EXIT_FAILED;
-    if (jail_close_others(&connection, 1) || jail_empty_root() || (policy >= 0 && kept_prepare()))
+    if (jail_close_others(&connection, 1) || jail_empty_root() || net_route_prepare() ||
+        (policy >= 0 && kept_prepare()))
         return GOFER_EXIT_FAILED;
     // Its own domain: no file, but ports are what it is for. Before the capabilities go.
     int error = gofer_fd_argument(argc, argv, "--no-landlock") < 0 ? landlock_restrict_files() : 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "gofer/modes.h"
+#include "gofer/net_route.h"
 
 #define FD_BITS 16 // of a handle
 #define PASSED_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_MORE)
@@ -294,6 +295,14 @@ static int listen_it(const struct kept *k, int fd, int backlog)
     return error ? error : listen(fd, backlog) < 0 ? -errno : 0;
 }
 
+static int route(struct exchange *x)
+{
+    const struct gofer_kept_request *r = &x->request;
+    ssize_t n = net_route_ask(r->value, r->family, r->size, r->address, data, sizeof(data));
+    x->reply.size = n < 0 ? 0 : (uint32_t)n;
+    return n < 0 ? (int)n : 0;
+}
+
 static int act(struct exchange *x)
 {
     const struct gofer_kept_request *r = &x->request;
@@ -301,6 +310,8 @@ static int act(struct exchange *x)
     struct kept *k = find(r->handle, &fd);
     if (r->op == GOFER_KEPT_SOCKET)
         return make(x);
+    if (r->op == GOFER_KEPT_ROUTE)
+        return route(x);
     if (!k)
         return -EBADF;
     apply_options(k, fd, r);

@@ -91,6 +91,7 @@ struct lx_rtattr {
 #define LX_IFA_ADDRESS 1
 #define LX_IFA_LOCAL 2
 #define LX_IFA_LABEL 3
+#define LX_IFA_BROADCAST 4
 #define LX_IFA_CACHEINFO 6
 #define LX_IFA_FLAGS 8
 

@@ -1,42 +1,15 @@
 // What the ioctls of sockets tell of the interface (netdevice(7)): there is the loopback, and nobody may change it.
 #include "abi/linux/errno.h"
+#include "abi/linux/ifreq.h"
 #include "abi/linux/inet.h"
 #include "sentry/net/host/broker.h"
+#include "sentry/net/host/interface.h"
 #include "sentry/net/socket.h"
 #include <string.h>
 
-#define LX_SIOCGIFNAME 0x8910u
-#define LX_SIOCGIFCONF 0x8912u
-#define LX_SIOCADDRT 0x890bu
-#define LX_SIOCDELRT 0x890cu
-#define LX_SIOCGIFFLAGS 0x8913u
-#define LX_SIOCSIFFLAGS 0x8914u
-#define LX_SIOCGIFADDR 0x8915u
-#define LX_SIOCSIFADDR 0x8916u
-#define LX_SIOCGIFDSTADDR 0x8917u
-#define LX_SIOCGIFBRDADDR 0x8919u
-#define LX_SIOCGIFNETMASK 0x891bu
-#define LX_SIOCSIFNETMASK 0x891cu
-#define LX_SIOCGIFMETRIC 0x891du
-#define LX_SIOCGIFMTU 0x8921u
-#define LX_SIOCSIFMTU 0x8922u
-#define LX_SIOCGIFHWADDR 0x8927u
-#define LX_SIOCGIFINDEX 0x8933u
-#define LX_SIOCGIFTXQLEN 0x8942u
 #define LO_FLAGS 0x49 // UP, LOOPBACK, RUNNING
 #define LO_MTU 65536
 #define ARPHRD_LOOPBACK 772
-
-struct lx_ifreq {
-    char name[16];
-    union {
-        uint8_t addr[16];
-        int32_t value;
-        int16_t flags;
-        uint8_t room[24];
-    } u;
-};
-_Static_assert(sizeof(struct lx_ifreq) == 40, "struct ifreq");
 
 static void lo_address(struct lx_ifreq *r, uint8_t first, uint8_t last)
 {
@@ -46,10 +19,7 @@ static void lo_address(struct lx_ifreq *r, uint8_t first, uint8_t last)
 
 static int64_t interface_list(uint64_t arg)
 {
-    struct {
-        int32_t len, pad;
-        uint64_t buf;
-    } conf;
+    struct lx_ifconf conf;
     struct lx_ifreq r = {.name = "lo"};
     if (get_user(conf, arg))
         return -LX_EFAULT;
@@ -68,7 +38,7 @@ int64_t interface_ioctl(uint32_t cmd, uint64_t arg)
 {
     struct lx_ifreq r;
     if (net_broker_present())
-        return -LX_ENOTTY; // of the host's interfaces nobody tells
+        return host_interface_ioctl(cmd, arg);
     if (cmd == LX_SIOCGIFCONF)
         return interface_list(arg);
     switch (cmd) {

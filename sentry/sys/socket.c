@@ -37,7 +37,7 @@ static int make(int family, int type, int protocol, struct socket **out)
     if (family == LX_AF_INET || family == LX_AF_INET6)
         return net_broker_present() ? host_inet_socket(family, type, protocol, out)
                                     : inet_socket(family, type, protocol, out);
-    if (family == LX_AF_NETLINK && !net_broker_present()) // of the host's interfaces nobody tells
+    if (family == LX_AF_NETLINK)
         return netlink_socket(type, protocol, out);
     return -LX_EAFNOSUPPORT;
 }

@@ -286,6 +286,38 @@ def the_network_of_the_host():
         want(b"ConnectionRefusedError" in result.output, "--network=none reached the host:", result.output)
 
 
+INTERFACES = """
+import array, fcntl, socket, struct, subprocess
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def ask(command, name, value=0):
+    try:
+        return fcntl.ioctl(s, command, struct.pack("16si20x", name.encode(), value))[16:32].hex()
+    except OSError as error:
+        return error.strerror
+for number, name in socket.if_nameindex():
+    print(number, name, *(ask(command, name) for command in (0x8913, 0x8915, 0x8917, 0x8919, 0x891b, 0x8921, 0x8927, 0x8933, 0x8942)))
+    print(fcntl.ioctl(s, 0x8910, struct.pack("16si20x", b"", number))[:16])
+print(ask(0x8913, "nosuch"), ask(0x8915, "nosuch"))
+room = array.array("B", bytes(4096))
+length, = struct.unpack("i12x", fcntl.ioctl(s, 0x8912, struct.pack("iiQ", len(room), 0, room.buffer_info()[0])))
+print(length, bytes(room[:length]))
+print(sorted(a[4][0] for a in socket.getaddrinfo("localhost", 80, flags=socket.AI_ADDRCONFIG, type=socket.SOCK_STREAM)))
+for words in ("-o addr", "link", "route", "-6 route", "route get 127.0.0.1", "link show lo", "link show nosuch", "rule"):
+    print(subprocess.run(["ip", *words.split()], capture_output=True, check=False))
+"""
+
+
+@test
+def interfaces_of_the_host():
+    (WORK / "interfaces.py").write_text(INTERFACES)
+    native = harness.run(["python3", "interfaces.py"], WORK, 20)
+    for rules in ([], ["--allow-connect", "none"]):
+        result = sandbox("python3", "interfaces.py", options=["--network=host", *rules])
+        want(result.output == native.output and result.status == 0, result.output, "and natively", native.output)
+    result = sandbox("ip", "link", "set", "lo", "mtu", "65536", options=["--network=host"])
+    want(result.status != 0 and b"not permitted" in result.output, result.output)
+
+
 @test
 def hidden_places_stay_hidden():
     # The way to the current directory is the only thing that may be there.

@@ -233,7 +233,7 @@ def test_features():
 class Broker:
     """A `gofer --net` of our own, to be asked what no Sentry of ours would ask (abi/gofer_net.h)."""
 
-    SOCKET, BIND, CONNECT, LISTEN = 1, 2, 3, 4
+    SOCKET, BIND, CONNECT, LISTEN, ROUTE = 1, 2, 3, 4, 5
 
     def __init__(self):
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -376,7 +376,7 @@ def hostile_requests(keeper, allowed, forbidden, closed):
     keeper.ask(keeper.CLOSE, gone)
     keeper.socket(stream)
     refused("a handle that was closed", keeper.error(keeper.NAME, gone), "EBADF")
-    for operation in (0, 1, 2, 3, 4, 31, 47, 0xffffffff):
+    for operation in (0, 1, 2, 3, 4, 31, 48, 0xffffffff):
         refused("operation %d" % operation, keeper.error(operation, keeper.socket(stream), address=to), "EINVAL", "EBADF")
     return reached
 
@@ -472,14 +472,18 @@ def test_broker():
         checks["a file is no socket"] = broker.ask(Broker.BIND, address=inet_address(0), fd=broker.process.stderr.fileno())[0] == \
             errno.ENOTSOCK
         checks["nothing without a socket"] = broker.ask(Broker.LISTEN)[0] == errno.ENOTSOCK
+        checks["no other kind of netlink request"] = all(broker.ask(Broker.ROUTE, family=0, value=kind)[0] == errno.EINVAL
+                                                         for kind in (-1, 6, 16, 20, 24, 1 << 30)) and \
+            all(broker.ask(Broker.ROUTE, family=family, value=0)[0] == errno.EAFNOSUPPORT for family in (1, 7, 17, 255, -1)) and \
+            broker.ask(Broker.ROUTE, family=0, value=5)[0] == errno.EAFNOSUPPORT
         checks["no unknown operation"] = broker.ask(99, fd=inet)[0] == errno.EINVAL
         checks["a connection is made"] = broker.ask(Broker.CONNECT, address=inet_address(port), fd=inet)[0] in \
             (0, errno.EINPROGRESS)
         os.close(inet)
         end = time.monotonic() + 2  # it closes after its answer
-        while len(os.listdir("/proc/%d/fd" % broker.process.pid)) > 4 and time.monotonic() < end:
+        while len(os.listdir("/proc/%d/fd" % broker.process.pid)) > 5 and time.monotonic() < end:
             time.sleep(0.01)
-        checks["nothing is kept"] = len(os.listdir("/proc/%d/fd" % broker.process.pid)) == 4
+        checks["nothing is kept"] = len(os.listdir("/proc/%d/fd" % broker.process.pid)) == 5
         broker.channel.send(b"no request")
         checks["another size ends it"] = broker.channel.recv(64) == b""
     broker.end()

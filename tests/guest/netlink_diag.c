@@ -249,7 +249,7 @@ static void local(void)
     struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = ""},
                        b = {.sun_family = AF_UNIX, .sun_path = ""};
     socklen_t n = offsetof(struct sockaddr_un, sun_path);
-    snprintf(own_name, sizeof(own_name), "%06d", getpid() % 1000000);
+    snprintf(own_name, sizeof(own_name), "%06d", (int)(now_ns(CLOCK_MONOTONIC) / 1000 % 1000000));
     snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "diag%s", own_name);
     snprintf(b.sun_path + 1, sizeof(b.sun_path) - 1, "diag%s-dgram", own_name);
     int l = socket(AF_UNIX, SOCK_STREAM, 0), d = socket(AF_UNIX, SOCK_DGRAM, 0),
@@ -285,7 +285,7 @@ static void local(void)
 int main(void)
 {
     struct timeval soon = {2, 0};
-    base = 15000 + getpid() % 1700 * 10;
+    base = 15000 + (int)(now_ns(CLOCK_MONOTONIC) / 1000 % 1700) * 10;
     diag_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (diag_fd < 0)
         printf("no socket: %s\n", error_name(errno));

@@ -144,3 +144,23 @@ int net_broker_ask(int op, int fd, int value, const uint8_t *address, uint32_t l
         close(none);
     return err;
 }
+
+int net_broker_route(int kind, int family, uint32_t skip, const uint8_t *address, uint8_t *bytes)
+{
+    struct gofer_net_request request = {
+        .op = GOFER_NET_ROUTE, .family = family, .value = kind, .length = skip};
+    struct gofer_net_reply reply;
+    if (keeps)
+        return kept_route(kind, family, skip, address, bytes);
+    if (address)
+        memcpy(request.address, address, family == AF_INET ? 4 : 16);
+    struct iovec out = {&request, sizeof(request)};
+    struct iovec in[] = {{&reply, sizeof(reply)}, {bytes, GOFER_NET_ROUTE_MAX}};
+    int none = -1;
+    size_t got = broker_exchange(&out, 1, in, 2, -1, &none);
+    if (none >= 0)
+        close(none);
+    if (reply.error < 0 || reply.error >= 4096)
+        kernel_fatal("the Gofer of the network is out of step");
+    return reply.error ? -reply.error : (int)(got - sizeof(reply));
+}

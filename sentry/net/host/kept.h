@@ -26,5 +26,7 @@ struct kept_watch {
 int kept_ask(struct kept_call *c, bool unlocked);
 // Readiness, as poll(2) tells it; arms `arm` (EPOLL*), or what of it does not hold with `rest`.
 uint32_t kept_poll(uint32_t handle, uint32_t mask, uint32_t arm, bool rest);
+// As net_broker_route().
+int kept_route(int kind, int family, uint32_t skip, const uint8_t *address, uint8_t *bytes);
 int kept_watch_add(struct kept_watch *w); // 0 or -LX_ENOMEM
 void kept_watch_del(struct kept_watch *w);

@@ -5,6 +5,7 @@
 #include "sentry/fs/hostfile/stream.h"
 #include "sentry/net/host/broker.h"
 #include "sentry/net/host/kept.h"
+#include "abi/gofer_net.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -48,6 +49,23 @@ uint32_t kept_poll(uint32_t handle, uint32_t mask, uint32_t arm, bool rest)
                                       .level = (int32_t)arm,
                                       .size = rest ? GOFER_KEPT_ARM_REST : 0}};
     return kept_ask(&c, false) ? EV_ERR : (uint32_t)c.reply.value;
+}
+
+int kept_route(int kind, int family, uint32_t skip, const uint8_t *address, uint8_t *bytes)
+{
+    struct kept_call c = {.request = {.op = GOFER_KEPT_ROUTE, .family = family, .value = kind, .size = skip}};
+    if (address)
+        memcpy(c.request.address, address, family == LX_AF_INET ? 4 : 16);
+    // Here `size` is no room, so the exchange is made by hand.
+    struct iovec out = {&c.request, sizeof(c.request)};
+    struct iovec in[] = {{&c.reply, sizeof(c.reply)}, {bytes, GOFER_NET_ROUTE_MAX}};
+    int none = -1;
+    size_t got = broker_exchange(&out, 1, in, 2, -1, &none);
+    if (none >= 0)
+        close(none);
+    if (c.reply.error < 0 || c.reply.error >= 4096 || c.reply.size != got - sizeof(c.reply))
+        kernel_fatal("the Gofer of the network is out of step");
+    return c.reply.error ? -c.reply.error : (int)c.reply.size;
 }
 
 int kept_watch_add(struct kept_watch *w)

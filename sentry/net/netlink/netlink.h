@@ -23,3 +23,9 @@ const uint8_t *nl_find_attr(const uint8_t *at, size_t n, uint16_t type, size_t *
 // A request that reads. `payload` follows its header, n bytes. Writes the answers; with `dump` all that there are. 0 or -errno.
 int nl_route_get(const struct lx_nlmsghdr *h, const uint8_t *payload, size_t n, bool dump, bool strict,
                  struct nl_out *out);
+// The same with --network=host, of the interfaces there (host_route.c).
+int nl_host_route_get(const struct lx_nlmsghdr *h, const uint8_t *payload, size_t n, bool dump, bool strict,
+                      struct nl_out *out);
+// One message of the host for `each`, n bytes with its header. Not 0 ends the walk and is returned.
+typedef int (*nl_host_each)(const uint8_t *message, size_t n, void *arg);
+int nl_host_walk(int kind, int family, const uint8_t *address, nl_host_each each, void *arg);

@@ -1,4 +1,5 @@
 // What NETLINK_ROUTE knows of the sandbox: the loopback interface, its two addresses, their routes, the rules of routing.
+#include "sentry/net/host/broker.h"
 #include "sentry/net/netlink/netlink.h"
 #include "abi/linux/errno.h"
 #include <string.h>
@@ -190,6 +191,8 @@ static int get_rules(const uint8_t *payload, size_t n, bool dump, struct nl_out 
 int nl_route_get(const struct lx_nlmsghdr *h, const uint8_t *payload, size_t n, bool dump, bool strict,
                  struct nl_out *out)
 {
+    if (net_broker_present())
+        return nl_host_route_get(h, payload, n, dump, strict, out);
     switch (h->type) {
     case LX_RTM_GETLINK:
         return get_link(payload, n, dump, out);

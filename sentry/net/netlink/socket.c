@@ -10,7 +10,7 @@
 
 #define REQUEST_MAX 65536u
 #define GROUPS_MAX 64u
-#define PACKET_MAX 16384u        // of a dump
+#define PACKET_MAX 3776u         // of a dump: NLMSG_GOODSIZE, for which the C library has room
 #define DUMP_MAX (8ull << 20)    // that one socket has to read
 #define QUEUED_MAX (64ull << 20) // of all sockets of the sandbox
 
