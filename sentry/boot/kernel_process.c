@@ -198,9 +198,10 @@ static int close_root(const struct sentry_config *config, int gofer_program, con
 
 // gofer --proc stays in the outer Landlock domain, which encloses those of the guests: only so procfs shows
 // it their files.
-static int start_proc_gofer(const struct sentry_config *config, int program, int proc, int *connection)
+static int start_proc_gofer(const struct sentry_config *config, int program, int proc, int *connection,
+                            struct spawning *child)
 {
-    int pair[2], pidfd;
+    int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return boot_fail("cannot make a socket pair", NULL, errno, NULL);
     char numbers[4][16];
@@ -221,15 +222,22 @@ static int start_proc_gofer(const struct sentry_config *config, int program, int
         .keep = keep,
         .nr_keep = 2,
     };
-    pid_t pid = spawn_program(&spawn, &pidfd);
+    int error = spawn_begin(&spawn, child);
     close(pair[1]);
-    if (pid < 0) {
+    if (error)
         close(pair[0]);
-        return pid;
-    }
-    close(pidfd);
-    *connection = pair[0];
-    return 0;
+    else
+        *connection = pair[0];
+    return error;
+}
+
+// Its exec has had time while the zygote was started.
+static int finish_proc_gofer(struct spawning *child)
+{
+    int error = spawn_finish(child);
+    if (!error)
+        close(child->pidfd);
+    return error;
 }
 
 static int close_jail(const struct sentry_config *config)
@@ -278,6 +286,7 @@ int kernel_process_main(int argc, char **argv)
     close(config_fd);
     struct proc_files proc = {.root = -1, .oom_score_adj = -1};
     struct zygote zygote = {.listener = -1};
+    struct spawning proc_gofer;
     int proc_connection = -1;
     int image = config.nested ? memory_file_sealed("stub", stub_image_nested, stub_image_nested_size, 1)
                               : memory_file_sealed("stub", stub_image, stub_image_size, 1);
@@ -288,15 +297,17 @@ int kernel_process_main(int argc, char **argv)
     if (!error)
         error = enter_jail(&config, params.gofer_program, &proc);
     if (!error && GOFER_NEEDS_LIBRARIES)
-        error = start_proc_gofer(&config, params.gofer_program, proc.root, &proc_connection);
+        error = start_proc_gofer(&config, params.gofer_program, proc.root, &proc_connection, &proc_gofer);
     if (!error)
         error = close_root(&config, params.gofer_program, &proc);
     if (!error && !GOFER_NEEDS_LIBRARIES)
-        error = start_proc_gofer(&config, params.gofer_program, proc.root, &proc_connection);
+        error = start_proc_gofer(&config, params.gofer_program, proc.root, &proc_connection, &proc_gofer);
     if (!error)
         error = close_jail(&config);
     if (!error)
         error = start_zygote(&config, &proc, image, &zygote);
+    if (!error)
+        error = finish_proc_gofer(&proc_gofer);
     if (!error && !config.nested)
         error = forbid_namespaces(&proc);
     if (!error && (error = config.nested ? jail_clear_capabilities() : jail_drop_capabilities()) != 0)

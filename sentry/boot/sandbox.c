@@ -173,8 +173,8 @@ static int stream_to_keep(const struct sandbox_spec *spec, int i)
     return spec->stdio[i] > 2 ? spec->stdio[i] : -1;
 }
 
-static int start_kernel(const struct sandbox_spec *spec, const struct kernel_channels *channels,
-                        struct sandbox *sandbox)
+static int begin_kernel(const struct sandbox_spec *spec, const struct kernel_channels *channels,
+                        struct sandbox *sandbox, struct spawning *child)
 {
     int config = memfd_create("sentry-config", MFD_CLOEXEC);
     if (config < 0)
@@ -238,13 +238,22 @@ static int start_kernel(const struct sandbox_spec *spec, const struct kernel_cha
         .nr_keep = sizeof(keep) / sizeof(keep[0]),
         .cgroup = spec->cgroup,
     };
-    pid_t pid = spawn_program(&spawn, &sandbox->kernel_pidfd);
+    error = spawn_begin(&spawn, child);
     close(program);
     close(config);
-    if (pid < 0)
-        return pid;
-    sandbox->kernel_pid = pid;
+    if (error)
+        return error;
+    sandbox->kernel_pid = child->pid;
+    sandbox->kernel_pidfd = child->pidfd;
     return 0;
+}
+
+static int finish_kernel(struct sandbox *sandbox, struct spawning *child)
+{
+    int error = spawn_finish(child);
+    if (error)
+        sandbox->kernel_pid = sandbox->kernel_pidfd = -1;
+    return error;
 }
 
 int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
@@ -257,6 +266,7 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
                                 .gofer_pidfd = -1,
                                 .gofer_net_pidfd = -1};
     int channel[2] = {-1, -1}, control[2] = {-1, -1}, network[2] = {-1, -1};
+    struct spawning kernel;
     int error = 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
@@ -268,11 +278,13 @@ int sandbox_start(const struct sandbox_spec *spec, struct sandbox *sandbox)
     const struct kernel_channels ours = {
         .gofer = channel[1], .gofer_net = network[1], .control = control[1], .gofer_program = gofer_program};
     if (!error) // first: it takes longest, and asks the Gofers when its jail is closed
-        error = start_kernel(spec, &ours, sandbox);
+        error = begin_kernel(spec, &ours, sandbox, &kernel);
     if (!error)
         error = start_gofer(spec, gofer_program, channel[0], sandbox);
     if (!error && spec->config.network_host)
         error = start_net_gofer(spec, gofer_program, network[0], sandbox);
+    if (!error)
+        error = finish_kernel(sandbox, &kernel);
     sandbox->control = control[0];
     const int done[] = {gofer_program, channel[0], channel[1], control[1], network[0], network[1]};
     for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)

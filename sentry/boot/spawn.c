@@ -111,9 +111,24 @@ static const char *advice_for(int error, uint64_t namespaces)
     return NULL;
 }
 
-pid_t spawn_program(const struct spawn *spawn, int *pidfd)
+static int give_up(const struct spawning *child, const char *step, int error)
+{
+    if (child->pid > 0) {
+        kill(child->pid, SIGKILL);
+        waitpid(child->pid, NULL, 0);
+        close(child->pidfd);
+    }
+    close(child->failure);
+    char what[64];
+    snprintf(what, sizeof(what), "%s failed for", step);
+    return boot_fail(what, child->name, error, advice_for(error, child->namespaces));
+}
+
+int spawn_begin(const struct spawn *spawn, struct spawning *child)
 {
     int go[2], failure[2];
+    *child = (struct spawning){
+        .name = spawn->name, .namespaces = spawn->namespaces, .pid = -1, .pidfd = -1, .failure = -1};
     if (pipe2(go, O_CLOEXEC) < 0)
         return boot_fail("cannot make a pipe for", spawn->name, errno, NULL);
     if (pipe2(failure, O_CLOEXEC) < 0) {
@@ -123,50 +138,53 @@ pid_t spawn_program(const struct spawn *spawn, int *pidfd)
         return boot_fail("cannot make a pipe for", spawn->name, error, NULL);
     }
     bool drop_groups = geteuid() == 0;
-    int child_pidfd = -1;
     // Raw clone with a pidfd: the child runs on a copy of this stack, as after fork.
-    pid_t pid =
-        (pid_t)syscall(SYS_clone, spawn->namespaces | CLONE_PIDFD | SIGCHLD, NULL, &child_pidfd, NULL, NULL);
-    if (pid == 0)
+    child->pid =
+        (pid_t)syscall(SYS_clone, spawn->namespaces | CLONE_PIDFD | SIGCHLD, NULL, &child->pidfd, NULL, NULL);
+    if (child->pid == 0)
         child_main(spawn, (close(go[1]), go[0]), failure[1], drop_groups);
-    int error = pid < 0 ? errno : 0;
+    int error = child->pid < 0 ? errno : 0;
+    child->failure = failure[0];
     close(go[0]);
     close(failure[1]);
     const char *step = "starting";
     if (!error && spawn->cgroup) {
-        error = -cgroup_enter(spawn->cgroup, pid);
+        error = -cgroup_enter(spawn->cgroup, child->pid);
         step = error ? "entering the control group" : step;
     }
     if (!error && spawn->map && !spawn->host_ids) {
-        error = -write_maps(pid, spawn->map);
+        error = -write_maps(child->pid, spawn->map);
         step = error ? "mapping ids" : step;
     }
     if (!error && (spawn->map || spawn->cgroup) && write(go[1], "g", 1) != 1)
         error = errno;
     close(go[1]);
+    return error ? give_up(child, step, error) : 0;
+}
+
+int spawn_finish(struct spawning *child)
+{
     struct spawn_failure report = {0};
-    if (!error) {
-        ssize_t n;
-        do {
-            n = read(failure[0], &report, sizeof(report));
-        } while (n < 0 && errno == EINTR);
-        if (n == (ssize_t)sizeof(report)) {
-            report.step[sizeof(report.step) - 1] = 0;
-            error = report.error;
-            step = report.step;
-        }
+    ssize_t n;
+    do {
+        n = read(child->failure, &report, sizeof(report));
+    } while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)sizeof(report)) {
+        report.step[sizeof(report.step) - 1] = 0;
+        return give_up(child, report.step, report.error);
     }
-    close(failure[0]);
-    if (!error) {
-        *pidfd = child_pidfd;
-        return pid;
-    }
-    if (pid > 0) {
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-        close(child_pidfd);
-    }
-    char what[64];
-    snprintf(what, sizeof(what), "%s failed for", step);
-    return boot_fail(what, spawn->name, error, advice_for(error, spawn->namespaces));
+    close(child->failure);
+    return 0;
+}
+
+pid_t spawn_program(const struct spawn *spawn, int *pidfd)
+{
+    struct spawning child;
+    int error = spawn_begin(spawn, &child);
+    if (!error)
+        error = spawn_finish(&child);
+    if (error)
+        return error;
+    *pidfd = child.pidfd;
+    return child.pid;
 }

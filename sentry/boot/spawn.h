@@ -31,3 +31,15 @@ struct spawn {
 // Starts it. Returns its pid and a pidfd (close-on-exec) in *pidfd, or -errno after a message. An exec that
 // fails is noticed here, by a pipe that exec closes.
 pid_t spawn_program(const struct spawn *spawn, int *pidfd);
+
+// The same in two steps, for somebody who has other things to do meanwhile.
+struct spawning {
+    const char *name;
+    uint64_t namespaces;
+    pid_t pid;
+    int pidfd;
+    int failure; // the pipe
+};
+int spawn_begin(const struct spawn *spawn, struct spawning *child);
+// 0, or -errno after a message: then it is gone.
+int spawn_finish(struct spawning *child);

@@ -272,8 +272,6 @@ static _Noreturn void stand_for(int connection, int sync, const struct sentry_co
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGTTOU, SIG_IGN);
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (sync_wait(sync, SYNC_JOINED, &error))
-        _exit(1);
     if (preserve_send(connection, CONTROL_PRESERVE_EXEC, &error)) {
         (void)sync_send(sync, SYNC_FAILED, error.text);
         _exit(1);
@@ -325,10 +323,9 @@ static int start(const struct container *c, const struct sentry_config *config, 
     int failed = *pid < 0 ? oci_fail_errno(error, errno, "cannot fork") : 0;
     close(connection);
     close(pair[1]);
+    // Meanwhile: it starts nothing itself, the program is the zygote's child.
     if (!failed && c->cgroup.layout != OCI_CGROUP_NONE)
         failed = oci_cgroup_add(&c->cgroup, pid, 1, error);
-    if (!failed && sync_send(pair[0], SYNC_JOINED, ""))
-        failed = oci_fail(error, ECHILD, "the process that stands for the program has ended");
     if (!failed)
         failed = sync_wait(pair[0], SYNC_READY, error);
     close(pair[0]);
@@ -388,7 +385,7 @@ int oci_exec(const struct oci_globals *globals, int argc, char **argv)
     struct sentry_config config = {0};
     struct streams streams;
     char root[PATH_MAX];
-    pid_t pid = -1;
+    pid_t pid = -1, announcer = geteuid() == 0 ? oci_cgroup_announce() : -1;
     int used = read_options(argc, argv, &o, &error);
     int failed = used < 0 ? used : container_root(globals->root, root, sizeof(root), &error);
     if (!failed)
@@ -408,6 +405,7 @@ int oci_exec(const struct oci_globals *globals, int argc, char **argv)
         failed = start(&c, &config, &streams, o.detach || streams.terminal >= 0, &pid, &error);
     if (!failed)
         failed = write_pid_file(o.pid_file, pid, &error);
+    oci_cgroup_announced(announcer);
     if (failed) {
         oci_error_prefix(&error, "exec failed");
         (void)oci_fail_command(&error);

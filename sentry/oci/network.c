@@ -102,12 +102,12 @@ static bool has_interface(void)
     return found;
 }
 
-bool network_is_brokered(const struct oci_config *config, const char *option)
+bool network_is_brokered(const struct oci_config *config, const char *option, bool untouched)
 {
     const struct oci_namespace *ns = &config->namespaces[OCI_NS_NETWORK];
     if (option)
         return strcmp(option, "host") == 0;
     if (!ns->listed || ns->path)
         return true;
-    return geteuid() == 0 && has_interface();
+    return geteuid() == 0 && !untouched && has_interface();
 }

@@ -7,5 +7,6 @@
 int network_enter(const struct oci_config *config, bool *own, struct oci_error *error);
 // Writes the net.* sysctls there. Only after network_enter(). 0 or -errno.
 int network_sysctls(const struct oci_config *config, struct oci_error *error);
-// Is the guest's network the one of the namespace (brokered), or its own loopback alone? After the hooks.
-bool network_is_brokered(const struct oci_config *config, const char *option);
+// Is the guest's network the one of the namespace (brokered), or its own loopback alone? After the hooks; `untouched`: it is new, and nobody
+// but us has been in it.
+bool network_is_brokered(const struct oci_config *config, const char *option, bool untouched);

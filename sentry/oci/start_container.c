@@ -156,12 +156,42 @@ static int join_then_build(const struct container *c, const struct oci_config *c
 
 #define FAMILY_MAX 16 // the monitor, its Gofers, the kernel process, and what that has started
 
+// Who has been moved. What such a process starts is where it is.
+struct family {
+    pid_t pids[FAMILY_MAX];
+    size_t count;
+};
+
+// Moves those who have come since the last time.
+static int move_family(const struct container *c, struct family *moved, struct oci_error *error)
+{
+    pid_t now[FAMILY_MAX], new[FAMILY_MAX];
+    size_t fresh = 0;
+    int count = container_family(c, now, FAMILY_MAX);
+    if (count < 0)
+        return oci_fail_errno(error, -count, "cannot list the processes of the sandbox");
+    for (int i = 0; i < count; i++) {
+        size_t k = 0;
+        while (k < moved->count && moved->pids[k] != now[i])
+            k++;
+        if (k == moved->count)
+            new[fresh++] = now[i];
+    }
+    int failed = fresh ? oci_cgroup_add(&c->cgroup, new, fresh, error) : 0;
+    if (failed)
+        return failed;
+    for (size_t i = 0; i < fresh && moved->count < FAMILY_MAX; i++)
+        moved->pids[moved->count++] = new[i];
+    return 0;
+}
+
 // The kernel process waits at its jail's door: no guest is there, nothing is started any more, and next to no memory is in use, which
-// would be accounted to the groups that they come from.
+// would be accounted to the groups that they come from. Most are moved before: if one of them ends then, its reason comes below.
+
 static int build_while_joining(struct container *c, const struct oci_config *config, int sync,
                                struct oci_error *error)
 {
-    pid_t family[FAMILY_MAX];
+    struct family family = {0};
     int failed = tell_monitor(sync, SYNC_BEGIN, error);
     if (!failed)
         failed = tell_monitor(sync, SYNC_GO, error);
@@ -170,14 +200,13 @@ static int build_while_joining(struct container *c, const struct oci_config *con
     if (!failed)
         failed = oci_cgroup_add(&c->cgroup, &c->pid, 1, error);
     if (!failed)
+        (void)move_family(c, &family, NULL);
+    if (!failed)
         failed = sync_wait(sync, SYNC_ENTERED, error);
     if (!failed)
         failed = sync_wait(sync, SYNC_BUILT, error);
-    int count = failed ? 0 : container_family(c, family, FAMILY_MAX);
-    if (count < 0)
-        failed = oci_fail_errno(error, -count, "cannot list the processes of the sandbox");
     if (!failed)
-        failed = oci_cgroup_add(&c->cgroup, family, (size_t)count, error);
+        failed = move_family(c, &family, error);
     return failed ? failed : tell_monitor(sync, SYNC_JOINED, error);
 }
 
@@ -284,14 +313,11 @@ int container_start(const struct oci_globals *given, const struct create_options
     static struct oci_globals options_of_ours;
     const struct oci_globals *globals = &options_of_ours;
     int terminal = -1, sync = -1;
-    pid_t announcer = need_for_cgroups(given) == OCI_CGROUP_REQUIRED ? oci_cgroup_announce() : -1;
     int failed = container_root(given->root, root, sizeof(root), error);
     if (!failed)
         failed = container_make(root, id, c, error);
-    if (failed) {
-        oci_cgroup_announced(announcer);
+    if (failed)
         return failed;
-    }
     failed = load_bundle(options, c, config, error);
     if (!failed)
         failed = annotated_options(given, config, &options_of_ours, error);
@@ -327,6 +353,5 @@ int container_start(const struct oci_globals *given, const struct create_options
         close(terminal);
     if (failed)
         undo(c);
-    oci_cgroup_announced(announcer);
     return failed;
 }

@@ -169,8 +169,7 @@ static void adjust_oom_score(const struct oci_process *process)
 
 static void enter_namespaces(struct supervision *s, struct oci_error *error)
 {
-    bool own;
-    if (sync_wait(s->sync, SYNC_BEGIN, error) || network_enter(s->config, &own, error) ||
+    if (sync_wait(s->sync, SYNC_BEGIN, error) || network_enter(s->config, &s->own_network, error) ||
         network_sysctls(s->config, error))
         give_up(error->text);
     if (sync_send(s->sync, SYNC_ENTERED, "") || sync_wait(s->sync, SYNC_GO, error))
@@ -193,7 +192,9 @@ _Noreturn void supervise(struct supervision *s)
         give_up(report_last_boot_message());
     enter_namespaces(s, &error);
     adjust_oom_score(s->config->process);
-    spec->config.network_host = network_is_brokered(s->config, s->globals->network);
+    // Where the groups may be joined late no hook has run.
+    spec->config.network_host =
+        network_is_brokered(s->config, s->globals->network, s->own_network && s->joins_late);
     static struct net_rules rules;
     if (oci_net_rules(s->globals, &rules, &error))
         give_up(error.text);

@@ -33,7 +33,8 @@ struct supervision {
     int clients;                   // listening socket
     int terminal;                  // becomes the controlling one; -1: none
     bool new_session;
-    bool joins_late; // the sandbox is built while the host takes its time to move processes
+    bool own_network; // a new network namespace; set by supervise()
+    bool joins_late;  // the sandbox is built while the host takes its time to move processes
 };
 // In the forked child. Never returns.
 _Noreturn void supervise(struct supervision *s);

@@ -151,12 +151,12 @@ def idle_of(runtime, count, bundle):
     begin = time.monotonic()
     try:
         for number in range(count):
-            runtime.start("idle-%d" % number, bundle)
+            runtime.start("idle-%03d" % number, bundle)
         each = (time.monotonic() - begin) * 1000 / count
         pids, memory = settled(before)
     finally:
         for number in range(count):
-            runtime.delete("idle-%d" % number)
+            runtime.delete("idle-%03d" % number)
     oci.eventually(lambda: all(oci.gone(pid) for pid in pids), "the containers of %s are gone" % runtime.name)
     return each, memory / count
 
@@ -234,6 +234,9 @@ def inside(options):
         subprocess.run(["mount", "-t", "tmpfs", "none", "/sys/fs/cgroup/unified"], check=True)
     oci.harness.fresh_directory(oci.WORK)
     oci.make_rootfs(oci.ROOTFS)
+    # As /run is, where runtimes keep their state.
+    oci.STATE.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(oci.STATE)], check=True)
     result = {"kernel": platform.release(), "cpus": os.cpu_count(), "time": int(time.time()), "runs": options.runs,
               "containers": options.containers, "docker_runs": options.docker_runs}
     try:
@@ -245,6 +248,7 @@ def inside(options):
             result[name] = {"values": values, "limits": limits}
     finally:
         engines.remove_groups()
+        subprocess.run(["umount", str(oci.STATE)], check=False)
         shutil.rmtree(oci.WORK, ignore_errors=True)
     pathlib.Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
     print("written: %s" % options.json)
