@@ -5,9 +5,11 @@
 #include "abi/linux/signal.h"
 #include "abi/linux/stat.h"
 #include "sentry/core/timer.h"
+#include "sentry/core/trim.h"
 #include "sentry/ipc/poll.h"
 #include "sentry/task/task.h"
 
+#define SOCKET_MEMORY 1024u // of a socket with its file, about
 static unsigned sockets; // initialised and not done
 
 bool socket_available(void)
@@ -35,6 +37,7 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 void socket_done(struct socket *s)
 {
     sockets--;
+    memory_freed(SOCKET_MEMORY);
     wait_queue_release(&s->wait);
     tg_put(s->peer_group);
     s->peer_group = NULL;

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
-"""What a load does to the sandbox: a fork bomb stays inside, memory comes back, a deaf thread delays nobody."""
+"""What a load does to the sandbox: a fork bomb stays inside, memory comes back, a deaf thread delays nobody,
+sockets and what they hold are bounded."""
 import pathlib
+import select
 import signal
 import subprocess
 import sys
@@ -33,7 +35,6 @@ def start(*words, options=()):
 
 def line_of(process, deadline):
     """One line of output, or what there is at the deadline."""
-    import select
     text = b""
     while not text.endswith(b"\n") and time.monotonic() < deadline:
         if select.select([process.stdout], [], [], 1)[0]:
@@ -101,12 +102,64 @@ def deaf_thread():
     return None if result.output == wanted else repr(result.output[:200])
 
 
+# What each load of sockets counts, and by how many KiB the Sentry may have grown while it runs and afterwards.
+SIZES = "".join("%d: 1 1\n" % value for value in (0, 1, -1, 1 << 30, 2147483647, -2147483648)) + "force: -1\n"
+SOCKETS = {
+    "connects": ("100000 connects, 0 failed\n", 40000, 4000),
+    "half-open": ("5000 connects wait, the last is ready: 0\nrefused without the listener: 1, other errors: 0\n", 40000, 4000),
+    "buffers": (SIZES * 2 + "filled: No buffer space available, at most 256 MiB: 1\n", 300000, 4000),
+    # What files were made of is kept for others.
+    "descriptors": ("a full queue: refused\na chain: long\ncircles\n", 80000, 24000),
+    "flood": ("10000 datagrams were taken or lost\n", 80000, 4000),
+}
+
+
+def sockets(name):
+    expected, most, left = SOCKETS[name]
+    words = [str(harness.SENTRY), "--user", "1000", "--log", "/dev/null", "--", "./net", name]
+    with subprocess.Popen(words, cwd=WORK, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        deadline = time.monotonic() + LIMIT
+        if line_of(process, deadline) != b"ready\n":
+            process.kill()
+            return "it does not start"
+        kernel = kernel_of(process)
+        before = peak = resident(kernel)
+        process.stdin.write(b"x\n")
+        process.stdin.flush()
+        output = b""
+        while not output.endswith(b"done\n") and time.monotonic() < deadline:
+            if select.select([process.stdout], [], [], 0.05)[0]:
+                part = process.stdout.read1(4096)
+                output += part
+                if not part:
+                    break
+            peak = max(peak, resident(kernel))
+        settled = time.monotonic() + 5  # what is free goes back after a while
+        after = resident(kernel)
+        while after - before > left and time.monotonic() < settled:
+            time.sleep(0.1)
+            after = resident(kernel)
+        process.stdin.write(b"x\n")
+        process.stdin.close()
+        status = process.wait(10)
+    if output.decode() != expected + "done\n" or status != 0:
+        return "status %d, %r" % (status, output)
+    if peak - before > most or after - before > left:
+        return "KiB before %d, at most %d, after %d" % (before, peak, after)
+    return None
+
+
 def main():
+    subprocess.run(["gcc", "-O1", "-w", "-o", WORK / "net", SOURCE.with_name("net.c")], check=True)
     subprocess.run(["gcc", "-O1", "-w", "-pthread", "-o", WORK / "load", SOURCE], check=True)
     good = True
     for test in (fork_bomb, memory, deaf_thread):
         problem = test()
         harness.report("FAIL" if problem else "PASS", test.__name__, *((problem,) if problem else ()))
+        good = good and not problem
+    for name in SOCKETS:
+        problem = sockets(name)
+        harness.report("FAIL" if problem else "PASS", "sockets: " + name, *((problem,) if problem else ()))
         good = good and not problem
     return 0 if good else 1
 

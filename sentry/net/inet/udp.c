@@ -1,6 +1,7 @@
 // UDP between sockets of the sandbox.
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
+#include "sentry/core/trim.h"
 #include "sentry/net/inet/inet.h"
 #include "sentry/net/inet/multicast.h"
 #include "sentry/net/inet/udp.h"
@@ -18,6 +19,7 @@ void udp_release(struct socket *sk)
         struct inet_datagram *d = list_first(&s->queue, struct inet_datagram, link);
         list_del(&d->link);
         bytes_queued -= d->len + UNIX_BUF_OVERHEAD;
+        memory_freed(d->len + UNIX_BUF_OVERHEAD);
         free(d);
     }
     inet_free(s);
@@ -226,6 +228,7 @@ int64_t udp_recv(struct socket *sk, struct sock_msg *m)
         list_del(&d->link);
         s->queued_bytes -= d->len + UNIX_BUF_OVERHEAD;
         bytes_queued -= d->len + UNIX_BUF_OVERHEAD;
+        memory_freed(d->len + UNIX_BUF_OVERHEAD);
         free(d);
     }
     return ret;

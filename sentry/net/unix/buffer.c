@@ -1,5 +1,6 @@
 // Buffers in receive queues, and what they are charged to.
 #include "abi/linux/errno.h"
+#include "sentry/core/trim.h"
 #include "sentry/net/unix/unix.h"
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ void unix_buf_free(struct unix_buf *b)
     scm_files_free(unix_detach_files(b));
     u->charged -= b->charge;
     bytes_buffered -= b->charge;
+    memory_freed(b->charge);
     free(b);
     if (!u->dead && unix_writable(u))
         wake_up(&u->sk.wait, EV_OUT | EV_WRNORM | EV_WRBAND);
