@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define TEXT_MAX (4u << 20)
@@ -197,6 +198,23 @@ static char *read_whole(const char *path)
     return text;
 }
 
+// A mount that another one covers is listed, and nobody reaches it. Lines of such hierarchies are made empty.
+static void drop_covered(char *mountinfo)
+{
+    struct hierarchy *h = calloc(1, sizeof(*h));
+    for (char *line = mountinfo; h && *line;) {
+        char *end = strchrnul(line, '\n'), device[32];
+        unsigned major, minor;
+        struct stat st;
+        if (parse_mount(line, end, h) && word(line, end, 2, device, sizeof(device)) &&
+            sscanf(device, "%u:%u", &major, &minor) == 2 &&
+            (stat(h->mount, &st) < 0 || st.st_dev != makedev(major, minor)))
+            memset(line, ' ', (size_t)(end - line));
+        line = end + (*end == '\n');
+    }
+    free(h);
+}
+
 // A runtime inside a container may see its group's path without the group.
 static void drop_unseen_parents(struct oci_cgroup *group, const char *path)
 {
@@ -233,6 +251,8 @@ int oci_cgroup_resolve(const char *cgroups_path, const char *id, enum oci_cgroup
     if (need == OCI_CGROUP_DISABLED)
         return 0;
     char *mountinfo = read_whole("/proc/self/mountinfo"), *own = read_whole("/proc/self/cgroup");
+    if (mountinfo)
+        drop_covered(mountinfo);
     int failed = mountinfo && own ? cgroup_resolve_text(mountinfo, own, cgroups_path, id, group, error)
                                   : oci_fail_errno(error, ENOMEM, "cannot look for control groups");
     free(mountinfo);

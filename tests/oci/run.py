@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import oci  # noqa: E402
 import bundles  # noqa: E402,F401
+import cgroup2  # noqa: E402,F401
 import engines  # noqa: E402
 import faults  # noqa: E402,F401
 import idle  # noqa: E402,F401
