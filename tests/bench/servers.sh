@@ -1,6 +1,7 @@
 #!/bin/bash
 # Servers under load, all on loopback: prints one figure a line. Run it natively and in the sandbox:
 #   tests/bench/servers.sh; build/bin/sentry --bind "$PWD/tests/bench:/bench" -- /bench/servers.sh
+# `./dev bench servers` does so several times, also with runsc, and compares.
 # Needs nginx-light wrk redis-server redis-tools postgresql-15 postgresql-contrib memcached.
 export LC_ALL=C PATH=/usr/lib/postgresql/15/bin:/usr/sbin:$PATH
 work=$(mktemp -d /tmp/servers.XXXXXX) && cd "$work" || exit 1
@@ -22,6 +23,29 @@ for _ in range(5):
 print("%.1f" % (best / 2000 * 1e6))
 END
 )"
+for kind in pipe unix; do
+    echo "$kind ping-pong of 1 byte, us:          $(kind=$kind python3 - <<'END'
+import os, socket, time
+if os.environ["kind"] == "pipe":
+    (r, b), (a, w) = os.pipe(), os.pipe()
+    ours, theirs = (a, b), (r, w)
+else:
+    x, y = socket.socketpair()
+    ours, theirs = (x.fileno(), x.fileno()), (y.fileno(), y.fileno())
+if os.fork() == 0:
+    for fd in set(ours): os.close(fd)
+    while b := os.read(theirs[0], 1): os.write(theirs[1], b)
+    os._exit(0)
+best = 1e9
+for _ in range(5):
+    t = time.perf_counter()
+    for _ in range(2000): os.write(ours[1], b"x"); os.read(ours[0], 1)
+    best = min(best, time.perf_counter() - t)
+print("%.1f" % (best / 2000 * 1e6))
+os._exit(0)
+END
+)"
+done
 echo "TCP throughput, 64 KiB pieces, MB/s:   $(python3 - <<'END'
 import os, socket, time
 a = socket.create_server(("127.0.0.1", 0))
