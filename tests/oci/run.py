@@ -19,6 +19,7 @@ import idle  # noqa: E402,F401
 import nested  # noqa: E402,F401
 import rootless  # noqa: E402,F401
 import settings  # noqa: E402,F401
+import trio  # noqa: E402,F401
 
 INSIDE = "--inside"
 

@@ -1,6 +1,7 @@
 // Sockets of the host's network namespace. The descriptor is the Sentry's and nonblocking; gofer --net makes, binds and
 // connects it, everything else is done here.
 #include "sentry/net/host/inet.h"
+#include "sentry/net/host/recverr.h"
 #include "abi/gofer_net.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
@@ -26,6 +27,7 @@ struct host_inet {
     struct socket sk;
     struct host_stream stream; // its descriptor, and who waits for it
     bool connecting;
+    struct host_recverr recverr;
 };
 
 static const struct socket_ops host_inet_ops;
@@ -341,6 +343,8 @@ static bool is_passed(int level, int name, bool set)
 
 static int host_setsockopt(struct socket *sk, int level, int name, const void *value, uint32_t len)
 {
+    if (host_recverr_is(level, name))
+        return host_recverr_set(&host_sk(sk)->recverr, level, value, len);
     if (!is_passed(level, name, true))
         return -LX_ENOPROTOOPT;
     return setsockopt(host_sk(sk)->stream.fd, level, name, value, len) < 0 ? -errno : 0;
@@ -348,6 +352,8 @@ static int host_setsockopt(struct socket *sk, int level, int name, const void *v
 
 static int host_getsockopt(struct socket *sk, int level, int name, void *value, uint32_t *len)
 {
+    if (host_recverr_is(level, name))
+        return host_recverr_get(&host_sk(sk)->recverr, level, value, len);
     if (!is_passed(level, name, false))
         return -LX_ENOPROTOOPT;
     socklen_t size = *len;

@@ -1,5 +1,6 @@
 // Sockets of the host's network namespace under a policy. As inet.c, with a request where that makes a call.
 #include "sentry/net/host/kept.h"
+#include "sentry/net/host/recverr.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/inet.h"
@@ -18,6 +19,7 @@ struct kept_sock {
     struct socket sk;
     struct kept_watch watch; // and the handle
     bool connecting;
+    struct host_recverr recverr;
 };
 
 static const struct socket_ops kept_ops;
@@ -319,6 +321,8 @@ static int64_t kept_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
 
 static int kept_setsockopt(struct socket *sk, int level, int name, const void *value, uint32_t len)
 {
+    if (host_recverr_is(level, name))
+        return host_recverr_set(&kept_sk(sk)->recverr, level, value, len);
     struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_SETOPT);
     c.request.level = level;
     c.request.value = name;
@@ -329,6 +333,8 @@ static int kept_setsockopt(struct socket *sk, int level, int name, const void *v
 
 static int kept_getsockopt(struct socket *sk, int level, int name, void *value, uint32_t *len)
 {
+    if (host_recverr_is(level, name))
+        return host_recverr_get(&kept_sk(sk)->recverr, level, value, len);
     return get_option(kept_sk(sk), level, name, value, len);
 }
 
