@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "abi/net_header.h"
+
 // --- rules
 enum gofer_net_direction { GOFER_NET_OUT, GOFER_NET_IN }; // --allow-connect, --allow-bind
 
@@ -54,24 +56,15 @@ enum gofer_kept_op {
 // Sockets that the broker keeps; beyond it there is none (EMFILE).
 #define GOFER_KEPT_SOCKETS_MAX 65536u
 
-// The socket's own behaviour, sent with every request and applied when it has changed.
-#define GOFER_KEPT_REUSEADDR 1u
-#define GOFER_KEPT_REUSEPORT 2u
-#define GOFER_KEPT_KEEPALIVE 4u
-#define GOFER_KEPT_BROADCAST 8u
-#define GOFER_KEPT_OOBINLINE 16u
-#define GOFER_KEPT_LINGER 32u
-
 struct gofer_kept_request {
     uint32_t serial; // comes back in the reply
     uint32_t op;     // enum gofer_kept_op
     uint32_t handle;
     int32_t family, value, level;
-    uint32_t options; // GOFER_KEPT_REUSEADDR and so on
-    int32_t linger;   // seconds
-    uint32_t size;    // bytes of data that follow, or room for them in the reply
-    uint32_t length;  // bytes used of address
+    uint32_t size;   // bytes of data that follow, or room for them in the reply
+    uint32_t length; // bytes used of address
     uint8_t address[GOFER_KEPT_ADDRESS_MAX];
+    struct net_header header; // of GOFER_KEPT_SEND
 };
 
 struct gofer_kept_reply {
@@ -81,7 +74,8 @@ struct gofer_kept_reply {
     uint32_t size;   // bytes of data that follow
     uint32_t length; // bytes used of address
     uint8_t address[GOFER_KEPT_ADDRESS_MAX];
+    struct net_header header; // of GOFER_KEPT_RECV
 };
 
-_Static_assert(sizeof(struct gofer_kept_request) == 68, "gofer_kept_request layout");
-_Static_assert(sizeof(struct gofer_kept_reply) == 52, "gofer_kept_reply layout");
+_Static_assert(sizeof(struct gofer_kept_request) == 96, "gofer_kept_request layout");
+_Static_assert(sizeof(struct gofer_kept_reply) == 88, "gofer_kept_reply layout");

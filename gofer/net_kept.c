@@ -13,6 +13,7 @@
 #include <linux/sockios.h>
 #include <unistd.h>
 
+#include "abi/net_options.h"
 #include "gofer/modes.h"
 #include "gofer/net_route.h"
 
@@ -99,33 +100,6 @@ static int accept_one(const struct kept *listener, int fd, struct exchange *x)
     return keep(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), &like, x);
 }
 
-static void set_flag(int fd, int option, bool value)
-{
-    int on = value;
-    (void)setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on));
-}
-
-static void apply_options(struct kept *k, int fd, const struct gofer_kept_request *r)
-{
-    static const struct {
-        uint32_t bit;
-        int option;
-    } flags[] = {{GOFER_KEPT_REUSEADDR, SO_REUSEADDR},
-                 {GOFER_KEPT_REUSEPORT, SO_REUSEPORT},
-                 {GOFER_KEPT_KEEPALIVE, SO_KEEPALIVE},
-                 {GOFER_KEPT_BROADCAST, SO_BROADCAST},
-                 {GOFER_KEPT_OOBINLINE, SO_OOBINLINE}};
-    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-        if ((k->options ^ r->options) & flags[i].bit)
-            set_flag(fd, flags[i].option, r->options & flags[i].bit);
-    if (((k->options ^ r->options) & GOFER_KEPT_LINGER) || k->linger != r->linger) {
-        struct linger linger = {!!(r->options & GOFER_KEPT_LINGER), r->linger};
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-    }
-    k->options = r->options;
-    k->linger = r->linger;
-}
-
 static union net_address address_of(const struct gofer_kept_request *r)
 {
     union net_address address = {.in6 = {.sin6_family = AF_UNSPEC}};
@@ -161,6 +135,7 @@ static int send_it(struct kept *k, int fd, struct exchange *x)
 {
     const struct gofer_kept_request *r = &x->request;
     union net_address address = address_of(r);
+    _Alignas(struct cmsghdr) uint8_t control[NET_HEADER_ROOM];
     struct iovec part = {data, x->size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     if (r->length) {
@@ -170,6 +145,10 @@ static int send_it(struct kept *k, int fd, struct exchange *x)
             return error;
         message.msg_name = &address;
         message.msg_namelen = r->length;
+    }
+    if (k->datagram && r->header.has) {
+        message.msg_control = control;
+        message.msg_controllen = net_header_write(&r->header, control);
     }
     ssize_t n = sendmsg(fd, &message, (r->value & PASSED_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
     x->reply.value = (int32_t)n;
@@ -181,8 +160,13 @@ static int receive_it(struct kept *k, int fd, struct exchange *x)
     const struct gofer_kept_request *r = &x->request;
     union net_address from;
     struct iovec part = {data, r->size < sizeof(data) ? r->size : sizeof(data)};
-    struct msghdr message = {
-        .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1};
+    _Alignas(struct cmsghdr) uint8_t control[NET_HEADER_ROOM];
+    struct msghdr message = {.msg_name = &from,
+                             .msg_namelen = sizeof(from),
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = k->datagram ? control : NULL,
+                             .msg_controllen = k->datagram ? sizeof(control) : 0};
     if (!kept_purge(k, fd))
         return -EAGAIN;
     ssize_t n = recvmsg(fd, &message, (r->value & PASSED_FLAGS) | MSG_DONTWAIT);
@@ -192,6 +176,8 @@ static int receive_it(struct kept *k, int fd, struct exchange *x)
         return -EAGAIN;
     x->reply.value = (int32_t)n;
     x->reply.level = message.msg_flags & MSG_TRUNC;
+    if (k->datagram)
+        net_header_read(&message, &x->reply.header);
     // Bytes of a stream that MSG_TRUNC throws away are none.
     bool thrown = !k->datagram && (r->value & MSG_TRUNC);
     x->reply.size = thrown ? 0 : (size_t)n < part.iov_len ? (uint32_t)n : (uint32_t)part.iov_len;
@@ -214,27 +200,15 @@ static int name_it(int fd, struct exchange *x)
     return 0;
 }
 
-// As in gofer-net-filter.tbl, where any other option ends the process.
-static bool may_set(int level, int name)
-{
-    static const int tcp[] = {TCP_NODELAY, TCP_CORK,     TCP_KEEPIDLE,     TCP_KEEPINTVL,
-                              TCP_KEEPCNT, TCP_QUICKACK, TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT};
-    for (size_t i = 0; level == IPPROTO_TCP && i < sizeof(tcp) / sizeof(tcp[0]); i++)
-        if (tcp[i] == name)
-            return true;
-    return level == IPPROTO_IPV6 && name == IPV6_V6ONLY;
-}
-
 static bool may_get(int level, int name)
 {
-    return level == IPPROTO_TCP || level == IPPROTO_IP || (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) ||
-           (level == SOL_SOCKET && name == SO_ERROR);
+    return net_option_readable(level, name) || (level == SOL_SOCKET && name == SO_ERROR);
 }
 
 static int set_option(int fd, struct exchange *x)
 {
     const struct gofer_kept_request *r = &x->request;
-    if (!may_set(r->level, r->value))
+    if (!net_option_settable(r->level, r->value))
         return -ENOPROTOOPT;
     return setsockopt(fd, r->level, r->value, data, (socklen_t)x->size) < 0 ? -errno : 0;
 }
@@ -314,7 +288,6 @@ static int act(struct exchange *x)
         return route(x);
     if (!k)
         return -EBADF;
-    apply_options(k, fd, r);
     switch (r->op) {
     case GOFER_KEPT_BIND:
         return bind_it(k, fd, r);

@@ -18,11 +18,9 @@ struct kept {
     bool used;
     bool datagram;
     bool ipv6;
-    bool served;           // a datagram socket whose own address a rule names
-    unsigned int protocol; // GOFER_NET_TCP and so on
-    uint16_t generation;   // of the handle; the rest of it is the descriptor
-    uint32_t options;      // GOFER_KEPT_REUSEADDR and so on, as applied
-    int32_t linger;
+    bool served;              // a datagram socket whose own address a rule names
+    unsigned int protocol;    // GOFER_NET_TCP and so on
+    uint16_t generation;      // of the handle; the rest of it is the descriptor
     struct kept_peers *peers; // NULL: nobody yet
 };
 

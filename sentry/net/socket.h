@@ -1,6 +1,7 @@
 #pragma once
 // Sockets of every family (net/socket.c, net/core/sock.c of Linux). Kernel lock.
 #include "abi/linux/socket.h"
+#include "abi/net_header.h"
 #include "sentry/core/wait.h"
 #include "sentry/net/scm.h"
 #include "sentry/vfs/file.h"
@@ -19,6 +20,7 @@ struct sock_msg {
     uint8_t to[16];          // receive: the address it was sent to
     uint8_t hops, class;     // receive: of the header
     bool has_to;
+    struct net_header header; // of the host's sockets, receive: what control messages told
 };
 
 // What a family does. An operation may be NULL: -LX_EOPNOTSUPP. Blocking as handlers do (see sock_block()).
@@ -35,6 +37,7 @@ struct socket_ops {
     int (*shutdown)(struct socket *s, int how);
     uint32_t (*poll)(struct socket *s, struct poll_table *pt);
     int64_t (*ioctl)(struct socket *s, uint32_t cmd, uint64_t arg);
+    void (*option_set)(struct socket *s, int name); // an option of level SOL_SOCKET has a new value
     int (*take_error)(struct socket *s); // -errno of SO_ERROR, once; NULL: what `err` says
     // Control messages of its own, beside those of every socket. 0 or -LX_EFAULT.
     int (*put_control)(struct socket *s, const struct sock_msg *m, struct scm_out *out);

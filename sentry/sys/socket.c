@@ -244,8 +244,12 @@ int64_t sys_setsockopt(struct call *c)
         len = sizeof(value);
     if (len && copy_in(value, c->args[3], (size_t)len))
         return -LX_EFAULT;
-    if (arg_int(c, 1) == LX_SOL_SOCKET)
-        return sock_setsockopt(s, arg_int(c, 2), value, (uint32_t)len);
+    if (arg_int(c, 1) == LX_SOL_SOCKET) {
+        err = sock_setsockopt(s, arg_int(c, 2), value, (uint32_t)len);
+        if (!err && s->ops->option_set)
+            s->ops->option_set(s, arg_int(c, 2));
+        return err;
+    }
     return s->ops->setsockopt ? s->ops->setsockopt(s, arg_int(c, 1), arg_int(c, 2), value, (uint32_t)len)
                               : -LX_EOPNOTSUPP;
 }

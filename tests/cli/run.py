@@ -286,6 +286,16 @@ def the_network_of_the_host():
         want(b"ConnectionRefusedError" in result.output, "--network=none reached the host:", result.output)
 
 
+@test
+def internet_programs_on_the_network_of_the_host():
+    for name in ("inet_sockets", "polling", "closed_while_waiting"):
+        shutil.copy2(harness.BUILD / "release/tests/guest" / (name + ".dynamic"), WORK / "prog")
+        native = harness.run(["./prog"], WORK, 30)
+        for rules in ([], ["--allow-connect", "*", "--allow-bind", "*"]):
+            result = sandbox("./prog", options=["--network=host", *rules], timeout=30)
+            want(result.output == native.output and result.status == 0, name, rules, result.output[-800:])
+
+
 INTERFACES = """
 import array, fcntl, socket, struct, subprocess
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

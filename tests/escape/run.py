@@ -284,14 +284,14 @@ class Keeper:
 
     def ask(self, operation, handle=0, family=0, value=0, level=0, size=None, address=b"", data=b"", fd=None, length=None):
         """The errno, the value, the data and the descriptors that came."""
-        packet = struct.pack("<IIIiiiIiII28s", 7, operation, handle, family, value, level, 0, 0, len(data) if size is None else size,
+        packet = struct.pack("<IIIiiiII28s36x", 7, operation, handle, family, value, level, len(data) if size is None else size,
                              len(address) if length is None else length, address[:28])
         socket.send_fds(self.channel, [packet + data], [] if fd is None else [fd])
         answer, descriptors, _, _ = socket.recv_fds(self.channel, 70000, 4)
         if not answer:
             return None
         _, error, value = struct.unpack_from("<Iii", answer)
-        return error, value, answer[52:], descriptors
+        return error, value, answer[88:], descriptors
 
     def socket(self, kind, protocol=0, family=socket.AF_INET):
         return self.ask(self.SOCKET, family=family, value=kind, level=protocol)[1]
@@ -383,7 +383,7 @@ def hostile_requests(keeper, allowed, forbidden, closed):
 
 def keeper_name(keeper, handle):
     """The port of a socket's own address."""
-    packet = struct.pack("<IIIiiiIiII28s", 7, keeper.NAME, handle, 0, 0, 0, 0, 0, 0, 0, b"")
+    packet = struct.pack("<IIIiiiII28s36x", 7, keeper.NAME, handle, 0, 0, 0, 0, 0, b"")
     keeper.channel.send(packet)
     return struct.unpack_from(">H", keeper.channel.recv(70000), 26)[0]
 

@@ -3,11 +3,13 @@
 #include "sentry/net/host/inet.h"
 #include "sentry/net/host/recverr.h"
 #include "abi/gofer_net.h"
+#include "abi/net_options.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/inet.h"
 #include "sentry/fs/hostfile/stream.h"
 #include "sentry/net/host/broker.h"
+#include "sentry/net/host/header.h"
 #include "sentry/net/host/kept.h"
 #include "sentry/task/task.h"
 #include <errno.h>
@@ -92,29 +94,10 @@ static int64_t wait_for(struct host_inet *s, uint32_t events, uint64_t timeo, ui
     return r;
 }
 
-static void set_flag(const struct host_inet *s, int option, bool value)
-{
-    int on = value;
-    (void)setsockopt(s->stream.fd, SOL_SOCKET, option, &on, sizeof(on));
-}
-
-// What the generic layer remembers and the host must know.
-static void apply_options(const struct host_inet *s)
-{
-    set_flag(s, SO_REUSEADDR, s->sk.reuseaddr);
-    set_flag(s, SO_REUSEPORT, s->sk.reuseport);
-    set_flag(s, SO_KEEPALIVE, s->sk.keepalive);
-    set_flag(s, SO_BROADCAST, s->sk.broadcast);
-    set_flag(s, SO_OOBINLINE, s->sk.oobinline);
-    struct linger linger = {s->sk.linger.onoff, s->sk.linger.linger};
-    (void)setsockopt(s->stream.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-}
-
 // The kernel lock is dropped meanwhile, so the file is held.
 static int ask(struct host_inet *s, int op, int value, const uint8_t *addr, uint32_t len)
 {
     struct file *f = s->sk.file;
-    apply_options(s);
     if (f)
         file_get(f);
     int err = net_broker_ask(op, s->stream.fd, value, addr,
@@ -126,6 +109,8 @@ static int ask(struct host_inet *s, int op, int value, const uint8_t *addr, uint
 
 static int host_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
 {
+    if (host_address_short(sk, len))
+        return -LX_EINVAL;
     return ask(host_sk(sk), GOFER_NET_BIND, 0, addr, len);
 }
 
@@ -158,10 +143,15 @@ static int64_t host_connect(struct socket *sk, const uint8_t *addr, uint32_t len
         if (nonblock)
             return err;
     }
-    if (!host_stream_ready(&s->stream, EV_OUT))
-        return wait_for(s, EV_OUT, sk->sndtimeo, 0);
+    if (!host_stream_ready(&s->stream, EV_OUT)) {
+        int64_t r = wait_for(s, EV_OUT, sk->sndtimeo, 0);
+        return r == -LX_EAGAIN ? -LX_EINPROGRESS : r; // its time is over; it goes on
+    }
     s->connecting = false;
-    return take_error(sk);
+    int err = take_error(sk);
+    if (!err) // the host, too, is to know that the end was told
+        (void)ask(s, GOFER_NET_CONNECT, 0, addr, len);
+    return err;
 }
 
 static int64_t host_accept(struct socket *sk, struct socket **out, bool nonblock)
@@ -174,7 +164,10 @@ static int64_t host_accept(struct socket *sk, struct socket **out, bool nonblock
         return -errno;
     if (fd < 0)
         return nonblock ? -LX_EAGAIN : wait_for(s, EV_IN, sk->rcvtimeo, 0);
-    return wrap(fd, sk->family, sk->type, sk->protocol, out);
+    int err = wrap(fd, sk->family, sk->type, sk->protocol, out);
+    if (!err)
+        host_inherit(*out, sk);
+    return err;
 }
 
 static int host_getname(struct socket *sk, uint8_t *addr, bool peer)
@@ -192,8 +185,10 @@ static int host_getname(struct socket *sk, uint8_t *addr, bool peer)
 }
 
 // One host sendmsg of at most CHUNK bytes (a datagram whole). Bytes or -errno.
-static int64_t send_piece(struct host_inet *s, struct sock_msg *m, uint8_t *bytes, size_t room)
+static int64_t send_piece(struct host_inet *s, struct sock_msg *m, const struct net_header *header,
+                          uint8_t *bytes, size_t room)
 {
+    _Alignas(struct cmsghdr) uint8_t control[NET_HEADER_ROOM];
     size_t want = m->it.count < room ? m->it.count : room;
     struct iov_iter before = m->it;
     if (want && iter_copy_from(&m->it, bytes, want) != (ssize_t)want)
@@ -203,6 +198,10 @@ static int64_t send_piece(struct host_inet *s, struct sock_msg *m, uint8_t *byte
                              .msg_namelen = m->name_len,
                              .msg_iov = &part,
                              .msg_iovlen = 1};
+    if (header->has) {
+        message.msg_control = control;
+        message.msg_controllen = net_header_write(header, control);
+    }
     ssize_t n = sendmsg(s->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
     int err = errno;
     if (n < (ssize_t)want) { // what was not sent is sent again
@@ -229,13 +228,12 @@ static int64_t host_send(struct socket *sk, struct sock_msg *m)
 {
     struct host_inet *s = host_sk(sk);
     bool stream = sk->type == LX_SOCK_STREAM;
+    const struct net_header header = host_header_of(&m->scm, sk->family);
     scm_destroy(&m->scm);
     if (!may_send_to(s, m))
         return stream ? -LX_EISCONN : -LX_EAFNOSUPPORT;
     if (!stream && m->it.count > CHUNK)
         return -LX_EMSGSIZE;
-    if (!stream)
-        apply_options(s);
     uint64_t done = stream ? sock_progress() : 0;
     iter_advance(&m->it, done);
     size_t room = m->it.count < CHUNK ? m->it.count : CHUNK;
@@ -244,7 +242,7 @@ static int64_t host_send(struct socket *sk, struct sock_msg *m)
         return done ? (int64_t)done : -LX_ENOMEM;
     int64_t n = 0;
     do {
-        n = send_piece(s, m, bytes, room);
+        n = send_piece(s, m, &header, bytes, room);
         if (n > 0)
             done += (uint64_t)n;
     } while (stream && n > 0 && m->it.count);
@@ -272,8 +270,13 @@ static int64_t host_recv(struct socket *sk, struct sock_msg *m)
             return done ? (int64_t)done : -LX_ENOMEM;
         struct sockaddr_in6 from;
         struct iovec part = {bytes, room};
-        struct msghdr message = {
-            .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1};
+        _Alignas(struct cmsghdr) uint8_t control[NET_HEADER_ROOM];
+        struct msghdr message = {.msg_name = &from,
+                                 .msg_namelen = sizeof(from),
+                                 .msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = stream ? NULL : control,
+                                 .msg_controllen = stream ? 0 : sizeof(control)};
         ssize_t n = recvmsg(s->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT);
         int err = errno;
         size_t got = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
@@ -292,6 +295,10 @@ static int64_t host_recv(struct socket *sk, struct sock_msg *m)
         if (!stream && message.msg_namelen && message.msg_namelen <= sizeof(from)) {
             memcpy(m->name, &from, message.msg_namelen);
             m->name_len = message.msg_namelen;
+        }
+        if (!stream) {
+            net_header_read(&message, &m->header);
+            m->stamp = vfs_now();
         }
         if (message.msg_flags & MSG_TRUNC)
             m->out_flags |= LX_MSG_TRUNC;
@@ -326,26 +333,19 @@ static int64_t host_ioctl(struct socket *sk, uint32_t cmd, uint64_t arg)
     return put_user(out, arg);
 }
 
-// Options that the filter lets through; the levels and numbers are the host's own.
-static bool is_passed(int level, int name, bool set)
+static void host_option_set(struct socket *sk, int name)
 {
-    static const int tcp[] = {TCP_NODELAY, TCP_CORK,     TCP_KEEPIDLE,     TCP_KEEPINTVL,
-                              TCP_KEEPCNT, TCP_QUICKACK, TCP_DEFER_ACCEPT, TCP_USER_TIMEOUT};
-    if (level == IPPROTO_IPV6)
-        return name == IPV6_V6ONLY;
-    if (!set)
-        return level == IPPROTO_TCP || level == IPPROTO_IP;
-    for (size_t i = 0; level == IPPROTO_TCP && i < sizeof(tcp) / sizeof(tcp[0]); i++)
-        if (tcp[i] == name)
-            return true;
-    return false;
+    uint8_t value[8];
+    uint32_t size;
+    if (host_option_value(sk, name, value, &size))
+        (void)setsockopt(host_sk(sk)->stream.fd, SOL_SOCKET, name, value, size);
 }
 
 static int host_setsockopt(struct socket *sk, int level, int name, const void *value, uint32_t len)
 {
     if (host_recverr_is(level, name))
         return host_recverr_set(&host_sk(sk)->recverr, level, value, len);
-    if (!is_passed(level, name, true))
+    if (!net_option_settable(level, name))
         return -LX_ENOPROTOOPT;
     return setsockopt(host_sk(sk)->stream.fd, level, name, value, len) < 0 ? -errno : 0;
 }
@@ -354,7 +354,7 @@ static int host_getsockopt(struct socket *sk, int level, int name, void *value, 
 {
     if (host_recverr_is(level, name))
         return host_recverr_get(&host_sk(sk)->recverr, level, value, len);
-    if (!is_passed(level, name, false))
+    if (!net_option_readable(level, name))
         return -LX_ENOPROTOOPT;
     socklen_t size = *len;
     if (getsockopt(host_sk(sk)->stream.fd, level, name, value, &size) < 0)
@@ -375,7 +375,9 @@ static const struct socket_ops host_inet_ops = {
     .shutdown = host_shutdown,
     .poll = host_poll,
     .ioctl = host_ioctl,
+    .option_set = host_option_set,
     .take_error = take_error,
+    .put_control = host_put_control,
     .setsockopt = host_setsockopt,
     .getsockopt = host_getsockopt,
 };

@@ -5,6 +5,7 @@
 #include "abi/linux/fcntl.h"
 #include "abi/linux/inet.h"
 #include "sentry/fs/hostfile/stream.h"
+#include "sentry/net/host/header.h"
 #include "sentry/task/task.h"
 #include <netinet/in.h>
 #include <poll.h>
@@ -29,19 +30,9 @@ static struct kept_sock *kept_sk(struct socket *s)
     return container_of(s, struct kept_sock, sk);
 }
 
-static uint32_t options_of(const struct socket *sk)
-{
-    return (sk->reuseaddr ? GOFER_KEPT_REUSEADDR : 0) | (sk->reuseport ? GOFER_KEPT_REUSEPORT : 0) |
-           (sk->keepalive ? GOFER_KEPT_KEEPALIVE : 0) | (sk->broadcast ? GOFER_KEPT_BROADCAST : 0) |
-           (sk->oobinline ? GOFER_KEPT_OOBINLINE : 0) | (sk->linger.onoff ? GOFER_KEPT_LINGER : 0);
-}
-
 static struct kept_call call_of(const struct kept_sock *s, enum gofer_kept_op op)
 {
-    return (struct kept_call){.request = {.op = op,
-                                          .handle = s->watch.handle,
-                                          .options = options_of(&s->sk),
-                                          .linger = s->sk.linger.linger}};
+    return (struct kept_call){.request = {.op = op, .handle = s->watch.handle}};
 }
 
 // A short request, under the kernel lock.
@@ -119,6 +110,8 @@ static int64_t wait_for(struct kept_sock *s, uint32_t events, uint64_t timeo, ui
 static int kept_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
 {
     struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_BIND);
+    if (host_address_short(sk, len))
+        return -LX_EINVAL;
     return ask_long(kept_sk(sk), &c, addr, len);
 }
 
@@ -155,19 +148,25 @@ static int take_error(struct socket *sk)
 static int64_t kept_connect(struct socket *sk, const uint8_t *addr, uint32_t len, bool nonblock)
 {
     struct kept_sock *s = kept_sk(sk);
+    struct kept_call c = call_of(s, GOFER_KEPT_CONNECT);
+    int err;
     if (!s->connecting || current->call.first) {
-        struct kept_call c = call_of(s, GOFER_KEPT_CONNECT);
-        int err = ask_long(s, &c, addr, len);
+        err = ask_long(s, &c, addr, len);
         if (err != -LX_EINPROGRESS && err != -LX_EALREADY)
             return err;
         s->connecting = true;
         if (nonblock)
             return err;
     }
-    if (!kept_poll(s->watch.handle, EV_OUT, 0, false))
-        return wait_for(s, EV_OUT, sk->sndtimeo, 0);
+    if (!kept_poll(s->watch.handle, EV_OUT, 0, false)) {
+        int64_t r = wait_for(s, EV_OUT, sk->sndtimeo, 0);
+        return r == -LX_EAGAIN ? -LX_EINPROGRESS : r; // its time is over; it goes on
+    }
     s->connecting = false;
-    return take_error(sk);
+    err = take_error(sk);
+    if (!err) // the host, too, is to know that the end was told
+        (void)ask_long(s, &c, addr, len);
+    return err;
 }
 
 static int64_t kept_accept(struct socket *sk, struct socket **out, bool nonblock)
@@ -179,7 +178,11 @@ static int64_t kept_accept(struct socket *sk, struct socket **out, bool nonblock
     int err = kept_ask(&c, false);
     if (err == -LX_EAGAIN)
         return nonblock ? -LX_EAGAIN : wait_for(s, EV_IN, sk->rcvtimeo, 0);
-    return err ? err : wrap((uint32_t)c.reply.value, sk->family, sk->type, sk->protocol, out);
+    if (!err)
+        err = wrap((uint32_t)c.reply.value, sk->family, sk->type, sk->protocol, out);
+    if (!err)
+        host_inherit(*out, sk);
+    return err;
 }
 
 static int kept_getname(struct socket *sk, uint8_t *addr, bool peer)
@@ -194,7 +197,8 @@ static int kept_getname(struct socket *sk, uint8_t *addr, bool peer)
 }
 
 // One request of at most GOFER_KEPT_DATA_MAX bytes (a datagram whole). Bytes or -errno.
-static int64_t send_piece(struct kept_sock *s, struct sock_msg *m, uint8_t *bytes, size_t room)
+static int64_t send_piece(struct kept_sock *s, struct sock_msg *m, const struct net_header *header,
+                          uint8_t *bytes, size_t room)
 {
     size_t want = m->it.count < room ? m->it.count : room;
     struct iov_iter before = m->it;
@@ -203,6 +207,7 @@ static int64_t send_piece(struct kept_sock *s, struct sock_msg *m, uint8_t *byte
     struct kept_call c = call_of(s, GOFER_KEPT_SEND);
     c.request.value = (int32_t)(m->flags & PASSED_FLAGS);
     c.request.size = (uint32_t)want;
+    c.request.header = *header;
     c.data = bytes;
     int64_t n = ask_long(s, &c, m->name, m->name_len);
     if (n == 0)
@@ -219,6 +224,7 @@ static int64_t kept_send(struct socket *sk, struct sock_msg *m)
 {
     struct kept_sock *s = kept_sk(sk);
     bool stream = sk->type == LX_SOCK_STREAM;
+    const struct net_header header = host_header_of(&m->scm, sk->family);
     scm_destroy(&m->scm);
     if (stream && m->name_len)
         return -LX_EISCONN;
@@ -232,7 +238,7 @@ static int64_t kept_send(struct socket *sk, struct sock_msg *m)
         return done ? (int64_t)done : -LX_ENOMEM;
     int64_t n = 0;
     do {
-        n = send_piece(s, m, bytes, room);
+        n = send_piece(s, m, &header, bytes, room);
         if (n > 0)
             done += (uint64_t)n;
     } while (stream && n > 0 && m->it.count && !current->exiting);
@@ -262,6 +268,8 @@ static int64_t receive_piece(struct kept_sock *s, struct sock_msg *m)
             n = -LX_EFAULT;
         if (c.reply.level & MSG_TRUNC)
             m->out_flags |= LX_MSG_TRUNC;
+        m->header = c.reply.header;
+        m->stamp = vfs_now();
         if (s->sk.type != LX_SOCK_STREAM && c.reply.length) {
             memcpy(m->name, c.reply.address, c.reply.length);
             m->name_len = c.reply.length;
@@ -331,6 +339,14 @@ static int kept_setsockopt(struct socket *sk, int level, int name, const void *v
     return kept_ask(&c, false);
 }
 
+static void kept_option_set(struct socket *sk, int name)
+{
+    uint8_t value[8];
+    uint32_t size;
+    if (host_option_value(sk, name, value, &size))
+        (void)kept_setsockopt(sk, SOL_SOCKET, name, value, size);
+}
+
 static int kept_getsockopt(struct socket *sk, int level, int name, void *value, uint32_t *len)
 {
     if (host_recverr_is(level, name))
@@ -350,7 +366,9 @@ static const struct socket_ops kept_ops = {
     .shutdown = kept_shutdown,
     .poll = kept_poll_op,
     .ioctl = kept_ioctl,
+    .option_set = kept_option_set,
     .take_error = take_error,
+    .put_control = host_put_control,
     .setsockopt = kept_setsockopt,
     .getsockopt = kept_getsockopt,
 };
