@@ -154,7 +154,9 @@ _Noreturn void kernel_main(struct sentry_config *config, const struct boot_fds *
     int err = config->disabled_features & FEATURE_PROCESS_VM ? 0 : process_vm_check();
     if (err)
         cannot_start(
-            "guest memory cannot be read: process_vm_readv(2) and process_vm_writev(2) must be allowed", err);
+            "guest memory cannot be read: process_vm_readv(2) and process_vm_writev(2) must be allowed, or "
+            "--disable-feature process-vm given",
+            err);
     err = event_init();
     if (!err)
         err = trap_init(config, fds);

@@ -12,48 +12,51 @@
 struct check {
     const char *name;
     int (*probe)(char *detail);
-    bool required;
-    const char *lost;   // without it
-    const char *remedy; // what to do
+    enum { OPTIONAL, REQUIRED, ALWAYS } need; // REQUIRED: not with --nested
+    const char *lost;                         // without it
+    const char *remedy;                       // what to do
 };
 
 static const struct check checks[] = {
-    {"Linux 6.1 or later", probe_release, true, "no sandbox", "update the kernel"},
-    {"user namespaces", probe_user_namespace, true, "no sandbox",
+    {"Linux 6.1 or later", probe_release, ALWAYS, "no sandbox", "update the kernel"},
+    {"user namespaces", probe_user_namespace, REQUIRED, "no sandbox",
      "set the sysctls user.max_user_namespaces above 0 and kernel.unprivileged_userns_clone to 1; on Ubuntu "
      "also "
      "kernel.apparmor_restrict_unprivileged_userns to 0; inside a chroot there are none"},
-    {"mount, network, IPC, UTS, pid and cgroup namespaces", probe_namespaces, true, "no sandbox",
+    {"mount, network, IPC, UTS, pid and cgroup namespaces", probe_namespaces, REQUIRED, "no sandbox",
      "set the sysctls user.max_*_namespaces above 0"},
-    {"an empty root", probe_empty_root, true, "no sandbox",
+    {"an empty root", probe_empty_root, REQUIRED, "no sandbox",
      "run outside of a container, in one that may mount, or with --nested"},
-    {"a /proc of the sandbox's own", probe_proc_mount, true, "no sandbox",
+    {"a /proc of the sandbox's own", probe_proc_mount, REQUIRED, "no sandbox",
      "inside a container, use one whose /proc is not masked"},
-    {"seccomp notification", probe_listener, true, "no sandbox",
+    {"seccomp notification", probe_listener, ALWAYS, "no sandbox",
      "EBUSY means that another supervisor listens already: run outside of it"},
-    {"pidfd_getfd", probe_pidfd_getfd, false,
+    {"pidfd_getfd", probe_pidfd_getfd, OPTIONAL,
      "with --disable-feature pidfd-getfd the listener comes from a child with shared descriptors",
      "the seccomp profile around this process must allow it"},
-    {"process_vm_readv and process_vm_writev", probe_process_vm, true, "guest memory cannot be read",
+    {"process_vm_readv and process_vm_writev", probe_process_vm, REQUIRED,
+     "guest memory is reached through /proc/PID/mem, slower, with --disable-feature process-vm or --nested",
      "the seccomp profile around this process must allow them"},
-    {"executable memory files", probe_memfd_exec, true, "no guest can start",
+    {"executable memory files", probe_memfd_exec, ALWAYS, "no guest can start",
      "set the sysctl vm.memfd_noexec to 0 or 1"},
-    {"prctl(PR_SET_MM_MAP)", probe_mm_map, false, "brk starts after the stub, and ps shows the stub's name",
-     "needs CONFIG_CHECKPOINT_RESTORE"},
-    {"openat2", probe_openat2, true, "no file of the host can be shown safely",
+    {"prctl(PR_SET_MM_MAP)", probe_mm_map, OPTIONAL,
+     "brk starts after the stub, and ps shows the stub's name", "needs CONFIG_CHECKPOINT_RESTORE"},
+    {"openat2", probe_openat2, ALWAYS, "no file of the host can be shown safely",
      "the seccomp profile must allow it"},
-    {"mount_setattr", probe_mount_setattr, true, "nothing can be shown read-only",
+    {"mount_setattr", probe_mount_setattr, REQUIRED, "nothing can be shown read-only",
      "the seccomp profile must allow it"},
-    {"Landlock", probe_landlock, false,
-     "a layer around guests; `sentry` refuses unless --disable-feature landlock is given",
+    {"Landlock", probe_landlock, OPTIONAL,
+     "a layer around guests; `sentry` refuses unless --disable-feature landlock is given, and --nested "
+     "always",
      "boot with lsm=landlock,..."},
-    {"killable receive of notifications", probe_wait_killable, false,
+    {"killable receive of notifications", probe_wait_killable, OPTIONAL,
      "programs that preempt by signals may be slow", "Linux 5.19"},
-    {"synchronous wake-up of notifications", probe_sync_wake_up, false, "calls cost several times as much",
+    {"synchronous wake-up of notifications", probe_sync_wake_up, OPTIONAL, "calls cost several times as much",
      "Linux 6.6"},
-    {"NS_GET_PID_IN_PIDNS", probe_ns_pid, false, "clone(2) tells the numbers of new processes", "Linux 6.11"},
-    {"io_uring", probe_io_uring, false, "the Gofer polls", "set the sysctl kernel.io_uring_disabled to 0"},
-    {"a cgroup to make groups in", probe_cgroup, false, "--memory and --cpus are refused",
+    {"NS_GET_PID_IN_PIDNS", probe_ns_pid, OPTIONAL, "clone(2) tells the numbers of new processes",
+     "Linux 6.11"},
+    {"io_uring", probe_io_uring, OPTIONAL, "the Gofer polls", "set the sysctl kernel.io_uring_disabled to 0"},
+    {"a cgroup to make groups in", probe_cgroup, OPTIONAL, "--memory and --cpus are refused",
      "as root with cgroups mounted, or in a delegated group: systemd-run --user --scope -p Delegate=yes ..."},
 };
 
@@ -87,6 +90,7 @@ static int check_host(void)
         return 1;
     }
     unsigned missing = 0, weaker = 0;
+    bool nested = true;
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         const struct check *check = &checks[i];
         run_probe(check, outcome);
@@ -95,14 +99,16 @@ static int check_host(void)
             printf("present  %s%s%s\n", check->name, outcome->detail[0] ? ": " : "", outcome->detail);
             continue;
         }
-        check->required ? missing++ : weaker++;
-        printf("%s  %s: %s%s%s\n         lost: %s\n         to do: %s\n",
-               check->required ? "MISSING" : "missing", check->name, strerror(-outcome->result),
-               outcome->detail[0] ? ": " : "", outcome->detail, check->lost, check->remedy);
+        check->need ? missing++ : weaker++;
+        nested &= check->need != ALWAYS && check->probe != probe_landlock;
+        printf("%s  %s: %s%s%s\n         lost: %s\n         to do: %s\n", check->need ? "MISSING" : "missing",
+               check->name, strerror(-outcome->result), outcome->detail[0] ? ": " : "", outcome->detail,
+               check->lost, check->remedy);
     }
     if (missing)
-        printf("\nNo sandbox can be made here: %u necessary feature%s missing.\n", missing,
-               missing == 1 ? " is" : "s are");
+        printf("\nNo sandbox can be made here: %u necessary feature%s missing. %s\n", missing,
+               missing == 1 ? " is" : "s are",
+               nested ? "With --nested, which is weaker, one can." : "Nor can one with --nested.");
     else if (weaker)
         printf("\nA sandbox can be made here; %u feature%s missing.\n", weaker,
                weaker == 1 ? " is" : "s are");

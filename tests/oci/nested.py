@@ -40,6 +40,8 @@ def nested_in_a_container():
     use_image()
     done = inside("sentry", "--", "true")
     want(done.status == 125 and "user namespaces" in done.err, "without --nested", done)
+    done = inside("sentry", "check")
+    want(done.status == 1 and "With --nested, which is weaker, one can." in done.out, done)
     done = inside("sentry", "--nested", "--", "sh", "-c", "id -u; cat; echo x > /tmp/x && cat /tmp/x; (exit 3); echo $?; exit 4", stdin="through\n")
     want(done.status == 4 and done.out == "0\nthrough\nx\n3\n", done)
     for word in WAIVED:

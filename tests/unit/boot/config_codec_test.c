@@ -46,7 +46,7 @@ static struct sentry_config example(void)
                                   .cpus = 3,
                                   .max_tasks = 99,
                                   .strace = true,
-        .begins = true,
+                                  .begins = true,
                                   .log_level = 2,
                                   .disabled_features = FEATURE_LANDLOCK,
                                   .stdio_tty = {true, false, true}};

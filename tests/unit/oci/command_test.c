@@ -9,8 +9,8 @@ static const char *text, *joined;
 static struct oci_list list;
 static int64_t number;
 static const struct oci_option options[] = {
-    {"flag", 'f', OCI_FLAG, &flag, NULL, NULL},     {"text", 't', OCI_TEXT, &text, "TEXT", NULL},
-    {"list", 'l', OCI_LIST, &list, "ITEM", NULL},   {"joined", 0, OCI_JOINED, &joined, "ITEM,...", NULL},
+    {"flag", 'f', OCI_FLAG, &flag, NULL, NULL},    {"text", 't', OCI_TEXT, &text, "TEXT", NULL},
+    {"list", 'l', OCI_LIST, &list, "ITEM", NULL},  {"joined", 0, OCI_JOINED, &joined, "ITEM,...", NULL},
     {"number", 0, OCI_NUMBER, &number, "N", NULL}, OCI_OPTIONS_END,
 };
 static struct oci_error error;
