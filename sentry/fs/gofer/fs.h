@@ -19,6 +19,7 @@
 #define GOFER_BUCKETS 16384
 #define GOFER_BIND_AFTER 3     // uses of a directory by its names before it gets a fid of its own
 #define GOFER_PREFETCH_AFTER 8 // names asked for one by one before the whole directory is read
+#define GOFER_PREFETCH_SOON 2  // the same where two directories beside it have come to that
 
 // One server: the sandbox's own Gofer, or one that the operator named.
 struct gofer_connection {
@@ -70,6 +71,7 @@ struct gofer_inode { // inode.priv
     uint32_t whole_lost;
     bool listed;           // of a directory: its names have been read in order
     struct listing *ahead; // of a directory: its names, before anybody has asked for them (tree.c); or NULL
+    uint8_t read_below;    // of a directory: those in it that have come to be read whole, counted to two
     uint8_t misses;        // of a directory: names that had to be asked for one by one
     uint64_t validated;    // the call that last saw it at its name (shared mounts)
     char *target;          // of a symlink

@@ -105,8 +105,14 @@ static bool answered(struct inode *dir, struct dentry *dentry)
     struct gofer_inode *node = gofer_inode(dir);
     if (gofer_fs_of(dir)->shared || gofer_connection_of(dir)->plain || dentry->parent->inode != dir)
         return false;
-    if (node->misses < GOFER_PREFETCH_AFTER && ++node->misses == GOFER_PREFETCH_AFTER)
+    struct gofer_inode *above = node->parent ? gofer_inode(node->parent) : NULL;
+    unsigned after = above && above->read_below == 2 ? GOFER_PREFETCH_SOON : GOFER_PREFETCH_AFTER;
+    if (node->misses < GOFER_PREFETCH_AFTER && ++node->misses >= after) {
+        node->misses = GOFER_PREFETCH_AFTER; // once
+        if (above && above->read_below < 2)
+            above->read_below++;
         gofer_prefetch(dentry->parent);
+    }
     struct dentry *found = dentry_find(dentry->parent, dentry->name, dentry->name_len);
     dentry_put(found);
     return found || gofer_is_whole(dentry->parent); // the caller of lookup finds it itself

@@ -463,6 +463,27 @@ Test(own, a_directory_asked_again_and_again_is_read_whole)
     cr_assert_eq(guest_stat("/d/file7", &st), -LX_ENOENT);
 }
 
+Test(own, directories_beside_others_that_were_read_whole_are_read_sooner)
+{
+    struct kstat st;
+    char name[64];
+    for (int d = 0; d < 20; d++) {
+        snprintf(name, sizeof(name), "d%d", d);
+        mkdir(on_host(name), 0755);
+        for (int i = 0; i < 12; i++) {
+            snprintf(name, sizeof(name), "d%d/f%d", d, i);
+            host_file(name, "x");
+        }
+    }
+    count_from_here();
+    for (int d = 0; d < 20; d++)
+        for (int i = 0; i < 12; i++) {
+            snprintf(name, sizeof(name), "/d%d/f%d", d, i);
+            cr_assert_eq(guest_stat(name, &st), 0);
+        }
+    cr_assert_leq(messages(), 2 * (GOFER_PREFETCH_AFTER + 4) + 18 * (GOFER_PREFETCH_SOON + 2));
+}
+
 Test(own, a_large_directory_is_not_read_whole)
 {
     struct kstat st;
