@@ -49,6 +49,9 @@ void anon_init(void);
 void file_is_writer(struct file *f);
 void file_no_writer(struct file *f);
 
+// Locks one or two directories, always in the same order; unlocking them says that their names have changed.
+void dirs_lock(struct inode *a, struct inode *b);
+void dirs_unlock(struct inode *a, struct inode *b);
 int may_create(const struct path *dir);
 int may_delete(const struct path *dir, struct dentry *victim, bool is_dir);
 // Opens an inode that has been checked, as vfs_open's last step.

@@ -42,7 +42,8 @@ static int may_open(const struct path *p, uint32_t flags)
         return -LX_ELOOP;
     if (type == LX_S_IFDIR && (mask & MAY_WRITE))
         return -LX_EISDIR;
-    if ((type == LX_S_IFCHR || type == LX_S_IFBLK) && p->mnt && (p->mnt->flags & MNT_NODEV))
+    if ((type == LX_S_IFCHR || type == LX_S_IFBLK) &&
+        ((i->sb->flags & SB_NODEV) || (p->mnt && (p->mnt->flags & MNT_NODEV))))
         return -LX_EACCES;
     int err = path_permission(p, mask);
     if (err)

@@ -13,7 +13,7 @@ struct side {
     struct dentry *dentry;
 };
 
-static void lock_both(struct inode *a, struct inode *b)
+void dirs_lock(struct inode *a, struct inode *b)
 {
     if (a == b) {
         vfs_mutex_lock(&a->lock);
@@ -23,7 +23,7 @@ static void lock_both(struct inode *a, struct inode *b)
     vfs_mutex_lock(a < b ? &b->lock : &a->lock);
 }
 
-static void unlock_both(struct inode *a, struct inode *b)
+void dirs_unlock(struct inode *a, struct inode *b)
 {
     a->dir_seq++;
     vfs_mutex_unlock(&a->lock);
@@ -173,9 +173,9 @@ int vfs_renameat(int olddirfd, const char *oldname, int newdirfd, const char *ne
         bool across = od != nd;
         if (across)
             vfs_mutex_lock(&rename_lock);
-        lock_both(od, nd);
+        dirs_lock(od, nd);
         err = rename_locked(&o, &n, flags);
-        unlock_both(od, nd);
+        dirs_unlock(od, nd);
         if (across)
             vfs_mutex_unlock(&rename_lock);
         inode_put(od);

@@ -119,6 +119,7 @@ struct super_ops {
 #define SB_ANON 2u           // pipes, sockets, anonymous files: path_name() shows the dentry's name alone
 #define SB_NODCACHE 4u       // negative answers are not cached (proc)
 #define SB_ACL 32u           // keeps POSIX access control lists
+#define SB_NODEV 128u        // device nodes are only names (mounted in a user namespace)
 #define SB_SINGLE 8u         // there is one, which every mount of the type shows
 #define SB_ALWAYS_RDONLY 64u // SB_RDONLY cannot be taken away
 #define SB_AS_MANY 16u       // ...although Linux makes one for each mount (proc, devpts)
@@ -314,6 +315,22 @@ int vfs_linkat(int olddirfd, const char *oldname, int newdirfd, const char *newn
 int vfs_unlinkat(int dirfd, const char *name, bool rmdir);
 int vfs_renameat(int olddirfd, const char *oldname, int newdirfd, const char *newname, unsigned flags);
 int64_t vfs_readlink(const struct path *p, char *buf, size_t size);
+
+// Changes that a filesystem makes in the one below it (vfs/raw.c): no permission is asked, mounts are not looked at. They lock
+// the directories and may drop the kernel lock.
+struct raw_new {
+    uint32_t mode; // with its type
+    uint64_t rdev;
+    uint32_t uid, gid;
+    const char *target; // of a symlink
+    struct inode *link; // a further name for this one instead; the rest means nothing
+};
+// Makes a name that is not there. 0 and a reference in *out, or -errno.
+int vfs_make_raw(struct dentry *parent, const char *name, const struct raw_new *new, struct dentry **out);
+int vfs_remove_raw(struct dentry *d); // a file, or a directory that is empty
+// flags: as rename in struct inode_ops. `d` has its new place afterwards.
+int vfs_rename_raw(struct dentry *d, struct dentry *to, const char *name, unsigned flags);
+
 // Applies already permitted changes: read-only mounts, setattr, ctime. `p->mnt` may be NULL.
 int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr);
 int vfs_truncate(const struct path *p, struct inode *i, uint64_t size);

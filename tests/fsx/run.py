@@ -27,9 +27,24 @@ KINDS = {
     "gofer": (["set-id"], False),
     "overlay": (["holes"], False),
     "tmpfs": (["holes"], True),
+    # An overlay that the guest mounts itself, upon two lower directories with names that the operations use.
+    "merge": (["holes"], True),
     # diod names files by paths: it loses what a removed name led to; and gives no descriptors to map.
     "diod": (["holes", "fallocate", "maps", "rename-flags", "removed-files"], False),
 }
+
+MERGE = """set -e
+mount -t tmpfs none "$1"
+cd "$1"
+mkdir l1 l2 u w m l1/a l2/a l2/a/c l2/b
+for name in f l1/a/f l1/a/g l2/f l2/g l2/a/f l2/a/h l2/a/c/f l2/b/g; do
+    head -c 20000 /dev/zero | tr '\\0' "${#name}" >"$name"
+done
+mount -t overlay none m -o lowerdir=l1:l2,upperdir=u,workdir=w
+cd m
+shift
+exec "$@"
+"""
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--operations", type=int, default=20000)
@@ -71,7 +86,8 @@ def run_native(kind, trace=None):
     base = pathlib.Path("/dev/shm") if KINDS[kind][1] else harness.OUT / "work"
     work = harness.fresh_directory(base / ("fsx-native-%s-%d" % (kind, os.getpid())))
     try:
-        return harness.run([PROGRAM] + words(kind, trace), work, limit())
+        start = ["unshare", "-m", "sh", "-c", MERGE, "sh", str(work), PROGRAM] if kind == "merge" else [PROGRAM]
+        return harness.run(start + words(kind, trace), work, limit())
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -86,7 +102,8 @@ def run_sandbox(kind, trace=None):
             where += ["--tmpfs", "/mnt:size=256m", "--cwd", "/mnt"]
         elif kind == "diod":
             where += ["--mount-9p", "%s:%s:/mnt:rw" % (stack.enter_context(diod(work)), work), "--cwd", "/mnt"]
-        return harness.run([harness.SENTRY] + where + ["--", "/fsx"] + words(kind, trace), work, limit())
+        start = ["unshare", "-m", "sh", "-c", MERGE, "sh", "/tmp", "/fsx"] if kind == "merge" else ["/fsx"]
+        return harness.run([harness.SENTRY] + where + ["--"] + start + words(kind, trace), work, limit())
 
 
 def limit():
@@ -106,6 +123,9 @@ def check(kind):
     name = "%s, %d operations, seed %d" % (kind, options.operations, options.seed)
     if kind == "diod" and not (os.path.exists(DIOD) and os.geteuid() == 0):
         harness.report("SKIP", name, "needs diod, and root to start it")
+        return True
+    if kind == "merge" and os.geteuid() != 0:
+        harness.report("SKIP", name, "only root mounts natively")
         return True
     native, sandbox = run_native(kind), run_sandbox(kind)
     problem = harness.compare(native, sandbox)

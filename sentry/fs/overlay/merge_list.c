@@ -87,12 +87,18 @@ static int mark_whiteouts(struct listing *l, struct dentry *dir, unsigned first)
 static int add_part(struct listing *l, const struct inode *dir, unsigned part)
 {
     struct collect k = {.ctx = {.emit = collect}, .l = l, .dir = dir, .part = part};
-    const struct path p = merge_path(dir, part);
+    struct path p = merge_path(dir, part);
     unsigned first = l->count;
     struct file *f;
-    int err = vfs_open_raw(&p, LX_O_RDONLY | LX_O_DIRECTORY, &f);
+    int err = merge_mounter_may(merge_super(dir), p.dentry->inode, MAY_READ);
     if (err)
         return err;
+    path_get(&p); // a copy-up moves the parts
+    err = vfs_open_raw(&p, LX_O_RDONLY | LX_O_DIRECTORY, &f);
+    if (err) {
+        path_put(&p);
+        return err;
+    }
     if (!f->ops || !f->ops->iterate)
         err = -LX_ENOTDIR;
     while (!err) {
@@ -104,23 +110,110 @@ static int add_part(struct listing *l, const struct inode *dir, unsigned part)
         f->pos = k.ctx.pos;
     }
     file_put(f);
-    return err ? err : mark_whiteouts(l, p.dentry, first);
+    if (!err)
+        err = mark_whiteouts(l, p.dentry, first);
+    path_put(&p);
+    return err;
+}
+
+// The caller holds the directory's lock.
+static int add_parts(const struct inode *dir, struct listing *l)
+{
+    int err = 0;
+    for (unsigned k = 0; !err && k < merge_node(dir)->count; k++)
+        err = add_part(l, dir, k);
+    l->filled = !err;
+    if (err)
+        empty(l);
+    return err;
 }
 
 // The lock of the directory keeps two readers of one file from filling it at the same time.
 static int fill(struct file *f, struct listing *l)
 {
-    int err = 0;
     vfs_mutex_lock(&f->inode->lock);
-    if (!l->filled) {
-        for (unsigned k = 0; !err && k < merge_node(f->inode)->count; k++)
-            err = add_part(l, f->inode, k);
-        l->filled = !err;
-        if (err)
-            empty(l);
-    }
+    int err = l->filled ? 0 : add_parts(f->inode, l);
     vfs_mutex_unlock(&f->inode->lock);
     return err;
+}
+
+int merge_check_empty(struct inode *dir)
+{
+    struct listing l = {.count = 0};
+    mem_dir_init(&l.seen);
+    vfs_mutex_lock(&dir->lock);
+    int err = add_parts(dir, &l);
+    vfs_mutex_unlock(&dir->lock);
+    for (unsigned k = 0; !err && k < l.count; k++)
+        if (l.shown[k].type)
+            err = -LX_ENOTEMPTY;
+    empty(&l);
+    mem_dir_free(&l.seen);
+    free(l.shown);
+    return err;
+}
+
+#define CLEAR_MAX 64 // names of one look
+
+struct clearing {
+    struct dir_context ctx;
+    char *names[CLEAR_MAX];
+    unsigned count;
+};
+
+static bool note_name(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino,
+                      unsigned type)
+{
+    struct clearing *c = (struct clearing *)(void *)ctx;
+    if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
+        return true;
+    if (c->count == CLEAR_MAX || !(c->names[c->count] = strndup(name, len)))
+        return false;
+    c->count++;
+    return true;
+}
+
+// Removes the names noted. How many went, or -errno.
+static int clear_names(struct dentry *dir, struct clearing *c)
+{
+    int err = 0, gone = 0;
+    for (unsigned k = 0; k < c->count; k++) {
+        struct dentry *d = NULL;
+        if (!err)
+            err = dentry_lookup(dir, c->names[k], strlen(c->names[k]), &d);
+        if (!err && d->inode && LX_S_ISDIR(d->inode->attr.mode))
+            err = -LX_ENOTEMPTY;
+        if (!err && d->inode && !(err = vfs_remove_raw(d)))
+            gone++;
+        dentry_put(d);
+        free(c->names[k]);
+    }
+    return err ? err : gone;
+}
+
+int merge_clear(const struct merge_super *s, struct dentry *dir)
+{
+    const struct path p = {s->layers[0].mnt, dir};
+    for (;;) {
+        struct clearing c = {.ctx.emit = note_name};
+        struct file *f;
+        int err = vfs_open_raw(&p, LX_O_RDONLY | LX_O_DIRECTORY, &f);
+        if (err)
+            return err;
+        if (!f->ops || !f->ops->iterate)
+            err = -LX_ENOTDIR;
+        while (!err && c.count < CLEAR_MAX) {
+            int64_t before = c.ctx.pos;
+            err = f->ops->iterate(f, &c.ctx);
+            if (c.ctx.pos == before)
+                break;
+            f->pos = c.ctx.pos;
+        }
+        file_put(f);
+        int gone = clear_names(dir, &c);
+        if (err || gone <= 0)
+            return err ? err : gone;
+    }
 }
 
 static struct listing *listing_of(struct file *f)
@@ -132,6 +225,21 @@ static struct listing *listing_of(struct file *f)
         f->priv = l;
     }
     return f->priv;
+}
+
+static uint64_t parent_ino(const struct inode *dir)
+{
+    const struct inode *parent = merge_node(dir)->parent;
+    return parent ? parent->attr.ino : dir->attr.ino;
+}
+
+// A file that was copied up keeps the number it had.
+static uint64_t ino_of(struct dentry *dir, const struct mem_entry *e, const struct shown *s)
+{
+    struct dentry *d = dentry_find(dir, e->name, e->len);
+    uint64_t ino = d && d->inode ? d->inode->attr.ino : s->ino;
+    dentry_put(d);
+    return ino;
 }
 
 static int op_iterate(struct file *f, struct dir_context *ctx)
@@ -147,13 +255,13 @@ static int op_iterate(struct file *f, struct dir_context *ctx)
     if (ctx->pos == 0 && !ctx->emit(ctx, ".", 1, 1, f->inode->attr.ino, LX_DT_DIR))
         return 0;
     ctx->pos = ctx->pos < 1 ? 1 : ctx->pos;
-    if (ctx->pos == 1 && !ctx->emit(ctx, "..", 2, 2, merge_node(f->inode)->parent_ino, LX_DT_DIR))
+    if (ctx->pos == 1 && !ctx->emit(ctx, "..", 2, 2, parent_ino(f->inode), LX_DT_DIR))
         return 0;
     ctx->pos = ctx->pos < 2 ? 2 : ctx->pos;
     for (; ctx->pos - 2 < l->count; ctx->pos++) {
         const struct shown *s = &l->shown[ctx->pos - 2];
         const struct mem_entry *e = l->seen.order[ctx->pos - 2].entry;
-        if (s->type && !ctx->emit(ctx, e->name, e->len, ctx->pos + 1, s->ino, s->type))
+        if (s->type && !ctx->emit(ctx, e->name, e->len, ctx->pos + 1, ino_of(f->path.dentry, e, s), s->type))
             return 0;
     }
     return 0;

@@ -1,15 +1,11 @@
 // Names and files of a merge: each is what the topmost layer has, and a directory shows those of the layers below too.
 #include "sentry/fs/overlay/merge.h"
 #include "abi/linux/errno.h"
-#include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define OVERLAY_XATTRS "trusted.overlay."
-
-static const struct inode_ops dir_ops, file_inode_ops, link_ops;
-static const struct file_ops file_ops;
+static const struct inode_ops file_inode_ops, link_ops;
 
 uint64_t merge_ino(const struct super_block *sb, unsigned layer, uint64_t ino)
 {
@@ -22,90 +18,172 @@ uint64_t merge_ino(const struct super_block *sb, unsigned layer, uint64_t ino)
 
 struct path merge_path(const struct inode *i, unsigned part)
 {
-    const struct merge_super *s = i->sb->priv;
     const struct merge_part *p = &merge_node(i)->parts[part];
-    return (struct path){s->layers[p->layer].mnt, p->dentry};
+    return (struct path){merge_super(i)->layers[p->layer].mnt, p->dentry};
 }
 
-static struct inode *top(const struct inode *i)
+void merge_take_attr(struct inode *i, const struct kstat *from)
 {
-    return merge_node(i)->parts[0].dentry->inode;
-}
-
-static void take_attr(struct inode *i, const struct kstat *from)
-{
-    uint64_t dev = i->sb->dev;
+    uint64_t dev = i->sb->dev, ino = i->attr.ino;
     i->attr = *from;
     i->attr.dev = dev;
-    i->attr.ino = merge_ino(i->sb, merge_node(i)->parts[0].layer, from->ino);
+    i->attr.ino = ino;
     if (LX_S_ISDIR(from->mode) && merge_node(i)->count > 1)
         i->attr.nlink = 1; // not counted over the layers
 }
 
-struct inode *merge_inode(struct super_block *sb, const struct merge_part *parts, unsigned count,
-                          uint64_t parent_ino)
+static struct merge_node **bucket(struct merge_super *s, const struct inode *real)
 {
-    struct merge_node *node = calloc(1, sizeof(*node) + count * sizeof(*parts));
-    struct inode *i = node ? inode_alloc(sb, &file_inode_ops, NULL) : NULL;
-    if (!i) {
-        for (unsigned k = 0; k < count; k++)
-            dentry_put(parts[k].dentry);
-        free(node);
-        return NULL;
-    }
-    node->count = count;
-    node->parent_ino = parent_ino;
-    memcpy(node->parts, parts, count * sizeof(*parts));
-    i->priv = node;
-    take_attr(i, &top(i)->attr);
+    return &s->buckets[((uintptr_t)real >> 6) * 0x9E3779B97F4A7C15ull >> 56];
+}
+_Static_assert(MERGE_BUCKETS == 256, "eight bits");
+
+static void hash(struct merge_node *node)
+{
+    struct merge_node **b = bucket(merge_super(node->inode), merge_top(node->inode));
+    node->hash_next = *b;
+    node->hashed = true;
+    *b = node;
+}
+
+static void unhash(struct merge_node *node)
+{
+    if (!node->hashed)
+        return;
+    struct merge_node **p = bucket(merge_super(node->inode), merge_top(node->inode));
+    while (*p != node)
+        p = &(*p)->hash_next;
+    *p = node->hash_next;
+    node->hashed = false;
+}
+
+static struct inode *find(struct merge_super *s, const struct inode *real)
+{
+    for (struct merge_node *n = *bucket(s, real); n; n = n->hash_next)
+        if (merge_top(n->inode) == real)
+            return inode_get(n->inode);
+    return NULL;
+}
+
+static void set_ops(struct inode *i)
+{
     switch (i->attr.mode & LX_S_IFMT) {
     case LX_S_IFDIR:
-        i->ops = &dir_ops;
+        i->ops = &merge_dir_ops;
         i->fops = &merge_dir_file_ops;
         break;
     case LX_S_IFLNK:
         i->ops = &link_ops;
         break;
     case LX_S_IFREG:
-        i->fops = &file_ops;
+        i->fops = &merge_file_ops;
         break;
     }
+}
+
+static void drop(const struct merge_part *parts, unsigned count)
+{
+    for (unsigned k = 0; k < count; k++)
+        dentry_put(parts[k].dentry);
+}
+
+struct inode *merge_inode(struct super_block *sb, const struct merge_part *parts, unsigned count,
+                          struct inode *parent, const char *name)
+{
+    struct merge_super *s = sb->priv;
+    struct inode *real = parts[0].dentry->inode;
+    bool shared = s->has_upper && parts[0].layer == 0 && !LX_S_ISDIR(real->attr.mode);
+    struct inode *known = shared ? find(s, real) : NULL;
+    if (known) {
+        drop(parts, count);
+        return known;
+    }
+    struct merge_node *node = calloc(1, sizeof(*node) + (count + 1) * sizeof(*parts));
+    char *copy = strdup(name);
+    struct inode *i = node && copy ? inode_alloc(sb, &file_inode_ops, NULL) : NULL;
+    if (!i) {
+        drop(parts, count);
+        free(node);
+        free(copy);
+        return NULL;
+    }
+    node->inode = i;
+    node->parent = parent ? inode_get(parent) : NULL;
+    node->name = copy;
+    node->count = count;
+    memcpy(node->parts, parts, count * sizeof(*parts));
+    i->priv = node;
+    i->attr.ino = merge_ino(sb, parts[0].layer, real->attr.ino);
+    merge_take_attr(i, &real->attr);
+    set_ops(i);
+    if (shared)
+        hash(node);
+    merge_note_acls(i);
     return i;
 }
 
-static void op_evict(struct inode *i)
+void merge_evict(struct inode *i)
 {
     struct merge_node *node = merge_node(i);
-    for (unsigned k = 0; node && k < node->count; k++)
-        dentry_put(node->parts[k].dentry);
+    if (!node)
+        return;
+    unhash(node);
+    drop(node->parts, node->count);
+    struct inode *parent = node->parent;
+    free(node->name);
     free(node);
+    i->priv = NULL;
+    inode_put(parent);
 }
 
-// Nothing of the layers below shows through such a directory.
-static bool is_opaque(struct inode *i)
+void merge_now_upper(struct inode *i, struct dentry *upper)
 {
-    char value;
-    return i->ops->getxattr && i->ops->getxattr(i, OVERLAY_XATTRS "opaque", &value, 1) == 1 && value == 'y';
+    struct merge_node *node = merge_node(i);
+    if (LX_S_ISDIR(i->attr.mode)) {
+        memmove(node->parts + 1, node->parts, node->count++ * sizeof(node->parts[0]));
+        node->parts[0] = (struct merge_part){0, upper};
+        return;
+    }
+    dentry_put(node->parts[0].dentry);
+    node->parts[0] = (struct merge_part){0, upper};
+    hash(node);
 }
 
-// What the layers of a directory have of the name. Their count and references in `parts`, or -errno.
-static int find_parts(struct inode *dir, const struct dentry *d, struct merge_part *parts)
+void merge_set_place(struct inode *i, struct inode *parent, const char *name)
 {
+    struct merge_node *node = merge_node(i);
+    char *copy = strdup(name);
+    if (!copy)
+        return;
+    struct inode *old = node->parent;
+    free(node->name);
+    node->name = copy;
+    node->parent = inode_get(parent);
+    node->orphan = false;
+    inode_put(old);
+}
+
+// What the layers of a directory from the part `from` on have of the name. Their count and references in `parts`, or -errno.
+static int find_parts(const struct inode *dir, const char *name, unsigned from, struct merge_part *parts)
+{
+    const struct merge_super *s = merge_super(dir);
     const struct merge_node *node = merge_node(dir);
     unsigned found = 0;
-    for (unsigned k = 0; k < node->count; k++) {
-        struct dentry *below;
-        int err = dentry_lookup(node->parts[k].dentry, d->name, d->name_len, &below);
+    for (unsigned k = from; k < node->count; k++) {
+        struct dentry *place = node->parts[k].dentry, *below = NULL;
+        unsigned layer = node->parts[k].layer;
+        int err = merge_mounter_may(s, place->inode, MAY_EXEC);
+        if (!err)
+            err = dentry_lookup(place, name, strlen(name), &below);
         if (err) {
-            while (found)
-                dentry_put(parts[--found].dentry);
+            drop(parts, found);
             return err;
         }
         struct inode *i = below->inode;
         bool is_dir = i && LX_S_ISDIR(i->attr.mode);
-        bool last = i && (!is_dir || is_opaque(i));
+        bool last = i && (!is_dir || merge_is_opaque(s, i));
         if (i && !merge_is_whiteout(i) && (is_dir || !found))
-            parts[found++] = (struct merge_part){node->parts[k].layer, below};
+            parts[found++] = (struct merge_part){layer, below};
         else
             dentry_put(below);
         if (last)
@@ -114,21 +192,30 @@ static int find_parts(struct inode *dir, const struct dentry *d, struct merge_pa
     return (int)found;
 }
 
-static int op_lookup(struct inode *dir, struct dentry *d)
+int merge_lookup(struct inode *dir, struct dentry *d)
 {
-    struct merge_part parts[MERGE_LAYERS_MAX];
-    int n = find_parts(dir, d, parts);
+    struct merge_part parts[MERGE_LAYERS_MAX + 1];
+    int n = find_parts(dir, d->name, 0, parts);
     if (n <= 0)
         return n;
-    struct inode *i = merge_inode(dir->sb, parts, (unsigned)n, dir->attr.ino);
+    struct inode *i = merge_inode(dir->sb, parts, (unsigned)n, dir, d->name);
     if (!i)
         return -LX_ENOMEM;
     dentry_attach(d, i);
     return 0;
 }
 
+int merge_lower_has(const struct inode *dir, const char *name)
+{
+    struct merge_part parts[MERGE_LAYERS_MAX + 1];
+    int n = find_parts(dir, name, merge_in_upper(dir) ? 1 : 0, parts);
+    if (n > 0)
+        drop(parts, (unsigned)n);
+    return n > 0 ? 1 : n;
+}
+
 // Layers that are changed while they are merged: what shows then is undefined, as Linux says. Those on shared exports are asked.
-static int op_revalidate(struct inode *dir, struct dentry *d)
+int merge_revalidate(struct inode *dir, struct dentry *d)
 {
     const struct merge_node *node = merge_node(dir);
     for (unsigned k = 0; k < node->count; k++) {
@@ -146,129 +233,61 @@ static int op_revalidate(struct inode *dir, struct dentry *d)
     return 1;
 }
 
-static int op_getattr(struct inode *i)
+int merge_getattr(struct inode *i)
 {
     struct kstat st;
-    int err = vfs_getattr(top(i), &st);
+    int err = vfs_getattr(merge_top(i), &st);
     if (!err)
-        take_attr(i, &st);
+        merge_take_attr(i, &st);
     return err;
 }
 
-static int op_statfs(struct inode *i, struct kstatfs *out)
+int merge_setattr(struct inode *i, const struct iattr *a)
 {
-    const struct merge_super *s = i->sb->priv;
+    int err = merge_copy_up(i, a->valid & ATTR_SIZE ? a->size : UINT64_MAX);
+    struct dentry *top = dentry_get(merge_top_dentry(i));
+    const struct path p = {NULL, top};
+    struct kstat st;
+    if (!err)
+        err = merge_mounter_may_set(merge_super(i), top->inode, a);
+    if (!err)
+        err = vfs_setattr(&p, top->inode, a);
+    if (!err && !vfs_getattr(top->inode, &st))
+        merge_take_attr(i, &st);
+    dentry_put(top);
+    return err;
+}
+
+int merge_statfs(struct inode *i, struct kstatfs *out)
+{
+    const struct merge_super *s = merge_super(i);
     const struct path p = {s->layers[0].mnt, s->layers[0].dir};
     int err = vfs_statfs(&p, out);
     out->type = LX_OVERLAYFS_SUPER_MAGIC;
     return err;
 }
 
+// ovl_permission: the caller, whose access control lists are those of the layer, and then the mounter, who reads where a write
+// means a copy.
+int merge_permission(struct inode *i, int mask)
+{
+    struct inode *real = merge_top(i);
+    uint32_t type = i->attr.mode & LX_S_IFMT;
+    int err = inode_permission(real, mask);
+    if (err)
+        return err;
+    bool plain = type == LX_S_IFREG || type == LX_S_IFDIR || type == LX_S_IFLNK;
+    if (plain && !merge_in_upper(i) && (mask & MAY_WRITE))
+        mask = (mask & ~MAY_WRITE) | MAY_READ;
+    err = merge_mounter_may(merge_super(i), real, mask);
+    return err ? err : 1;
+}
+
 static int64_t op_readlink(struct inode *i, char *buf, size_t size)
 {
-    struct inode *below = top(i);
+    struct inode *below = merge_top(i);
     return below->ops->readlink ? below->ops->readlink(below, buf, size) : -LX_EINVAL;
 }
 
-static bool is_private(const char *name)
-{
-    return strncmp(name, OVERLAY_XATTRS, sizeof(OVERLAY_XATTRS) - 1) == 0;
-}
-
-static int64_t op_getxattr(struct inode *i, const char *name, void *value, size_t size)
-{
-    struct inode *below = top(i);
-    if (!below->ops->getxattr)
-        return -LX_EOPNOTSUPP;
-    return is_private(name) ? -LX_ENODATA : below->ops->getxattr(below, name, value, size);
-}
-
-// The names are filtered in one's own memory, so that the length alone is right too.
-static int64_t op_listxattr(struct inode *i, char *list, size_t size)
-{
-    struct inode *below = top(i);
-    char *all = below->ops->listxattr ? malloc(LX_XATTR_LIST_MAX) : NULL;
-    if (!all)
-        return below->ops->listxattr ? -LX_ENOMEM : -LX_EOPNOTSUPP;
-    int64_t n = below->ops->listxattr(below, all, LX_XATTR_LIST_MAX), kept = 0;
-    for (int64_t at = 0; at < n;) {
-        size_t len = strnlen(all + at, (size_t)(n - at)) + 1;
-        if (at + (int64_t)len > n)
-            break;
-        if (!is_private(all + at)) {
-            memmove(all + kept, all + at, len);
-            kept += (int64_t)len;
-        }
-        at += (int64_t)len;
-    }
-    if (n >= 0 && size && (uint64_t)kept > size)
-        n = -LX_ERANGE;
-    if (n >= 0 && size)
-        memcpy(list, all, (size_t)kept);
-    free(all);
-    return n < 0 ? n : kept;
-}
-
-// --- files: the layer's own, opened for reading
-
-static int op_open(struct inode *i, struct file *f)
-{
-    if (!LX_S_ISREG(i->attr.mode))
-        return 0;
-    if ((f->mode & FMODE_WRITE) || (f->flags & LX_O_TRUNC))
-        return -LX_EROFS;
-    const struct path p = merge_path(i, 0);
-    struct file *below;
-    int err = vfs_open_raw(&p, LX_O_RDONLY, &below);
-    if (!err)
-        f->priv = below;
-    return err;
-}
-
-static int64_t op_read(struct file *f, struct iov_iter *it, int64_t *pos)
-{
-    struct file *below = f->priv;
-    return below && below->ops->read ? below->ops->read(below, it, pos) : -LX_EIO;
-}
-
-static int64_t op_lseek(struct file *f, int64_t offset, int whence)
-{
-    struct file *below = f->priv;
-    if ((whence != LX_SEEK_DATA && whence != LX_SEEK_HOLE) || !below->ops->lseek)
-        return generic_lseek(f, offset, whence);
-    int64_t to = below->ops->lseek(below, offset, whence);
-    if (to >= 0)
-        f->pos = to;
-    return to;
-}
-
-static int op_fsync(struct file *f, bool datasync)
-{
-    return 0; // nothing was written
-}
-
-static int op_map(struct file *f, uint64_t offset, uint64_t len, int prot, int flags, struct host_map *out)
-{
-    struct file *below = f->priv;
-    if (!below || !below->ops->map)
-        return -LX_ENODEV;
-    int err = below->ops->map(below, offset, len, prot, flags, out);
-    out->shared_write_ok = false;
-    return err;
-}
-
-static void op_release(struct file *f)
-{
-    file_put(f->priv);
-}
-
-static const struct file_ops file_ops = {
-    .read = op_read, .lseek = op_lseek, .fsync = op_fsync, .map = op_map, .release = op_release};
-
-#define COMMON_OPS                                                                                  \
-    .getattr = op_getattr, .statfs = op_statfs, .getxattr = op_getxattr, .listxattr = op_listxattr, \
-    .evict = op_evict
-
-static const struct inode_ops dir_ops = {.lookup = op_lookup, .revalidate = op_revalidate, COMMON_OPS};
-static const struct inode_ops file_inode_ops = {.open = op_open, COMMON_OPS};
-static const struct inode_ops link_ops = {.readlink = op_readlink, COMMON_OPS};
+static const struct inode_ops file_inode_ops = {.open = merge_open, MERGE_COMMON_OPS};
+static const struct inode_ops link_ops = {.readlink = op_readlink, MERGE_COMMON_OPS};
