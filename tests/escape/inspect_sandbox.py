@@ -6,6 +6,7 @@ Prints PASS or FAIL for each check. Runs as root in a pid namespace of its own w
 import argparse
 import fcntl
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -176,6 +177,24 @@ def seals(parts, sandbox):
     want(seals_found & wanted == wanted, "the image has seals", seals_found)
 
 
+def internet_inodes():
+    found = set()
+    for name in ("tcp", "tcp6", "udp", "udp6", "icmp", "icmp6"):
+        found |= {line.split()[9] for line in read(pathlib.Path("/proc/net") / name).splitlines()[1:]}
+    return found
+
+
+@check
+def internet_sockets(parts, sandbox):
+    """The guest has a socket of the host's: donated to the Sentry, or under a policy the broker's alone; nobody else has any."""
+    inodes = internet_inodes()
+    holders = {name for name, process in parts.items()
+               if any(target[8:-1] in inodes for target in process.descriptors().values() if target.startswith("socket:["))}
+    words = " ".join(parts["monitor"].command)
+    wanted = {"net gofer"} if "--allow-connect" in words else {"kernel"} if "--network=host" in words else set()
+    want(holders == wanted, "sockets of the host are held by", holders)
+
+
 @check
 def user(parts, sandbox):
     """As root's child the Sentry and its guests are nobody."""
@@ -195,7 +214,7 @@ def main():
     arguments.add_argument("checks", nargs="*")
     options = arguments.parse_args()
     extra = os.open("/etc/services", os.O_RDONLY)
-    sandbox = Sandbox(options.sentry, ["sleep", "1000"], user=options.user, mutation=options.mutation, extra_fd=extra,
+    sandbox = Sandbox(options.sentry, ["bash", "-c", "exec 3<>/dev/udp/127.0.0.1/9; exec sleep 1000"], user=options.user, mutation=options.mutation, extra_fd=extra,
                       options=options.option, cwd="/usr")
     try:
         parts = sandbox.find()

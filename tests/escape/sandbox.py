@@ -84,7 +84,7 @@ class Sandbox:
         while time.monotonic() < end and self.child.poll() is None:
             self._look()
             if self.gofer and self.kernel and self.zygote and self.guests:
-                time.sleep(0.05)  # the first guest has made its exec, and the jails are closed
+                time.sleep(0.2)  # the first guest has made its exec, and the jails are closed
                 self._look()
                 return self.parts()
             time.sleep(0.01)

@@ -1,4 +1,5 @@
 // The counters of /proc/net (net/ipv4/proc.c, net/ipv6/proc.c): connections and sockets are counted, packets do not exist.
+#include "sentry/net/inet/tcp_close.h"
 #include "sentry/fs/proc/proc.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/socket.h"
@@ -160,9 +161,9 @@ PROC_SHOW(net_sockstat)
         used += count[i];
     }
     out_printf(out,
-               "sockets: used %d\nTCP: inuse %u orphan 0 tw 0 alloc %d mem 0\nUDP: inuse %u mem 0\n"
+               "sockets: used %d\nTCP: inuse %u orphan 0 tw %u alloc %d mem 0\nUDP: inuse %u mem 0\n"
                "UDPLITE: inuse 0\nRAW: inuse 0\nFRAG: inuse 0 memory 0\n",
-               used, tcp, count[0] + count[2], udp);
+               used, tcp, tcp_wait_count(), count[0] + count[2], udp);
     return 0;
 }
 

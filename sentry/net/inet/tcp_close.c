@@ -130,6 +130,11 @@ bool tcp_wait_blocks(const struct inet_sock *s)
     return false;
 }
 
+unsigned tcp_wait_count(void)
+{
+    return count;
+}
+
 const struct tcp_wait *tcp_wait_next(const struct tcp_wait *after)
 {
     struct list_head *next = after ? after->age_link.next : by_age.next;

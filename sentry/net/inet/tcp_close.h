@@ -32,5 +32,6 @@ void tcp_wait_end(struct inet_sock *s);
 void tcp_wait_forget(const struct inet_addr *local, const struct inet_addr *remote);
 // Does one that waits keep `s` from its port? (inet_csk_bind_conflict)
 bool tcp_wait_blocks(const struct inet_sock *s);
+unsigned tcp_wait_count(void);
 // The next of all that wait, in no order; NULL after the last. The first: after NULL.
 const struct tcp_wait *tcp_wait_next(const struct tcp_wait *after);
