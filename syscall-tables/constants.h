@@ -44,6 +44,9 @@
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS // 6.6
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #endif
+#ifndef PROCMAP_QUERY // 6.11
+#define PROCMAP_QUERY 0xc0686611
+#endif
 #ifndef NS_GET_PID_IN_PIDNS // 6.11
 #define NS_GET_PID_IN_PIDNS _IOR(NSIO, 0x8, int)
 #endif

@@ -121,6 +121,7 @@ struct sentry_config {
 #define FEATURE_PIDFD_GETFD 16u
 #define FEATURE_WAIT_KILLABLE 32u
 #define FEATURE_PROCESS_VM 64u
+#define FEATURE_PROCMAP_QUERY 128u
 
 #define FILE_SERVERS_MAX 8 // beside the Gofer
 

@@ -10,6 +10,8 @@ const struct feature features[] = {
     {"landlock", FEATURE_LANDLOCK, "a layer is lost: namespaces and the empty root alone hold a guest"},
     {"pidfd-getfd", FEATURE_PIDFD_GETFD, "the listener comes from a child with shared descriptors"},
     {"process-vm", FEATURE_PROCESS_VM, "guest memory through a descriptor of /proc/PID/mem for each: slower"},
+    {"procmap-query", FEATURE_PROCMAP_QUERY,
+     "without process_vm_readv the text of /proc/PID/maps is read for each copy"},
     {"wait-killable", FEATURE_WAIT_KILLABLE, "programs that preempt by signals may be slow"},
 };
 const unsigned feature_count = sizeof(features) / sizeof(features[0]);

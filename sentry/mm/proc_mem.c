@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define MAPS_CHUNK 65536
@@ -34,8 +35,36 @@ static int open_files(struct task *t)
     return 0;
 }
 
-// How many bytes from `at` on, at most `n`, lie in a row in mappings that allow it. The lines come in the order of addresses.
-static size_t allowed(int maps, gaddr_t at, size_t n, bool write)
+// PROCMAP_QUERY of proc_pid_maps(5) (Linux 6.11), as far as it is used: the mapping that an address is in.
+struct procmap_query {
+    uint64_t size, flags, address, start, end, what, unused[5];
+    uint32_t more[4];
+};
+_Static_assert(sizeof(struct procmap_query) == 0x68, "procmap_query");
+#define PROCMAP_QUERY _IOWR('f', 17, struct procmap_query)
+#define MAPPING_READABLE 1u
+#define MAPPING_WRITABLE 2u
+
+bool proc_mem_no_query;
+
+// How many bytes from `at` on, at most `n`, lie in a row in mappings that allow it. False: the host cannot be asked so.
+static bool query_allowed(int maps, gaddr_t at, size_t n, bool write, size_t *good)
+{
+    const uint64_t wanted = MAPPING_READABLE | (write ? MAPPING_WRITABLE : 0);
+    *good = 0;
+    while (*good < n) {
+        struct procmap_query q = {.size = sizeof(q), .address = at + *good};
+        if (ioctl(maps, PROCMAP_QUERY, &q) < 0)
+            return errno != ENOTTY;
+        if ((q.what & wanted) != wanted || q.end <= at + *good)
+            return true;
+        *good = q.end - at < n ? q.end - at : n;
+    }
+    return true;
+}
+
+// The same from the text. The lines come in the order of addresses.
+static size_t read_allowed(int maps, gaddr_t at, size_t n, bool write)
 {
     static char text[MAPS_CHUNK]; // kernel lock
     size_t kept = 0, good = 0;
@@ -66,6 +95,15 @@ static size_t allowed(int maps, gaddr_t at, size_t n, bool write)
             return good;
         memmove(text, line, kept);
     }
+}
+
+static size_t allowed(int maps, gaddr_t at, size_t n, bool write)
+{
+    size_t good;
+    if (!proc_mem_no_query && query_allowed(maps, at, n, write, &good))
+        return good;
+    proc_mem_no_query = true;
+    return read_allowed(maps, at, n, write);
 }
 
 static ssize_t copy(struct task *t, void *local, gaddr_t remote, size_t n, bool write)

@@ -9,6 +9,7 @@
 
 int trap_init(const struct sentry_config *config, const struct boot_fds *fds)
 {
+    proc_mem_no_query = config->disabled_features & FEATURE_PROCMAP_QUERY;
     uaccess_ops = config->disabled_features & FEATURE_PROCESS_VM ? &proc_mem_ops : &process_vm_ops;
     trap_tracing = config->strace;
     trap_natives_notified = config->strace || (config->seccomp.length && !config->seccomp.native_rows);
