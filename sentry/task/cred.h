@@ -30,12 +30,14 @@ bool capable(int cap);
 bool cred_has(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid); // fsgid or supplementary
 
-// What one user uses of limits that count per user: RLIMIT_NPROC, RLIMIT_SIGPENDING. Made on demand, kept while not zero.
+// What one user uses of limits that count per user: RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE. Made on demand, kept while not zero.
 struct user_usage {
     struct list_head link;
     uint32_t uid;
     unsigned threads, signals;
+    uint64_t mq_bytes;
 };
 struct user_usage *user_usage_find(uint32_t uid); // NULL: none counted
 bool user_add_threads(uint32_t uid, int n);       // false: out of memory (never for a negative n)
 bool user_add_signals(uint32_t uid, int n);
+bool user_add_mq_bytes(uint32_t uid, int64_t n);

@@ -2,6 +2,7 @@
 #include "sentry/task/internal.h"
 #include "sentry/ptrace/ptrace.h"
 #include "sentry/task/reap.h"
+#include "sentry/ipc/mqueue/mqueue.h"
 #include "sentry/ipc/sysv/sysv.h"
 #include "sentry/time/time.h"
 #include "abi/linux/signal.h"
@@ -128,6 +129,7 @@ static void group_finish(struct thread_group *tg)
     group_cpu_times(tg, &user, &system); // the last reading
     time_group_exit(tg);
     sem_group_exit(tg);
+    mq_group_exit(tg);
     session_leader_exits(tg);
     tg->zombie = true;
     tg->job = JOB_RUNNING;

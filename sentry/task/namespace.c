@@ -1,4 +1,5 @@
 #include "sentry/task/namespace.h"
+#include "sentry/ipc/mqueue/mqueue.h"
 #include "sentry/ipc/sysv/sysv.h"
 #include "sentry/task/user_ns.h"
 #include "abi/linux/errno.h"
@@ -7,7 +8,8 @@
 
 // The numbers that Linux gives its first namespaces (include/linux/proc_ns.h).
 struct uts_ns init_uts_ns = {{1, LX_CLONE_NEWUTS, 4026531838, &init_user_ns, NULL}, {"sentry", "(none)"}};
-struct ipc_ns init_ipc_ns = {{1, LX_CLONE_NEWIPC, 4026531839, &init_user_ns, NULL}, &init_sysv_ns};
+struct ipc_ns init_ipc_ns = {
+    {1, LX_CLONE_NEWIPC, 4026531839, &init_user_ns, NULL}, &init_sysv_ns, &init_mq_ns};
 static unsigned count;                    // kernel lock
 static uint64_t last_number = 4026532000; // kernel lock
 
@@ -63,6 +65,7 @@ static void free_ipc(struct ns_common *ns)
 {
     struct ipc_ns *i = container_of(ns, struct ipc_ns, ns);
     sysv_ns_free(i->sysv);
+    mq_ns_free(i->mq);
     free(i);
 }
 
@@ -70,12 +73,15 @@ struct ipc_ns *ipc_ns_alloc(struct user_ns *owner, int *err)
 {
     struct ipc_ns *i = malloc(sizeof(*i));
     struct sysv_ns *sysv = sysv_ns_alloc();
-    *err = i && sysv ? ns_init(&i->ns, LX_CLONE_NEWIPC, owner, free_ipc) : -LX_ENOMEM;
+    struct mq_ns *mq = mq_ns_alloc();
+    *err = i && sysv && mq ? ns_init(&i->ns, LX_CLONE_NEWIPC, owner, free_ipc) : -LX_ENOMEM;
     if (*err) {
         free(sysv);
+        free(mq);
         free(i);
         return NULL;
     }
     i->sysv = sysv;
+    i->mq = mq;
     return i;
 }

@@ -18,10 +18,12 @@ struct uts_ns {
     struct ns_common ns;
     struct uts_names names;
 };
+struct mq_ns;
 struct sysv_ns;
 struct ipc_ns {
     struct ns_common ns;
     struct sysv_ns *sysv; // owned; never changes
+    struct mq_ns *mq;     // the same
 };
 extern struct uts_ns init_uts_ns;
 extern struct ipc_ns init_ipc_ns;

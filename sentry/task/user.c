@@ -23,6 +23,14 @@ static struct user_usage *find_or_make(uint32_t uid)
     return u;
 }
 
+static void drop_unused(struct user_usage *u)
+{
+    if (u->threads || u->signals || u->mq_bytes)
+        return;
+    list_del(&u->link);
+    free(u);
+}
+
 static bool add(uint32_t uid, int threads, int signals)
 {
     struct user_usage *u = threads < 0 || signals < 0 ? user_usage_find(uid) : find_or_make(uid);
@@ -30,10 +38,7 @@ static bool add(uint32_t uid, int threads, int signals)
         return false;
     u->threads = threads < 0 && u->threads < (unsigned)-threads ? 0 : u->threads + (unsigned)threads;
     u->signals = signals < 0 && u->signals < (unsigned)-signals ? 0 : u->signals + (unsigned)signals;
-    if (u->threads == 0 && u->signals == 0) {
-        list_del(&u->link);
-        free(u);
-    }
+    drop_unused(u);
     return true;
 }
 
@@ -45,4 +50,14 @@ bool user_add_threads(uint32_t uid, int n)
 bool user_add_signals(uint32_t uid, int n)
 {
     return add(uid, 0, n);
+}
+
+bool user_add_mq_bytes(uint32_t uid, int64_t n)
+{
+    struct user_usage *u = n < 0 ? user_usage_find(uid) : find_or_make(uid);
+    if (!u)
+        return false;
+    u->mq_bytes += (uint64_t)n;
+    drop_unused(u);
+    return true;
 }

@@ -37,7 +37,7 @@ static void close_file(struct fdtable *t, struct file *f)
     if (f->inode && f->inode->locks && !(f->mode & FMODE_PATH))
         locks_release_posix(f, t);
     if (f->ops && f->ops->flush && !(f->mode & FMODE_PATH))
-        f->ops->flush(f);
+        f->ops->flush(f, t);
     file_put(f);
 }
 

@@ -42,8 +42,8 @@ struct file_ops {
     int (*fsync)(struct file *f, bool datasync);
     int64_t (*fallocate)(struct file *f, int mode, int64_t offset, int64_t len);
     int (*map)(struct file *f, uint64_t offset, uint64_t len, int prot, int flags, struct host_map *out);
-    void (*flush)(struct file *f);   // each close of a descriptor
-    void (*release)(struct file *f); // the last reference is gone; frees priv
+    void (*flush)(struct file *f, struct fdtable *t); // each close of a descriptor of this table
+    void (*release)(struct file *f);                  // the last reference is gone; frees priv
     // Commands of fcntl(2) that only some files know (F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS). NULL: EINVAL.
     int64_t (*fcntl)(struct file *f, int cmd, uint64_t arg);
     // O_NONBLOCK, O_ASYNC, O_DIRECT... are about to change (f->flags still old). 0 or -errno. Optional.

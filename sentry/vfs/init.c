@@ -2,6 +2,7 @@
 #include "sentry/vfs/internal.h"
 #include "sentry/fs/devtmpfs/devtmpfs.h"
 #include "sentry/fs/inotify/inotify.h"
+#include "sentry/fs/mqueue/mqueuefs.h"
 #include "sentry/fs/overlay/overlay.h"
 #include "sentry/fs/tmpfs/tmpfs.h"
 
@@ -13,5 +14,6 @@ int vfs_init(void)
     pipe_init();
     tmpfs_init();
     overlay_init();
+    mqueuefs_init();
     return devtmpfs_init();
 }

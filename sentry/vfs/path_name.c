@@ -41,7 +41,7 @@ int path_name(const struct path *p, char *buf, size_t size)
                 m = m->parent;
                 continue;
             }
-            if (root) {
+            if (root && !m->internal) {
                 if (end == before)
                     end = prepend(buf, end, "/", 1);
                 before = NULL;

@@ -206,6 +206,7 @@ struct mount {
     bool hides;            // made at boot over something that is not empty
     bool expiring;         // MNT_EXPIRE has been asked once
     bool unbindable;
+    bool internal; // the kernel's own, for a filesystem that calls name without a path: shows as a root
     struct list_head link; // in the namespace's list, in mount order
     struct mount_ns *ns;   // NULL: internal (pipes) or detached
     // Propagation (sentry/vfs/propagation.c)
@@ -305,6 +306,14 @@ enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
 int path_parent(int dirfd, const char *name, unsigned flags, struct path *parent, char *last,
                 enum last_type *type, bool *slash);
 
+// Names in a directory that the kernel keeps: `name` is one component (-LX_EACCES for others). Opens it with these flags of
+// open(2); `how` makes it, as inode_ops.create does, when it is missing and O_CREAT is there. O_TRUNC means nothing. 0 and a
+// reference in *out, or -errno.
+typedef int (*vfs_make)(struct inode *dir, struct dentry *d, uint32_t mode, uint32_t uid, uint32_t gid,
+                        const void *arg);
+int vfs_open_in(const struct path *dir, const char *name, uint32_t flags, uint32_t mode, vfs_make how,
+                const void *arg, struct file **out);
+int vfs_unlink_in(const struct path *dir, const char *name);
 // Changes of the tree as current may do them; `name` values are guest paths.
 int vfs_mkdirat(int dirfd, const char *name, uint32_t mode);
 int vfs_mknodat(int dirfd, const char *name, uint32_t mode, uint64_t rdev);

@@ -1,6 +1,7 @@
 #include "tests/unit/fixture.h"
 #include "sentry/task/user_ns.h"
 #include "sentry/core/kernel.h"
+#include "sentry/ipc/mqueue/mqueue.h"
 #include "sentry/ipc/sysv/sysv.h"
 #include <pthread.h>
 #include <stdarg.h>
@@ -161,7 +162,7 @@ struct call *fixture_call(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, ui
     return c;
 }
 
-// Namespaces own System V objects; most tests have neither, nor what those need.
+// Namespaces own System V objects and message queues; most tests have neither, nor what those need.
 WEAK struct sysv_ns init_sysv_ns;
 WEAK struct sysv_ns *sysv_ns_alloc(void)
 {
@@ -172,3 +173,13 @@ WEAK void sysv_ns_free(struct sysv_ns *ns)
     free(ns);
 }
 WEAK void sem_group_exit(struct thread_group *tg) {}
+WEAK struct mq_ns init_mq_ns;
+WEAK struct mq_ns *mq_ns_alloc(void)
+{
+    return calloc(1, sizeof(struct mq_ns));
+}
+WEAK void mq_ns_free(struct mq_ns *ns)
+{
+    free(ns);
+}
+WEAK void mq_group_exit(struct thread_group *tg) {}

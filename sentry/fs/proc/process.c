@@ -326,16 +326,13 @@ const struct pseudo_node proc_root = {.name = "/",
                                       .iterate = root_iterate,
                                       .alive = proc_root_alive};
 
-static const struct pseudo_node mqueue_root = PSEUDO_DIR("/", empty_rows);
-
-#define MQUEUE_MAGIC 0x19800202
 #define PROC_SUPER_MAGIC 0x9fa0
 #define SYSFS_MAGIC 0x62656572
 #define CGROUP2_SUPER_MAGIC 0x63677270
 
 int proc_init(const struct sentry_config *config)
 {
-    static struct pseudo_fs proc_fs, sys_fs, cgroup_fs, mqueue_fs;
+    static struct pseudo_fs proc_fs, sys_fs, cgroup_fs;
     proc_config = config;
     pseudo_refresh = refresh_owner;
     pseudo_may_access = may_access;
@@ -352,7 +349,5 @@ int proc_init(const struct sentry_config *config)
         err = pseudo_fs_register(&sys_fs, "sysfs", &sysfs_root, SYSFS_MAGIC);
     if (!err)
         err = pseudo_fs_register(&cgroup_fs, "cgroup2", &cgroup_root, CGROUP2_SUPER_MAGIC);
-    if (!err && !fs_type_find("mqueue")) // no message queues yet: a directory that stays empty
-        err = pseudo_fs_register(&mqueue_fs, "mqueue", &mqueue_root, MQUEUE_MAGIC);
     return err;
 }

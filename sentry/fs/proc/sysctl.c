@@ -3,6 +3,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/stat.h"
 #include "sentry/fs/devpts/devpts.h"
+#include "sentry/ipc/mqueue/mqueue.h"
 #include "sentry/ipc/sysv/sysv.h"
 #include "sentry/net/inet/ping.h"
 #include "sentry/task/namespace.h"
@@ -49,16 +50,16 @@ static int64_t store_number(const struct pseudo *p, const char *text, size_t n)
     return (int64_t)n;
 }
 
-// A limit of System V objects, in the namespace of who asks.
+// A limit of System V objects or message queues, in the namespace of who asks.
 struct limit {
-    size_t offset; // in struct sysv_limits
+    size_t offset; // in struct sysv_limits, or struct mq_limits with the node's arg
     int64_t least, most;
 };
 
 static void *limit_at(const struct pseudo *p)
 {
     const struct limit *l = p->node->data;
-    return (char *)&sysv_current()->limits + l->offset;
+    return (p->node->arg ? (char *)&mq_current()->limits : (char *)&sysv_current()->limits) + l->offset;
 }
 
 static int show_limit(const struct pseudo *p, struct out_text *out)
@@ -77,13 +78,15 @@ static int64_t store_limit(const struct pseudo *p, const char *text, size_t n)
     return (int64_t)n;
 }
 
-#define LIMIT(name_, at_, least_, most_)                                                    \
-    {                                                                                       \
-        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_limit, .store = store_limit, \
-        .data = &(struct limit)                                                             \
-        {                                                                                   \
-            at_, least_, most_                                                              \
-        }                                                                                   \
+#define LIMIT(name_, at_, least_, most_) LIMIT_OF(0, name_, at_, least_, most_)
+#define MQ_LIMIT(name_, least_, most_) LIMIT_OF(1, #name_, offsetof(struct mq_limits, name_), least_, most_)
+#define LIMIT_OF(arg_, name_, at_, least_, most_)                                                        \
+    {                                                                                                    \
+        .name = name_, .mode = LX_S_IFREG | 0644, .show = show_limit, .store = store_limit, .arg = arg_, \
+        .data = &(struct limit)                                                                          \
+        {                                                                                                \
+            at_, least_, most_                                                                           \
+        }                                                                                                \
     }
 
 // A row and the number behind it.
@@ -368,11 +371,11 @@ static const struct pseudo_node inotify_rows[] = {
     {.name = NULL},
 };
 static const struct pseudo_node mqueue_rows[] = {
-    NUMBER("msg_default", 10, 1, 65536),
-    NUMBER("msg_max", 10, 1, 65536),
-    NUMBER("msgsize_default", 8192, 128, 16777216),
-    NUMBER("msgsize_max", 8192, 128, 16777216),
-    NUMBER("queues_max", 256, 0, INT32_MAX),
+    MQ_LIMIT(msg_default, 1, MQ_MSG_HARD_MAX),
+    MQ_LIMIT(msg_max, 1, MQ_MSG_HARD_MAX),
+    MQ_LIMIT(msgsize_default, 128, MQ_MSGSIZE_HARD_MAX),
+    MQ_LIMIT(msgsize_max, 128, MQ_MSGSIZE_HARD_MAX),
+    MQ_LIMIT(queues_max, 0, INT32_MAX),
     {.name = NULL},
 };
 static const struct pseudo_node epoll_rows[] = {NUMBER("max_user_watches", 1048576, 0, INT32_MAX),

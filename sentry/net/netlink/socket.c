@@ -4,6 +4,7 @@
 #include "abi/linux/fcntl.h"
 #include "sentry/net/netlink/diag.h"
 #include "sentry/net/netlink/netlink.h"
+#include "sentry/net/netlink/notice.h"
 #include "sentry/task/task.h"
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,16 @@ struct nl_sock {
     struct lx_sockaddr_nl peer;
     struct list_head queue; // nl_packet.link
     uint64_t queued_bytes;
+    struct list_head notices; // nl_notice.link: messages that may come
     bool strict, cap_ack;
     uint32_t options; // bits of options that are remembered
+};
+
+// See notice.h.
+struct nl_notice {
+    struct list_head link; // nl_sock.notices
+    struct nl_sock *sock;  // NULL: gone
+    struct nl_packet *packet;
 };
 
 static struct list_head ports = LIST_INIT(ports);
@@ -45,6 +54,7 @@ static void drop_packet(struct nl_sock *s, struct nl_packet *p)
     s->queued_bytes -= p->len + sizeof(*p);
     all_queued_bytes -= p->len + sizeof(*p);
     free(p);
+    wake_up(&s->sk.wait, EV_OUT); // who has a notice to add
 }
 
 static void nl_release(struct socket *sk)
@@ -53,6 +63,11 @@ static void nl_release(struct socket *sk)
     list_del(&s->link);
     while (!list_empty(&s->queue))
         drop_packet(s, list_first(&s->queue, struct nl_packet, link));
+    while (!list_empty(&s->notices)) {
+        struct nl_notice *notice = list_first(&s->notices, struct nl_notice, link);
+        list_del(&notice->link);
+        notice->sock = NULL;
+    }
     socket_done(sk);
     free(s);
 }
@@ -381,6 +396,63 @@ int netlink_socket(int type, int protocol, struct socket **out)
     socket_init(&s->sk, &netlink_ops, LX_AF_NETLINK, type, protocol);
     list_init(&s->link);
     list_init(&s->queue);
+    list_init(&s->notices);
     *out = &s->sk;
     return 0;
+}
+
+// --- messages that are sent later
+
+int64_t netlink_notice_alloc(struct file *f, const void *data, size_t n, struct nl_notice **out)
+{
+    struct socket *sk = file_socket(f);
+    if (!sk)
+        return -LX_ENOTSOCK;
+    if (sk->ops != &netlink_ops)
+        return -LX_EINVAL;
+    struct nl_sock *s = nl_sk(sk);
+    if (s->queued_bytes > (uint64_t)sk->rcvbuf)
+        return block_on(&sk->wait, EV_OUT);
+    struct nl_notice *notice = malloc(sizeof(*notice));
+    struct nl_packet *p = malloc(sizeof(*p) + n);
+    if (!notice || !p) {
+        free(notice);
+        free(p);
+        return -LX_ENOMEM;
+    }
+    list_init(&p->link);
+    p->len = (uint32_t)n;
+    memcpy(p->data, data, n);
+    s->queued_bytes += n + sizeof(*p);
+    *notice = (struct nl_notice){.sock = s, .packet = p};
+    list_add_tail(&notice->link, &s->notices);
+    *out = notice;
+    return 0;
+}
+
+void netlink_notice_send(struct nl_notice *notice, uint8_t last)
+{
+    struct nl_sock *s = notice->sock;
+    struct nl_packet *p = notice->packet;
+    list_del(&notice->link);
+    free(notice);
+    if (!s) {
+        free(p);
+        return;
+    }
+    p->data[p->len - 1] = last;
+    list_add_tail(&p->link, &s->queue);
+    wake_up(&s->sk.wait, EV_IN | EV_RDNORM);
+}
+
+void netlink_notice_drop(struct nl_notice *notice)
+{
+    if (!notice)
+        return;
+    list_del(&notice->link);
+    if (notice->sock)
+        drop_packet(notice->sock, notice->packet);
+    else
+        free(notice->packet);
+    free(notice);
 }
