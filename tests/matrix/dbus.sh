@@ -16,6 +16,7 @@ cat >bus.conf <<END
   <listen>unix:path=$PWD/bus</listen>
   <auth>EXTERNAL</auth>
   <servicedir>$PWD/services</servicedir>
+  <limit name="service_start_timeout">2000</limit>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
   </policy>

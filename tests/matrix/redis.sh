@@ -17,10 +17,11 @@ redis-cli -s redis.sock get key
 redis-cli -p $port rpush list a b c
 redis-cli -p $port lrange list 0 -1
 redis-cli -p $port eval 'return redis.call("incrby", KEYS[1], 5)' 1 counter
-(redis-cli -p $port --raw blpop empty 5 | tail -n 1) &
+(redis-cli -p $port --raw blpop empty 5 | tail -n 1 >blocked) &
 until redis-cli -p $port info clients | grep -q 'blocked_clients:1'; do sleep 0.02; done
 redis-cli -p $port rpush empty woken
 wait $!
+cat blocked
 redis-benchmark -p $port -q -n 2000 -c 50 -t set,get,incr,lpush 2>&1 | tr '\r' '\n' | grep -c 'requests per second'
 redis-benchmark -p $port -q -n 20000 -P 16 -t set,get 2>&1 | tr '\r' '\n' | grep -c 'requests per second'
 redis-cli -p $port bgrewriteaof
