@@ -92,8 +92,8 @@ int kept_may_connect(const struct kept *k, union net_address *address, uint32_t 
 bool kept_hears(struct kept *k, const union net_address *from, uint32_t length)
 {
     struct flat_address flat;
-    if (k->protocol != GOFER_NET_UDP)
-        return true; // a connection has been looked at; a ping socket hears answers alone
+    if (!k->datagram)
+        return true; // a connection has been looked at
     if (!net_flatten(from, length, &flat))
         return false;
     if (k->served)
@@ -103,7 +103,7 @@ bool kept_hears(struct kept *k, const union net_address *from, uint32_t length)
 
 bool kept_purge(struct kept *k, int fd)
 {
-    for (int i = 0; k->protocol == GOFER_NET_UDP && i < PURGE_MAX; i++) {
+    for (int i = 0; k->datagram && i < PURGE_MAX; i++) {
         union net_address from;
         struct iovec nothing = {&from, 0};
         struct msghdr head = {
@@ -115,5 +115,5 @@ bool kept_purge(struct kept *k, int fd)
             return true;
         (void)recvmsg(fd, &head, MSG_DONTWAIT);
     }
-    return k->protocol != GOFER_NET_UDP;
+    return !k->datagram;
 }

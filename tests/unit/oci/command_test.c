@@ -65,3 +65,19 @@ Test(oci_command, command_lines_of_an_engine)
     cr_expect_not(IS("--help"));
     cr_expect_not(IS("nosuch", "id"));
 }
+
+Test(oci_command, a_policy_of_the_network)
+{
+    static struct net_rules rules;
+    struct oci_globals g = {.allow_connect = "tcp:10.0.0.0/8:443,udp:*:53", .allow_bind = "none"};
+    cr_expect_eq(oci_net_rules(&g, &rules, &error), 0);
+    cr_expect(rules.given && rules.count == 2);
+    g = (struct oci_globals){.root = "/r"};
+    cr_expect_eq(oci_net_rules(&g, &rules, &error), 0);
+    cr_expect(!rules.given && rules.count == 0);
+    g.allow_bind = "icmp:*";
+    cr_expect_eq(oci_net_rules(&g, &rules, &error), -EINVAL);
+    cr_expect(strstr(error.text, "--allow-bind"));
+    g = (struct oci_globals){.allow_connect = "tcp:name:443"};
+    cr_expect_eq(oci_check_globals(&g, &error), -EINVAL);
+}
