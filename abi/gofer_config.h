@@ -64,7 +64,9 @@ enum gofer_owner {
 #define GOFER_EXPORT_XATTRS (1u << 5)  // security.capability and POSIX ACLs too; otherwise user.* only
 #define GOFER_EXPORT_WORLD \
     (1u << 6) // only what every user of the host may read and search, although the Gofer could more
-#define GOFER_EXPORT_FLAGS 0x7fu
+// Not shown to anybody: a directory in which Tmemfd makes files without names, for an overlay's contents. At most one.
+#define GOFER_EXPORT_STORE (1u << 7)
+#define GOFER_EXPORT_FLAGS 0xffu
 // Device nodes are never made, whatever the flags: the filter of the process does not let it.
 
 // Where an export comes from.

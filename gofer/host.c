@@ -43,9 +43,10 @@ const struct export *host_find_export(const struct host *host, struct np_str nam
     if (name.length && name.bytes[0] == '/')
         name = (struct np_str){.bytes = name.bytes + 1, .length = (uint16_t)(name.length - 1)};
     if (!name.length)
-        return host->export_count == 1 ? &host->exports[0] : NULL;
+        return host->export_count == 1 && !(host->exports[0].flags & GOFER_EXPORT_STORE) ? &host->exports[0]
+                                                                                         : NULL;
     for (unsigned int i = 0; i < host->export_count; i++) {
-        if (np_string_is(name, host->exports[i].name))
+        if (!(host->exports[i].flags & GOFER_EXPORT_STORE) && np_string_is(name, host->exports[i].name))
             return &host->exports[i];
     }
     return NULL;

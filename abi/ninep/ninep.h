@@ -152,6 +152,9 @@ enum np_type {
 #undef NP_MESSAGE
 };
 
+// Tmemfd
+enum { NP_MEMFD_FRESH, NP_MEMFD_READ_ONLY, NP_MEMFD_STORE };
+
 struct np_message {
     uint8_t type; // enum np_type
     uint16_t tag;

@@ -22,9 +22,10 @@ struct mount_config {
     char *export_name; // MOUNT_GOFER: attach name at the Gofer
     bool readonly, nosuid, nodev, noexec;
     bool overlay;    // writes stay in memory
+    bool store;      // ...or, of larger files, in the operator's store
     bool shared;     // others change it too: revalidate
     unsigned server; // MOUNT_GOFER: 0 is the sandbox's own; N the N-th of boot_fds.servers
-    uint64_t size;   // tmpfs: bytes, 0 = default
+    uint64_t size;   // tmpfs, overlay: bytes, 0 = default
     uint32_t mode;   // tmpfs: mode of its root
     char *options;   // tmpfs: more options, as mount(2) takes them; NULL: none
     bool copy_up;    // tmpfs: shows what is there before, and keeps what is changed

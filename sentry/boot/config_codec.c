@@ -148,6 +148,7 @@ static char **get_strings(struct cursor *c)
 #define FLAG_OVERLAY 16u
 #define FLAG_SHARED 32u
 #define FLAG_COPY_UP 64u
+#define FLAG_STORE 128u
 
 static void put_mount(struct cursor *c, const struct mount_config *m)
 {
@@ -157,7 +158,7 @@ static void put_mount(struct cursor *c, const struct mount_config *m)
     put_u32(c, (m->readonly ? FLAG_READONLY : 0) | (m->nosuid ? FLAG_NOSUID : 0) |
                    (m->nodev ? FLAG_NODEV : 0) | (m->noexec ? FLAG_NOEXEC : 0) |
                    (m->overlay ? FLAG_OVERLAY : 0) | (m->shared ? FLAG_SHARED : 0) |
-                   (m->copy_up ? FLAG_COPY_UP : 0));
+                   (m->copy_up ? FLAG_COPY_UP : 0) | (m->store ? FLAG_STORE : 0));
     put_u64(c, m->size);
     put_u32(c, m->mode);
     put_u32(c, m->server);
@@ -177,6 +178,7 @@ static void get_mount(struct cursor *c, struct mount_config *m)
     m->overlay = flags & FLAG_OVERLAY;
     m->shared = flags & FLAG_SHARED;
     m->copy_up = flags & FLAG_COPY_UP;
+    m->store = flags & FLAG_STORE;
     m->size = get_u64(c);
     m->mode = get_u32(c);
     m->server = get_u32(c);

@@ -50,7 +50,11 @@ static void recipe_of(const struct mount_config *m, struct recipe *r)
         // An overlay in memory over the same export: its options are those of the lower filesystem.
         char lower[sizeof(r->options)];
         snprintf(lower, sizeof(lower), "%s", r->options);
-        snprintf(r->options, sizeof(r->options), "lower=%s%s%.400s", r->type, *lower ? "," : "", lower);
+        char size[48] = "";
+        if (m->size)
+            snprintf(size, sizeof(size), "upper_size=%llu,", (unsigned long long)m->size);
+        snprintf(r->options, sizeof(r->options), "%s%slower=%s%s%.400s", m->store ? "store," : "", size,
+                 r->type, *lower ? "," : "", lower);
         r->type = "overlay";
     }
 }
@@ -168,7 +172,7 @@ static int copy_up(const struct path *root, const struct mount_config *m, bool *
         return 0;
     *done = true;
     struct mount *lower = mount_alloc(at.mnt->sb, at.dentry, 0);
-    int err = lower ? overlay_over(lower, m->size, &sb, &top) : -LX_ENOMEM;
+    int err = lower ? overlay_over(lower, m->size, false, &sb, &top) : -LX_ENOMEM;
     if (!err) {
         err = attach_locked(mount_alloc(sb, top, flags_of(m)), &at);
         dentry_put(top);

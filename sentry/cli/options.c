@@ -47,8 +47,8 @@ static const struct {
 } table[] = {
     {"rootfs", OPTION_ROOTFS, VALUE_REQUIRED, "DIR",
      "the program's root directory (default: the host's /usr, /etc read-only)"},
-    {"overlay", OPTION_OVERLAY, VALUE_REQUIRED, "memory|none",
-     "writes to the root stay in memory (default), or reach DIR"},
+    {"overlay", OPTION_OVERLAY, VALUE_REQUIRED, "memory|file=DIR|none",
+     "writes stay in memory (default), in nameless files of DIR (both: [,size=N]), or reach the root"},
     {"owners", OPTION_OWNERS, VALUE_REQUIRED, "self|set",
      "files made on the host are the caller's (default), or get the owner the program gives them (root "
      "only)"},
@@ -231,7 +231,7 @@ static int apply(struct options *o, size_t index, char *value)
         o->rootfs = value;
         return 0;
     case OPTION_OVERLAY:
-        return choice(value, "memory", "none", &o->overlay_none) ? 0 : bad_value(index, value);
+        return option_overlay(value, o) ? 0 : bad_value(index, value);
     case OPTION_OWNERS:
         return choice(value, "self", "set", &o->owners_set) ? 0 : bad_value(index, value);
     case OPTION_BIND:

@@ -28,9 +28,11 @@ struct tmpfs_option {
 };
 
 struct options {
-    char *rootfs;      // NULL: the default root
-    bool overlay_none; // writes to --rootfs reach it
-    bool owners_set;   // files get the owners and modes that the program asks for
+    char *rootfs;          // NULL: the default root
+    bool overlay_none;     // writes to --rootfs reach it
+    char *overlay_store;   // directory of the host for what is written; NULL: memory
+    uint64_t overlay_size; // bytes, 0: default
+    bool owners_set;       // files get the owners and modes that the program asks for
     struct bind_option *binds;
     size_t nr_binds;
     struct tmpfs_option *tmpfs;
@@ -72,4 +74,6 @@ bool option_cpus(const char *text, uint64_t *milli);              // 0.5, 2
 bool option_user(const char *text, uint32_t *uid, uint32_t *gid); // UID[:GID]
 bool option_bind(char *text, struct bind_option *bind);           // SRC:DST[:ro|rw]; text is cut up
 bool option_server(char *text, struct server_option *server);     // SOCKET:NAME:DST[:ro|rw]; text is cut up
-bool option_tmpfs(char *text, struct tmpfs_option *tmpfs);        // DST[:size=,mode=,noexec]; text is cut up
+bool option_overlay(char *text,
+                    struct options *o); // memory[,size=N], file=DIR[,size=N], none; text is cut up
+bool option_tmpfs(char *text, struct tmpfs_option *tmpfs); // DST[:size=,mode=,noexec]; text is cut up

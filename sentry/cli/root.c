@@ -1,6 +1,7 @@
 #include "sentry/cli/root.h"
 #include "sentry/boot/fail.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,20 +35,17 @@ static int add_link(struct root_plan *plan, const char *path, const char *target
     return 0;
 }
 
-// Exports `path` and mounts it at mount.destination.
-static int add_export(struct root_plan *plan, const char *path, uint32_t flags, struct mount_config mount)
+// Exports `path`; its name in name[24].
+static int add_export_only(struct root_plan *plan, const char *path, uint32_t flags, char *name)
 {
     if (plan->nr_exports == GOFER_EXPORTS_MAX)
         return boot_fail("too many directories to show:", path, E2BIG, NULL);
     if (strlen(path) >= GOFER_PATH_MAX)
         return boot_fail("cannot show", path, ENAMETOOLONG, NULL);
     struct gofer_export *exports = realloc(plan->exports, (plan->nr_exports + 1) * sizeof(*exports));
-    char name[24];
-    snprintf(name, sizeof(name), "export%u", plan->nr_exports);
-    mount.kind = MOUNT_GOFER;
-    mount.export_name = strdup(name);
-    if (!exports || !mount.export_name)
+    if (!exports)
         return boot_fail("cannot plan the root", NULL, ENOMEM, NULL);
+    snprintf(name, 24, "export%u", plan->nr_exports);
     plan->exports = exports;
     struct gofer_export *export = &exports[plan->nr_exports++];
     memset(export, 0, sizeof(*export));
@@ -56,7 +54,43 @@ static int add_export(struct root_plan *plan, const char *path, uint32_t flags, 
     export->source = GOFER_SOURCE_PATH;
     export->fd = -1;
     export->flags = flags;
-    return add_mount(plan, mount);
+    return 0;
+}
+
+// Exports `path` and mounts it at mount.destination.
+static int add_export(struct root_plan *plan, const char *path, uint32_t flags, struct mount_config mount)
+{
+    char name[24];
+    int error = add_export_only(plan, path, flags, name);
+    if (error)
+        return error;
+    mount.kind = MOUNT_GOFER;
+    mount.export_name = strdup(name);
+    return mount.export_name ? add_mount(plan, mount) : boot_fail("cannot plan the root", NULL, ENOMEM, NULL);
+}
+
+// The directory in which an overlay keeps its larger files. It must take files without names.
+static int add_store(const struct options *options, struct root_plan *plan)
+{
+    char path[PATH_MAX], name[24];
+    bool used = false;
+    for (size_t i = 0; i < plan->nr_mounts; i++)
+        used |= plan->mounts[i].overlay;
+    if (!used) {
+        boot_say("--overlay: nothing that the program can write lies under an overlay here; give --rootfs, "
+                 "or start in a "
+                 "directory that is shown");
+        return -EINVAL;
+    }
+    if (!options->overlay_store)
+        return 0;
+    if (!realpath(options->overlay_store, path))
+        return boot_fail("--overlay: cannot use", options->overlay_store, errno, "the directory must exist");
+    int fd = open(path, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return boot_fail("--overlay: cannot make a file without a name in", path, errno, NULL);
+    close(fd);
+    return add_export_only(plan, path, GOFER_EXPORT_STORE, name);
 }
 
 // What may be made in an export that the program writes to.
@@ -251,7 +285,12 @@ static int plan_cwd(const struct options *options, struct root_plan *plan)
         return boot_fail("cannot plan the root", NULL, ENOMEM, NULL);
     if (!shown || covered(options, cwd))
         return 0;
-    struct mount_config mount = {.destination = cwd, .overlay = true, .nosuid = true, .nodev = true};
+    struct mount_config mount = {.destination = cwd,
+                                 .overlay = true,
+                                 .store = options->overlay_store != NULL,
+                                 .size = options->overlay_size,
+                                 .nosuid = true,
+                                 .nodev = true};
     return add_export(plan, cwd, GOFER_EXPORT_RO, mount);
 }
 
@@ -266,6 +305,8 @@ static int plan_rootfs(const struct options *options, struct root_plan *plan)
     struct mount_config root = {.destination = (char *)(uintptr_t) "/",
                                 .overlay = !options->overlay_none,
                                 .shared = options->overlay_none,
+                                .store = options->overlay_store != NULL,
+                                .size = options->overlay_size,
                                 .nosuid = false,
                                 .nodev = true};
     int error =
@@ -297,6 +338,8 @@ int root_plan(const struct options *options, struct root_plan *plan)
         return -EINVAL;
     }
     int error = options->rootfs ? plan_rootfs(options, plan) : plan_default(options, plan);
+    if (!error && (options->overlay_store || options->overlay_size))
+        error = add_store(options, plan);
     if (!error)
         error = add_binds(options, plan);
     sort_mounts(plan);

@@ -137,6 +137,24 @@ bool option_server(char *text, struct server_option *server)
     return true;
 }
 
+bool option_overlay(char *text, struct options *o)
+{
+    o->overlay_none = strcmp(text, "none") == 0;
+    o->overlay_store = NULL;
+    o->overlay_size = 0;
+    char *size = strstr(text, ",size=");
+    if (size) {
+        *size = 0;
+        if (!option_size(size + 6, &o->overlay_size) || !o->overlay_size)
+            return false;
+    }
+    if (strncmp(text, "file=", 5) == 0) {
+        o->overlay_store = text + 5;
+        return text[5] != 0;
+    }
+    return (o->overlay_none && !size) || strcmp(text, "memory") == 0;
+}
+
 bool option_tmpfs(char *text, struct tmpfs_option *tmpfs)
 {
     *tmpfs = (struct tmpfs_option){.destination = text, .mode = 01777};

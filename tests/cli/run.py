@@ -126,6 +126,57 @@ for name in "tcp", "udp", "tcp6", "udp6", "raw", "unix":
 
 
 @test
+def an_overlay_may_keep_its_files_in_a_store_of_the_host_and_has_a_size():
+    store, root = WORK / "store", WORK / "shown"
+    store.mkdir(exist_ok=True)
+    root.mkdir(exist_ok=True)
+    (root / "below").write_bytes(b"x" * 200000)
+    script = """import os
+for size in 1 << 20, 3 << 20, 200000:
+    name = "file%d" % size if size != 200000 else "below"
+    with open(name, "r+b" if size == 200000 else "w+b") as f:
+        f.seek(size - 5)
+        f.write(b"begin")
+        f.seek(0)
+        f.write(os.urandom(size // 2))
+    print(name, os.path.getsize(name), open(name, "rb").read()[-5:])
+try:
+    with open("too-large", "wb") as f:
+        f.write(bytes(range(256)) * (64 << 12))
+except OSError as e:
+    print(e.errno)
+print(os.statvfs(".").f_blocks)
+print(input())"""
+    def start(*options):
+        return subprocess.Popen([harness.SENTRY, *options, "--", "python3", "-u", "-c", script], cwd=root, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def nameless_files():
+        """Sizes of files without a name that some process has open where the store is."""
+        found = set()
+        for link in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+            try:
+                st = link.stat()
+            except OSError:
+                continue
+            if st.st_dev == store.stat().st_dev and st.st_nlink == 0:
+                found.add(st.st_size)
+        return found
+    expected = "file1048576 1048576 b'begin'\nfile3145728 3145728 b'begin'\nbelow 200000 b'begin'\n28\n8192\n"
+    sizes = {1 << 20, 3 << 20, 200000}
+    for options, kept in (["--overlay", "memory,size=32m"], False), (["--overlay", "file=%s,size=32m" % store], True):
+        with start(*options) as sandbox:
+            said = "".join(sandbox.stdout.readline() for _ in range(5))
+            want(said == expected, options, "gave", said, sandbox.stderr.read() if not said else "")
+            if os.geteuid() == 0:
+                want(bool(sizes <= nameless_files()) == kept, options, "files in the store:", nameless_files())
+            sandbox.communicate("end", timeout=20)
+    want(os.listdir(store) == [] and (root / "below").read_bytes() == b"x" * 200000, "something was left behind")
+    want(status_of("true", options=["--overlay", "file=/nowhere"], text="/nowhere") == 125, "a missing store")
+    want(status_of("true", options=["--overlay", "file=/proc"], text="/proc") == 125, "a store that takes no files")
+    want(status_of("true", options=["--overlay", "memory,size=x"], text="size") == 125, "a size that is none")
+
+
+@test
 def options_have_their_effect():
     def says(expected, *words, options=()):
         result = sandbox(*words, options=options)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # optional
 # packages: stress-ng
-# timeout: 900
+# timeout: 1200
 # Stressors of files and memory, SECONDS_EACH (10) seconds each with two instances that verify what they see: the end of each,
 # and what it complains about. Not tmpfs, which looks for a mounted one to write to: not every host has it.
 export LC_ALL=C.UTF-8 HOME=$PWD

@@ -113,8 +113,8 @@ int64_t gofer_getxattr(struct gofer_client *client, uint32_t fid, struct np_str 
 int gofer_setxattr(struct gofer_client *client, uint32_t fid, struct np_str name, const void *value,
                    size_t size, uint32_t flags);
 
-// A fresh file in memory, open for reading and writing in *rw and for reading only in *ro.
-int gofer_memfd(struct gofer_client *client, int *rw, int *ro);
+// A fresh file in memory (`store`: without a name in the operator's store), open for reading and writing in *rw and for reading only in *ro.
+int gofer_memfd(struct gofer_client *client, bool store, int *rw, int *ro);
 
 // Contents by message: opens the fid itself, and moves the bytes of an open one.
 int gofer_lopen(struct gofer_client *client, uint32_t fid, uint32_t flags);

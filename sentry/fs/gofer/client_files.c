@@ -233,14 +233,15 @@ int64_t gofer_write(struct gofer_client *client, uint32_t fid, uint64_t offset, 
     return error ? error : (int64_t)done;
 }
 
-int gofer_memfd(struct gofer_client *client, int *rw, int *ro)
+int gofer_memfd(struct gofer_client *client, bool store, int *rw, int *ro)
 {
     // One pair at a time: the second request means the file of the first.
-    gofer_begin(client, np_type_of_tmemfd)->tmemfd = (struct np_tmemfd){.read_only = 0};
+    gofer_begin(client, np_type_of_tmemfd)->tmemfd =
+        (struct np_tmemfd){.read_only = store ? NP_MEMFD_STORE : NP_MEMFD_FRESH};
     int error = gofer_rpc(client, rw, O_RDWR);
     if (!error) {
         client->request.type = np_type_of_tmemfd;
-        client->request.tmemfd = (struct np_tmemfd){.read_only = 1};
+        client->request.tmemfd = (struct np_tmemfd){.read_only = NP_MEMFD_READ_ONLY};
         error = gofer_rpc(client, ro, O_RDONLY);
         if (error)
             close(*rw);

@@ -74,7 +74,7 @@ static int make(struct inode *inode, uint32_t fid)
         return err;
     if (size > SNAPSHOTS_MAX - c->snapshot_bytes || !mem_data_make_pair)
         return -LX_ENOMEM;
-    err = mem_data_make_pair(&rw, &ro);
+    err = mem_data_make_pair(false, &rw, &ro);
     if (err)
         return err == -LX_EMFILE ? -LX_ENFILE : err;
     c->snapshot_bytes += size;

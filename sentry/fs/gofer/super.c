@@ -113,9 +113,9 @@ static int gofer_mount(const struct fs_type *type, const char *source, const cha
 }
 
 // For memory files: short enough to be asked for under the kernel lock.
-static int make_memfd(int *rw, int *ro)
+static int make_memfd(bool store, int *rw, int *ro)
 {
-    return gofer_memfd(&gofer.client, rw, ro);
+    return gofer_memfd(&gofer.client, store, rw, ro);
 }
 
 static int connect_to(struct gofer_connection *c, int fd, uint32_t uid, bool plain_will_do)

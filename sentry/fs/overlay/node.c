@@ -227,7 +227,7 @@ static int copy_up(struct inode *i, uint64_t keep)
         return -LX_ENOMEM;
     if (size)
         err = vfs_open_raw(&below, LX_O_RDONLY, &f);
-    if (err == 0 && size > DATA_INLINE_MAX) {
+    if (err == 0 && size > mem_data_inline_max(&data)) {
         mem_data_truncate(&data,
                           size); // a sparse file at first: its pages go where the first write puts them
     }

@@ -41,7 +41,8 @@ static int mount_lower(const char *options, const char *source, struct mount **o
     return *out ? 0 : -LX_ENOMEM;
 }
 
-int overlay_over(struct mount *lower, uint64_t bytes, struct super_block **out, struct dentry **root)
+int overlay_over(struct mount *lower, uint64_t bytes, bool store, struct super_block **out,
+                 struct dentry **root)
 {
     struct ovl_super *s = calloc(1, sizeof(*s));
     struct super_block *sb = s ? sb_alloc("overlay", &super_ops, s) : NULL;
@@ -55,6 +56,7 @@ int overlay_over(struct mount *lower, uint64_t bytes, struct super_block **out, 
     s->lower_dev = lower->root->inode->attr.dev;
     s->next_ino = FIRST_OWN_INO;
     mem_account_init(&s->account, bytes ? bytes : tmpfs_default_size(), 0);
+    s->account.store = store;
     struct inode *i = ovl_get(sb, lower->root, lower->root->inode->attr.ino);
     *root = i ? dentry_alloc_root(i) : NULL;
     if (!*root) {
@@ -68,9 +70,20 @@ int overlay_over(struct mount *lower, uint64_t bytes, struct super_block **out, 
 static int overlay_mount(const struct fs_type *t, const char *source, const char *options,
                          struct super_block **out, struct dentry **root)
 {
+    static const char size_option[] = "upper_size=";
     struct mount *lower;
+    char *rest;
+    uint64_t bytes = 0;
+    bool store = strncmp(options, "store,", 6) == 0;
+    options += store ? 6 : 0;
+    if (strncmp(options, size_option, sizeof(size_option) - 1) == 0) {
+        bytes = strtoull(options + sizeof(size_option) - 1, &rest, 10);
+        if (*rest != ',')
+            return -LX_EINVAL;
+        options = rest + 1;
+    }
     int err = mount_lower(options, source, &lower);
-    return err ? err : overlay_over(lower, 0, out, root);
+    return err ? err : overlay_over(lower, bytes, store, out, root);
 }
 
 void overlay_init(void)

@@ -7,6 +7,7 @@
 struct mem_account {
     uint64_t pages, max_pages; // 4 KiB each
     uint64_t inodes, max_inodes;
+    bool store; // larger files lie in the operator's store instead of memory; never changes
 };
 #define MEM_PAGE 4096u
 

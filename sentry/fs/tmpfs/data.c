@@ -236,7 +236,7 @@ static bool write_all(int fd, const unsigned char *p, size_t n, uint64_t pos)
     return true;
 }
 
-int (*mem_data_make_pair)(int *rw, int *ro);
+int (*mem_data_make_pair)(bool store, int *rw, int *ro);
 
 void mem_data_limit_descriptors(uint64_t rlimit_nofile)
 {
@@ -312,7 +312,7 @@ static int need_fd(struct mem_data *d, unsigned limit)
         return -LX_ENFILE;
     int fd, ro_fd = -1;
     if (mem_data_make_pair) {
-        int err = mem_data_make_pair(&fd, &ro_fd);
+        int err = mem_data_make_pair(d->account->store, &fd, &ro_fd);
         if (err)
             return err == -LX_EMFILE ? -LX_ENFILE : err;
     } else {
@@ -458,7 +458,7 @@ int64_t mem_data_read(struct mem_data *d, struct iov_iter *it, uint64_t pos)
 
 static int put_bytes(struct mem_data *d, uint64_t pos, size_t n, size_t *put)
 {
-    if (d->fd < 0 && pos + n > DATA_INLINE_MAX)
+    if (d->fd < 0 && pos + n > mem_data_inline_max(d))
         (void)need_fd(d, max_fds / 2); // without a descriptor it stays where it is
     if (d->fd < 0)
         return paged_put(d, pos, bounce, n, put);
@@ -470,6 +470,7 @@ static int put_bytes(struct mem_data *d, uint64_t pos, size_t n, size_t *put)
     if (done < 0)
         return host_errno();
     *put = (size_t)done;
+    recharge(d); // the next piece of the same write has what is left
     return 0;
 }
 
@@ -495,7 +496,6 @@ int64_t mem_data_write(struct mem_data *d, struct iov_iter *it, uint64_t pos)
         if (put < (size_t)got || (size_t)got < n)
             break;
     }
-    recharge(d);
     return done ? done : err;
 }
 
@@ -543,7 +543,7 @@ static int reserve(struct mem_data *d, uint64_t offset, uint64_t len)
     uint64_t first = offset / MEM_PAGE, last = page_count(offset + len);
     if (last - first > d->account->max_pages)
         return -LX_ENOSPC;
-    if (d->fd < 0 && offset + len > DATA_INLINE_MAX)
+    if (d->fd < 0 && offset + len > mem_data_inline_max(d))
         (void)need_fd(d, max_fds / 2);
     if (d->fd >= 0) {
         if (room_for(d, offset, len) < len)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define DATA_INLINE_MAX (1024u * 1024)
+#define DATA_INLINE_STORE (64u * 1024) // the same where the account has a store on the host
 
 struct file;
 struct mem_data {
@@ -31,6 +32,10 @@ void mem_data_init(struct mem_data *d, struct mem_account *account);
 void mem_data_free(struct mem_data *d);
 // `to`, which holds nothing, becomes what `from` was.
 void mem_data_move(struct mem_data *to, struct mem_data *from);
+static inline uint64_t mem_data_inline_max(const struct mem_data *d)
+{
+    return d->account->store ? DATA_INLINE_STORE : DATA_INLINE_MAX;
+}
 // Move bytes between the file and an iterator. Bytes, 0 at the end, -LX_EFAULT, -LX_ENOSPC, -LX_ENOMEM, -LX_EFBIG.
 int64_t mem_data_read(struct mem_data *d, struct iov_iter *it, uint64_t pos);
 int64_t mem_data_write(struct mem_data *d, struct iov_iter *it, uint64_t pos);
@@ -52,6 +57,6 @@ int mem_data_seal_write(struct mem_data *d);
 int mem_data_map_fd(struct mem_data *d, struct file *f, bool may_write, bool shared, int *fd);
 void mem_data_mapped_release(struct mem_data *d, const struct file *f);
 // Makes a memfd and a second description of it that only reads. Set by who can open paths; NULL: no such second one.
-extern int (*mem_data_make_pair)(int *rw, int *ro);
+extern int (*mem_data_make_pair)(bool store, int *rw, int *ro);
 // Allocated blocks of 512 bytes.
 uint64_t mem_data_blocks(struct mem_data *d);
