@@ -671,6 +671,33 @@ Test(server, a_world_export_gives_no_more_than_everybody_may)
     cr_assert_eq(reply.rwalkattr.stop, EACCES);
 }
 
+static int memfd_request(uint8_t read_only);
+
+Test(server, a_store_gives_files_without_names_and_is_no_export)
+{
+    char name[64];
+    struct export with_store[2] = {exports[0], {.name = "store", .flags = GOFER_EXPORT_STORE}};
+    with_store[1].root_fd = open(outside, O_PATH | O_CLOEXEC);
+    host.exports = with_store;
+    cr_assert_eq(memfd_request(NP_MEMFD_STORE), 0);
+    int fd = take_donated();
+    struct stat st, there;
+    cr_assert_eq(fstat(fd, &st), 0);
+    cr_assert_eq(stat(outside, &there), 0);
+    cr_assert(S_ISREG(st.st_mode) && st.st_nlink == 0 && st.st_dev == there.st_dev);
+    snprintf(name, sizeof(name), "%s/linked", outside);
+    cr_assert_eq(linkat(AT_FDCWD, host_self_name(fd).text, AT_FDCWD, name, AT_SYMLINK_FOLLOW), -1,
+                 "it gets no name");
+    cr_assert_eq(memfd_request(NP_MEMFD_READ_ONLY), 0);
+    close(take_donated());
+    request.tattach = (struct np_tattach){
+        .fid = 9, .afid = NP_NOFID, .uname = np_string("u"), .aname = np_string("store"), .n_uname = 0};
+    cr_assert_eq(call(np_type_of_tattach), ENOENT);
+    close(fd);
+    close(with_store[1].root_fd);
+    host.exports = exports;
+}
+
 static int memfd_request(uint8_t read_only)
 {
     request.tmemfd = (struct np_tmemfd){.read_only = read_only};
@@ -682,7 +709,8 @@ Test(server, memory_files_are_given_for_writing_and_for_reading)
     open_session(NP_VERSION_SENTRY);
     unsigned int before = open_descriptors();
     cr_assert_eq(memfd_request(1), EINVAL, "there is none yet");
-    cr_assert_eq(memfd_request(2), EINVAL);
+    cr_assert_eq(memfd_request(2), EOPNOTSUPP, "there is no store");
+    cr_assert_eq(memfd_request(3), EINVAL);
     cr_assert_eq(memfd_request(0), 0);
     int rw = take_donated();
     cr_assert_eq(fcntl(rw, F_GETFL) & O_ACCMODE, O_RDWR);
