@@ -12,6 +12,7 @@ enum option_name {
     OPTION_ROOTFS,
     OPTION_OVERLAY,
     OPTION_OWNERS,
+    OPTION_HOST_NODES,
     OPTION_BIND,
     OPTION_TMPFS,
     OPTION_MOUNT_9P,
@@ -52,6 +53,8 @@ static const struct {
     {"owners", OPTION_OWNERS, VALUE_REQUIRED, "self|set",
      "files made on the host are the caller's (default), or get the owner the program gives them (root "
      "only)"},
+    {"host-nodes", OPTION_HOST_NODES, VALUE_REQUIRED, "none|fifos|sockets|all",
+     "named pipes and sockets that may be made in directories of the host (default: none)"},
     {"bind", OPTION_BIND, VALUE_REQUIRED, "SRC:DST[:ro|rw]",
      "show SRC at DST, an absolute path, read-only unless :rw"},
     {"tmpfs", OPTION_TMPFS, VALUE_REQUIRED, "DST[:size=N,mode=N,noexec]",
@@ -222,6 +225,14 @@ static bool choice(const char *value, const char *first, const char *second, boo
     return *is_second || strcmp(value, first) == 0;
 }
 
+static int set_host_nodes(struct options *o, size_t index, const char *value)
+{
+    bool all = strcmp(value, "all") == 0;
+    o->host_fifos = all || strcmp(value, "fifos") == 0;
+    o->host_sockets = all || strcmp(value, "sockets") == 0;
+    return o->host_fifos || o->host_sockets || strcmp(value, "none") == 0 ? 0 : bad_value(index, value);
+}
+
 static int apply(struct options *o, size_t index, char *value)
 {
     bool second;
@@ -234,6 +245,8 @@ static int apply(struct options *o, size_t index, char *value)
         return option_overlay(value, o) ? 0 : bad_value(index, value);
     case OPTION_OWNERS:
         return choice(value, "self", "set", &o->owners_set) ? 0 : bad_value(index, value);
+    case OPTION_HOST_NODES:
+        return set_host_nodes(o, index, value);
     case OPTION_BIND:
         return add_bind(o, index, value);
     case OPTION_TMPFS:

@@ -28,11 +28,12 @@ struct tmpfs_option {
 };
 
 struct options {
-    char *rootfs;          // NULL: the default root
-    bool overlay_none;     // writes to --rootfs reach it
-    char *overlay_store;   // directory of the host for what is written; NULL: memory
-    uint64_t overlay_size; // bytes, 0: default
-    bool owners_set;       // files get the owners and modes that the program asks for
+    char *rootfs;                  // NULL: the default root
+    bool overlay_none;             // writes to --rootfs reach it
+    char *overlay_store;           // directory of the host for what is written; NULL: memory
+    uint64_t overlay_size;         // bytes, 0: default
+    bool owners_set;               // files get the owners and modes that the program asks for
+    bool host_fifos, host_sockets; // may be made where the program writes to the host
     struct bind_option *binds;
     size_t nr_binds;
     struct tmpfs_option *tmpfs;

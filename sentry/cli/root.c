@@ -97,7 +97,8 @@ static int add_store(const struct options *options, struct root_plan *plan)
 static uint32_t writable_flags(const struct options *options)
 {
     uint32_t owners = GOFER_EXPORT_SETID | GOFER_EXPORT_XATTRS;
-    return GOFER_EXPORT_FIFOS | GOFER_EXPORT_SOCKETS | (options->owners_set ? owners : 0);
+    return (options->host_fifos ? GOFER_EXPORT_FIFOS : 0) |
+           (options->host_sockets ? GOFER_EXPORT_SOCKETS : 0) | (options->owners_set ? owners : 0);
 }
 
 static int add_system_directory(struct root_plan *plan, const char *path)

@@ -148,7 +148,7 @@ except OSError as e:
 print(os.statvfs(".").f_blocks)
 print(input())"""
     def start(*options):
-        return subprocess.Popen([harness.SENTRY, *options, "--", "python3", "-u", "-c", script], cwd=root, stdin=subprocess.PIPE,
+        return subprocess.Popen([harness.SENTRY, "--timeout", "30s", *options, "--", "python3", "-u", "-c", script], cwd=root, stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     def nameless_files():
         """Sizes of files without a name that some process has open where the store is."""
@@ -174,6 +174,27 @@ print(input())"""
     want(status_of("true", options=["--overlay", "file=/nowhere"], text="/nowhere") == 125, "a missing store")
     want(status_of("true", options=["--overlay", "file=/proc"], text="/proc") == 125, "a store that takes no files")
     want(status_of("true", options=["--overlay", "memory,size=x"], text="size") == 125, "a size that is none")
+
+
+@test
+def pipes_and_sockets_are_made_on_the_host_when_asked_for():
+    out = WORK / "nodes"
+    script = """import errno, os, socket
+for name, make in ("fifo", lambda: os.mkfifo("/out/fifo")), ("socket", lambda: socket.socket(socket.AF_UNIX).bind("/out/socket")):
+    try:
+        make()
+        print(name, "made")
+    except OSError as e:
+        print(name, errno.errorcode[e.errno])"""
+    for asked, fifo, made in ((), "EPERM", "EPERM"), (("--host-nodes", "fifos"), "made", "EPERM"), \
+            (("--host-nodes", "sockets"), "EPERM", "made"), (("--host-nodes", "all"), "made", "made"):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        result = sandbox("python3", "-c", script, options=["--bind", "%s:/out:rw" % out, *asked])
+        want(result.output.decode() == "fifo %s\nsocket %s\n" % (fifo, made), asked, "gave", result.output)
+        names = [name for name, how in (("fifo", fifo), ("socket", made)) if how == "made"]
+        want(sorted(os.listdir(out)) == names, asked, "left", os.listdir(out))
+    want(status_of("true", options=["--host-nodes", "devices"], text="fifos") == 125, "nodes that there are not")
 
 
 @test

@@ -72,7 +72,7 @@ def start(script, first=0):
     script = COMMON + script.replace("CLIENTS", str(CLIENTS)).replace("FIRST", str(first))
     if prefix:
         owners = ["--owners", "set"] if os.geteuid() == 0 else []
-        words = prefix[:-1] + owners + ["--bind", "%s:%s:rw" % (here, here), "--"]
+        words = prefix[:-1] + owners + ["--host-nodes", "all", "--bind", "%s:%s:rw" % (here, here), "--"]
     else:
         words = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-pf", "--kill-child", "--mount-proc"]
     return subprocess.Popen(words + ["bash", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

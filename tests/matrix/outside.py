@@ -91,7 +91,7 @@ def run(name, policy):
     subprocess.run(["bash", "-c", files], env=environment, check=False)
     words = ["bash", "-c", server]
     if prefix:
-        words = prefix[:-1] + ["--network", "host", "--owners", "set", "--bind", "%s:%s:rw" % (os.getcwd(), os.getcwd()), *policy, "--"] + words
+        words = prefix[:-1] + ["--network", "host", "--owners", "set", "--host-nodes", "all", "--bind", "%s:%s:rw" % (os.getcwd(), os.getcwd()), *policy, "--"] + words
     with open("server.log", "wb") as log:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True)
     end = time.monotonic() + 20
