@@ -675,7 +675,7 @@ static int memfd_request(uint8_t read_only);
 
 Test(server, a_store_gives_files_without_names_and_is_no_export)
 {
-    char name[64];
+    char name[256];
     struct export with_store[2] = {exports[0], {.name = "store", .flags = GOFER_EXPORT_STORE}};
     with_store[1].root_fd = open(outside, O_PATH | O_CLOEXEC);
     host.exports = with_store;
