@@ -102,7 +102,7 @@ static void take(struct answer *a, const struct nlmsghdr *h)
 // The messages of one packet.
 static void take_packet(struct answer *a, size_t n, bool dump)
 {
-    for (const struct nlmsghdr *h = (const void *)packet; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
+    for (struct nlmsghdr *h = (void *)packet; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
         if (h->nlmsg_seq != serial)
             continue;
         if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {

@@ -10,7 +10,7 @@
 #include "sentry/task/task.h"
 
 #define SOCKET_MEMORY 1024u // of a socket with its file, about
-static unsigned sockets; // initialised and not done
+static unsigned sockets;    // initialised and not done
 
 bool socket_available(void)
 {

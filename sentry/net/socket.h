@@ -38,7 +38,7 @@ struct socket_ops {
     uint32_t (*poll)(struct socket *s, struct poll_table *pt);
     int64_t (*ioctl)(struct socket *s, uint32_t cmd, uint64_t arg);
     void (*option_set)(struct socket *s, int name); // an option of level SOL_SOCKET has a new value
-    int (*take_error)(struct socket *s); // -errno of SO_ERROR, once; NULL: what `err` says
+    int (*take_error)(struct socket *s);            // -errno of SO_ERROR, once; NULL: what `err` says
     // Control messages of its own, beside those of every socket. 0 or -LX_EFAULT.
     int (*put_control)(struct socket *s, const struct sock_msg *m, struct scm_out *out);
     // Levels other than LX_SOL_SOCKET, and of that what only the family knows. -LX_ENOPROTOOPT: unknown.
