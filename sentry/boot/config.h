@@ -83,8 +83,9 @@ struct sentry_config {
     uint32_t limits_given; // bit N: limits[N]
     struct capability_config capabilities;
     bool no_new_privs;
-    bool scheduler_given; // else those of a login
-    int sched_policy, sched_priority, nice;
+    bool scheduler_given; // else the policy of a login
+    int sched_policy, sched_priority;
+    int nice;
     int ioprio; // as ioprio_set(2) takes it; 0: none
     struct seccomp_config seccomp;
     int oom_score_adj;

@@ -158,8 +158,8 @@ int launch_prepare(struct launch_plan *plan, struct task **task, struct tty **te
     if (plan->config->scheduler_given) {
         t->sched_policy = plan->config->sched_policy;
         t->sched_priority = plan->config->sched_priority;
-        t->nice = plan->config->nice;
     }
+    t->nice = plan->config->nice;
     t->ioprio = plan->config->ioprio;
     t->fs = plan->fs;
     t->fs->umask = plan->config->umask;

@@ -119,6 +119,7 @@ static int plan_user(const struct options *options, struct sentry_config *config
 {
     config->umask = umask(022);
     umask(config->umask);
+    config->nice = getpriority(PRIO_PROCESS, 0);
     if (options->user_given) {
         config->uid = options->uid;
         config->gid = options->gid;

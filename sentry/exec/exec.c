@@ -346,7 +346,8 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
     e->mm = NULL;
     m->vdso = n->args[1];
     m->exe = file_get(im->exe);
-    m->dumpable = im->dumpable;
+    m->dumpable = im->dumpable && !im->unreadable;
+    m->unreadable = im->unreadable;
     mm_area_free(x->mm, old_area);
     task_exec_commit(x, m, im->comm);
     host_tid_insert(x);

@@ -24,7 +24,8 @@ struct exec_image {
     char comm[TASK_COMM_LEN];
     struct cred *cred; // referenced
     bool secure;       // AT_SECURE
-    bool dumpable;     // PR_GET_DUMPABLE of the new program
+    bool dumpable;     // PR_GET_DUMPABLE of the new program, if it is not unreadable
+    bool unreadable;   // current may execute it, or its interpreter, and not read it
     bool doomed;       // Linux would kill the new program while it loads it
 };
 

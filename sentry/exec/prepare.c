@@ -11,7 +11,8 @@
 #define HEAD_BYTES 256 // BINPRM_BUF_SIZE
 #define ELF_HEAD_BYTES 4096
 
-static int open_program(int dirfd, const char *name, unsigned lookup, struct file **out)
+// Who may execute a program need not be able to read it: *readable tells (would_dump of fs/exec.c).
+static int open_program(int dirfd, const char *name, unsigned lookup, struct file **out, bool *readable)
 {
     struct path p;
     int err = path_lookup(dirfd, name, lookup, &p);
@@ -25,7 +26,9 @@ static int open_program(int dirfd, const char *name, unsigned lookup, struct fil
     else
         err = path_permission(&p, MAY_EXEC);
     if (!err)
-        err = vfs_open_path(&p, LX_O_RDONLY, out);
+        err = vfs_open_raw(&p, LX_O_RDONLY, out);
+    if (!err)
+        *readable = path_permission(&p, MAY_READ) == 0;
     path_put(&p);
     return err;
 }
@@ -72,9 +75,11 @@ static void base_name(char comm[TASK_COMM_LEN], const char *name)
 static int take_interpreter(struct exec_image *im)
 {
     uint8_t head[ELF_HEAD_BYTES];
-    int err = open_program(LX_AT_FDCWD, im->exe_elf.interp, LOOKUP_FOLLOW, &im->interp);
+    bool readable;
+    int err = open_program(LX_AT_FDCWD, im->exe_elf.interp, LOOKUP_FOLLOW, &im->interp, &readable);
     if (err)
         return err;
+    im->unreadable |= !readable;
     int64_t n = kernel_read(im->interp, head, sizeof(head), 0);
     if (n < 0)
         return (int)n;
@@ -131,7 +136,8 @@ static int search_program(int dirfd, const char *name, unsigned lookup, struct e
         if (im->exe)
             file_put(im->exe);
         im->exe = NULL;
-        int err = open_program(dirfd, path, lookup, &im->exe);
+        bool readable;
+        int err = open_program(dirfd, path, lookup, &im->exe, &readable);
         if (err)
             return err;
         err = inode_deny_write(im->exe->inode);
@@ -145,6 +151,7 @@ static int search_program(int dirfd, const char *name, unsigned lookup, struct e
             err = elf_read(im->exe, head, (size_t)n, &im->exe_elf);
             if (!err)
                 err = take_credentials(im, im->exe);
+            im->unreadable = !readable;
             return err;
         }
         if (depth == EXEC_INTERPRETERS_MAX)

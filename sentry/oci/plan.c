@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,7 +61,7 @@ int oci_plan_process(const struct oci_process *process, struct sentry_config *ou
     out->scheduler_given = process->scheduler.set;
     out->sched_policy = (int)process->scheduler.policy;
     out->sched_priority = (int)process->scheduler.priority;
-    out->nice = process->scheduler.nice;
+    out->nice = process->scheduler.set ? process->scheduler.nice : getpriority(PRIO_PROCESS, 0);
     out->ioprio = process->io_priority_set ? process->io_priority : 0;
     for (int i = 0; i < CONFIG_LIMITS && i < OCI_RLIMITS; i++) {
         if (!process->rlimits[i].set)

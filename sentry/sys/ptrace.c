@@ -123,16 +123,24 @@ static int64_t poke_user(struct task *t, uint64_t at, uint64_t word)
     return set_regs(t, &regs);
 }
 
+// ptrace_access_vm: a program that became unreadable, or gained rights, after it was attached.
+static bool memory_closed(const struct task *t)
+{
+    return !t->mm->dumpable && !may_trace(t);
+}
+
 static int64_t peek_memory(struct task *t, gaddr_t at, gaddr_t to)
 {
     uint64_t word;
-    if (task_copy_in(t, &word, at, sizeof(word)))
+    if (memory_closed(t) || task_copy_in(t, &word, at, sizeof(word)))
         return -LX_EIO;
     return put_user(word, to);
 }
 
 static int64_t poke_memory(struct task *t, gaddr_t at, uint64_t word)
 {
+    if (memory_closed(t))
+        return -LX_EIO;
     if (!t->ptrace->order && task_copy_out(t, at, &word, sizeof(word)) == 0)
         return 0;
     return ptrace_write_memory(t, at, &word, sizeof(word));

@@ -78,12 +78,18 @@ bool cred_in_group(const struct cred *c, uint32_t gid)
     return false;
 }
 
+bool may_trace(const struct task *t)
+{
+    return t->mm && t->mm->unreadable ? capable(LX_CAP_SYS_PTRACE)
+                                      : ns_capable(t->cred->user_ns, LX_CAP_SYS_PTRACE);
+}
+
 bool task_may_access(const struct task *t)
 {
     if (t->tg == current->tg)
         return true;
     const struct cred *me = current->cred, *them = t->cred;
-    if (ns_capable(them->user_ns, LX_CAP_SYS_PTRACE))
+    if (may_trace(t))
         return true;
     bool same = me->uid == them->euid && me->uid == them->suid && me->uid == them->uid &&
                 me->gid == them->egid && me->gid == them->sgid && me->gid == them->gid;

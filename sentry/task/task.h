@@ -44,9 +44,12 @@ struct mm {
     uint64_t auxv[64]; // for /proc/PID/auxv
     struct file *exe;  // the program
     bool dumpable;
+    bool
+        unreadable; // its program is not for its user to read: a right to trace in a namespace of the guest's own is none to it
     struct list_head file_maps; // files mapped into it, for /proc/PID/maps names (mm/filemap.c)
     struct list_head shm;       // attached System V segments (ipc/sysv/shm.c)
-    int host_mem, host_maps;    // descriptors of mm/proc_mem.c; -1: none
+    unsigned nr_shm;
+    int host_mem, host_maps; // descriptors of mm/proc_mem.c; -1: none
 };
 struct mm *mm_alloc(void);
 struct mm *mm_get(struct mm *m);
@@ -315,6 +318,8 @@ extern void (*init_stop_hook)(int sig);
 
 // May current look into t as ptrace would (PTRACE_MODE_REALCREDS of ptrace_may_access): same ids and dumpable, or CAP_SYS_PTRACE.
 bool task_may_access(const struct task *t);
+// CAP_SYS_PTRACE of current, where it counts for t (mm->user_ns of Linux).
+bool may_trace(const struct task *t);
 // Gives t other credentials (takes over the reference) and counts it for its new user.
 void task_set_cred(struct task *t, struct cred *c);
 

@@ -218,10 +218,11 @@ def options_have_their_effect():
 
 @test
 def what_a_program_inherits():
-    script = "ulimit -Sn 321; ulimit -c 0; ulimit -Ss 2048; umask 027; trap '' HUP; exec %s -- sh -c 'ulimit -Sn; ulimit -Ss; " \
-             "umask; kill -HUP $$; echo alive'" % harness.SENTRY
+    script = "ulimit -Sn 321; ulimit -c 0; ulimit -Ss 2048; umask 027; trap '' HUP; exec nice -n 3 %s -- sh -c 'ulimit -Sn; " \
+             "ulimit -Ss; umask; kill -HUP $$; nice; cut -d\" \" -f19 /proc/self/stat; echo alive'" % harness.SENTRY
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
     output = harness.run(["bash", "-c", script], WORK).output
-    want(output == b"321\n2048\n0027\nalive\n", output)
+    want(output == b"321\n2048\n0027\n%d\n%d\nalive\n" % ((min(mine + 3, 19),) * 2), output)
 
 
 @test

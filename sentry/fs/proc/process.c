@@ -34,12 +34,11 @@ bool proc_may_access(const struct task *t)
     const struct cred *mine = current->cred, *its = t->cred;
     bool same = mine->fsuid == its->euid && mine->fsuid == its->suid && mine->fsuid == its->uid &&
                 mine->fsgid == its->egid && mine->fsgid == its->sgid && mine->fsgid == its->gid;
-    bool may_trace = ns_capable(its->user_ns, LX_CAP_SYS_PTRACE);
-    if (!same && !may_trace)
+    if (may_trace(t))
+        return true;
+    if (!same || (t->mm && !t->mm->dumpable))
         return false;
-    if (t->mm && !t->mm->dumpable && !may_trace)
-        return false;
-    return (mine->user_ns == its->user_ns && !(its->cap_permitted & ~mine->cap_permitted)) || may_trace;
+    return mine->user_ns == its->user_ns && !(its->cap_permitted & ~mine->cap_permitted);
 }
 
 static bool may_access(const struct pseudo *p)

@@ -3,6 +3,13 @@
 #include "sentry/task/task.h"
 #include <stdlib.h>
 
+// A guest may unmap what it has attached without our knowledge: its lists are bounded, as its mappings are on Linux, and so are
+// all lists together.
+#define ATTACHMENTS_MAX 65530u // vm.max_map_count
+#define ALL_ATTACHMENTS_MAX (1u << 18)
+
+static unsigned all_attachments; // kernel lock
+
 struct shm_attach {
     struct list_head link; // in mm.shm
     struct shm_segment *segment;
@@ -36,6 +43,8 @@ static void drop_attachment(struct shm_attach *a, int pid)
 {
     struct shm_segment *s = a->segment;
     list_del(&a->link);
+    a->mm->nr_shm--;
+    all_attachments--;
     free(a);
     s->nattch--;
     s->dtime = ipc_now();
@@ -47,9 +56,12 @@ static void drop_attachment(struct shm_attach *a, int pid)
 
 struct shm_attach *shm_attach_begin(struct shm_segment *s, struct mm *m)
 {
-    struct shm_attach *a = calloc(1, sizeof(*a));
+    bool full = m->nr_shm >= ATTACHMENTS_MAX || all_attachments >= ALL_ATTACHMENTS_MAX;
+    struct shm_attach *a = full ? NULL : calloc(1, sizeof(*a));
     if (!a)
         return NULL;
+    m->nr_shm++;
+    all_attachments++;
     a->segment = s;
     a->mm = m;
     s->nattch++;
