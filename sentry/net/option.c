@@ -7,6 +7,7 @@
 #include "sentry/fs/pidfd/pidfd.h"
 #include "sentry/ipc/poll.h"
 #include "sentry/net/socket.h"
+#include "sentry/net/unix/unix.h"
 #include "sentry/task/task.h"
 #include <string.h>
 
@@ -151,9 +152,11 @@ static int get_timeout(uint64_t timeo, void *value, uint32_t *len)
     return put(value, len, &tv, sizeof(tv));
 }
 
-static int put_peercred(const struct socket *s, void *value, uint32_t *len)
+static int put_peercred(struct socket *s, void *value, uint32_t *len)
 {
-    struct lx_ucred cred = s->peercred;
+    struct lx_ucred cred = {0, UINT32_MAX, UINT32_MAX};
+    if (s->family == LX_AF_UNIX)
+        cred = unix_sk(s)->peercred;
     if (cred.uid != UINT32_MAX) { // nobody's
         cred.uid = show_uid(cred.uid);
         cred.gid = show_gid(cred.gid);
@@ -163,11 +166,12 @@ static int put_peercred(const struct socket *s, void *value, uint32_t *len)
 
 static int get_peer_pidfd(struct socket *s, void *value, uint32_t *len)
 {
-    if (!s->peer_group)
+    struct thread_group *peer = s->family == LX_AF_UNIX ? unix_sk(s)->peer_group : NULL;
+    if (!peer)
         return -LX_ENODATA;
-    if (!s->peer_group->linked)
+    if (!peer->linked)
         return -LX_ESRCH;
-    struct file *f = pidfd_file(s->peer_group, 0);
+    struct file *f = pidfd_file(peer, 0);
     if (!f)
         return -LX_ENOMEM;
     int32_t fd = fd_install(current->files, f, 0, true);

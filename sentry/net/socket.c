@@ -21,8 +21,8 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 {
     sockets++;
     s->ops = ops;
-    s->family = family;
-    s->type = type;
+    s->family = (uint8_t)family;
+    s->type = (uint8_t)type;
     s->protocol = protocol;
     wait_queue_init(&s->wait);
     s->sndbuf = SOCK_BUF_DEFAULT;
@@ -31,7 +31,6 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
     s->peek_off = -1;
     s->rcvtimeo = KTIMER_NEVER;
     s->sndtimeo = KTIMER_NEVER;
-    s->peercred = (struct lx_ucred){0, UINT32_MAX, UINT32_MAX};
 }
 
 void socket_done(struct socket *s)
@@ -39,8 +38,6 @@ void socket_done(struct socket *s)
     sockets--;
     memory_freed(SOCKET_MEMORY);
     wait_queue_release(&s->wait);
-    tg_put(s->peer_group);
-    s->peer_group = NULL;
 }
 
 void sock_current_cred(struct lx_ucred *out)

@@ -57,19 +57,18 @@ struct socket_ops {
 
 struct socket {
     const struct socket_ops *ops; // never changes
-    int family, type, protocol;   // never change
     struct file *file;            // not counted; NULL before accept and after the last close
     struct wait_queue wait;
-    int err;           // of SO_ERROR, positive
-    uint32_t shutdown; // SOCK_SHUT_*
-    int sndbuf, rcvbuf, rcvlowat, priority;
-    int peek_off;                // SO_PEEK_OFF, where MSG_PEEK begins; below 0: at the beginning, always
     uint64_t rcvtimeo, sndtimeo; // nanoseconds, KTIMER_NEVER: none
     struct lx_linger linger;
+    int sndbuf, rcvbuf, rcvlowat, priority;
+    int peek_off; // SO_PEEK_OFF, where MSG_PEEK begins; below 0: at the beginning, always
+    int err;      // of SO_ERROR, positive
+    int protocol; // never changes, nor do these two
+    uint8_t family, type;
+    uint8_t shutdown; // SOCK_SHUT_*
     bool passcred, passpidfd, keepalive, reuseaddr, reuseport, broadcast, timestamp, timestampns, oobinline,
         listening;
-    struct lx_ucred peercred;        // pid 0: unknown
-    struct thread_group *peer_group; // counted; for SO_PEERPIDFD; NULL: unknown
 };
 
 // Sockets of the sandbox, those in accept queues included: a family asks before it makes one.

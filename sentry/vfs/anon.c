@@ -46,11 +46,13 @@ void anon_init(void)
     sb_put(sb);
 }
 
-// A file on `i` below `mnt`, named `name`; takes over the inode reference.
-static struct file *nameless(struct mount *mnt, struct inode *i, const char *name)
+// A file on `i` below `mnt`, named `name`, which is constant if `numbered`; takes over the inode reference.
+static struct file *nameless(struct mount *mnt, struct inode *i, const char *name, bool numbered)
 {
     struct file *f = file_alloc();
-    struct dentry *d = f ? dentry_alloc(NULL, name, strlen(name)) : NULL;
+    struct dentry *d = !f         ? NULL
+                       : numbered ? dentry_alloc_static(name)
+                                  : dentry_alloc(NULL, name, strlen(name));
     if (!d) {
         inode_put(i);
         file_put(f);
@@ -77,13 +79,8 @@ struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, u
     i->attr.gid = current ? current->cred->fsgid : 0;
     i->attr.atime = i->attr.mtime = i->attr.ctime = vfs_now();
     // "pipe:" and "socket:" show their number, as the file systems of that name do.
-    char numbered[48];
     size_t len = strlen(name);
-    if (len && name[len - 1] == ':') {
-        snprintf(numbered, sizeof(numbered), "%s[%llu]", name, (unsigned long long)i->attr.ino);
-        name = numbered;
-    }
-    struct file *f = nameless(anon_mount, i, name);
+    struct file *f = nameless(anon_mount, i, name, len && name[len - 1] == ':');
     if (!f)
         return NULL;
     f->mode = fmode;
@@ -100,7 +97,7 @@ struct file *inode_file(struct inode *i, uint32_t fmode, uint32_t flags, const c
         inode_put(i);
         return NULL;
     }
-    struct file *f = nameless(anon_mount, i, name);
+    struct file *f = nameless(anon_mount, i, name, false);
     if (!f)
         return NULL;
     f->path.dentry->unhashed = true;

@@ -33,21 +33,18 @@ void dentry_cache_init(void)
     dentry_shrink(0);
 }
 
-struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)
+// Takes the name over, unless it is static.
+static struct dentry *alloc_named(struct dentry *parent, char *name, size_t len, bool is_static)
 {
-    if (len > VFS_NAME_MAX)
-        return NULL;
-    struct dentry *d = calloc(1, sizeof(*d));
-    char *copy = malloc(len + 1);
-    if (!d || !copy) {
-        free(d);
-        free(copy);
+    struct dentry *d = name ? calloc(1, sizeof(*d)) : NULL;
+    if (!d) {
+        if (!is_static)
+            free(name);
         return NULL;
     }
-    memcpy(copy, name, len);
-    copy[len] = 0;
     d->refs = 1;
-    d->name = copy;
+    d->name = name;
+    d->name_static = is_static;
     d->name_len = (uint16_t)len;
     list_init(&d->children);
     list_init(&d->sibling);
@@ -55,6 +52,23 @@ struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)
     list_init(&d->lru_link);
     d->parent = parent ? dentry_get(parent) : d;
     return d;
+}
+
+struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len)
+{
+    if (len > VFS_NAME_MAX)
+        return NULL;
+    char *copy = malloc(len + 1);
+    if (copy) {
+        memcpy(copy, name, len);
+        copy[len] = 0;
+    }
+    return alloc_named(parent, copy, len, false);
+}
+
+struct dentry *dentry_alloc_static(const char *name)
+{
+    return alloc_named(NULL, (char *)(uintptr_t)name, strlen(name), true);
 }
 
 struct dentry *dentry_alloc_root(struct inode *root)
@@ -118,7 +132,8 @@ static void dentry_free(struct dentry *d)
         }
         if (d->inode)
             inode_gone(d->inode);
-        free(d->name);
+        if (!d->name_static)
+            free(d->name);
         free(d);
         if (!parent || --parent->refs > 0)
             return;

@@ -69,6 +69,7 @@ struct file {
     unsigned refs;
     uint32_t mode;  // FMODE_*; never changes after open
     uint32_t flags; // O_APPEND, O_NONBLOCK, O_ASYNC... as F_GETFL shows; not O_CLOEXEC
+    int32_t iterate_state;
     int64_t pos;
     struct path path;    // never changes; anonymous files have a pseudo dentry (name like "pipe:[12]")
     struct inode *inode; // == path.dentry->inode; never changes
@@ -76,10 +77,9 @@ struct file {
     void *priv;                   // the operations' own
     int owner;                    // F_SETOWN
     int owner_sig;                // F_SETSIG
-    uint64_t epoll_items;         // count of epoll registrations, for cleanup (sentry/ipc or fs/epoll)
     struct list_head epoll_links; // epoll items watching this file
-    int32_t iterate_state;
-    uint32_t owner_uid; // effective user of F_SETOWN
+    uint32_t owner_uid;           // effective user of F_SETOWN
+    uint32_t epoll_items;         // count of epoll registrations, for cleanup (sentry/ipc or fs/epoll)
 };
 
 struct file *file_alloc(void); // refs == 1; NULL when out of memory or over the sandbox's limit
@@ -87,7 +87,7 @@ struct file *file_get(struct file *f);
 void file_put(struct file *f); // the last one calls ops->release and drops the path
 
 // A file with no name in any directory (pipe, socket, eventfd). `name` is what readlink of /proc/self/fd/N shows, such as
-// "anon_inode:[eventfd]"; one that ends in ':' gets the inode's number ("pipe:[12]"). NULL when out of memory.
+// "anon_inode:[eventfd]"; one that ends in ':' is a constant and gets the inode's number ("pipe:[12]"). NULL when out of memory.
 struct file *anon_file(const struct file_ops *ops, void *priv, uint32_t fmode, uint32_t flags,
                        const char *name, uint32_t inode_mode);
 

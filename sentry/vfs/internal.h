@@ -7,6 +7,8 @@
 // Most cached names that nobody uses; a name and its inode take about half a KiB.
 #define DENTRY_UNUSED_MAX 16384u
 
+// A name without a directory, which is not copied: for anonymous files, of which there may be very many.
+struct dentry *dentry_alloc_static(const char *name);
 void dentry_unhash(struct dentry *d);
 void dentry_hash(struct dentry *d);
 // Takes the inode away from a name that was removed: negative and still cached, or unhashed while in use.

@@ -2,6 +2,7 @@
 #include "sentry/vfs/internal.h"
 #include "abi/linux/errno.h"
 #include "sentry/task/task.h"
+#include <stdio.h>
 
 // Writes backwards from `end`; NULL when `start` is passed.
 static char *prepend(char *start, char *end, const char *s, size_t n)
@@ -17,6 +18,10 @@ int path_name(const struct path *p, char *buf, size_t size)
 {
     struct dentry *d = p->dentry;
     if (d->inode && (d->inode->sb->flags & SB_ANON)) {
+        if (d->name_static) {
+            int n = snprintf(buf, size, "%s[%llu]", d->name, (unsigned long long)d->inode->attr.ino);
+            return n < 0 || (size_t)n >= size ? -LX_ENAMETOOLONG : n;
+        }
         if (d->name_len >= size)
             return -LX_ENAMETOOLONG;
         memcpy(buf, d->name, d->name_len + 1u);

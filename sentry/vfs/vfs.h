@@ -138,6 +138,8 @@ struct super_block {
 
 struct inode {
     unsigned refs;
+    bool dead;     // a removed directory: nothing is found or made in it
+    bool linkable; // it may get a first name (O_TMPFILE without O_EXCL)
     struct super_block *sb;
     const struct inode_ops *ops;
     const struct file_ops *fops; // of files opened on it
@@ -146,21 +148,22 @@ struct inode {
         lock; // of a directory: held around every change of its names, also while the kernel lock is dropped
     uint32_t dir_seq;        // of a directory: changes with every change of its names
     uint32_t names_lost;     // of a directory: counts files whose names the cache has let go
-    bool dead;               // a removed directory: nothing is found or made in it
-    bool linkable;           // it may get a first name (O_TMPFILE without O_EXCL)
     int write_count;         // open writers; -1 per running program that denies writes (ETXTBSY)
     struct wait_queue *wait; // for fifos and locks; owned by the code that set it
     void *locks;             // advisory locks (vfs/locks.c); NULL when none
     void *watches;           // inotify marks; NULL when none
     struct inode_acls *acls; // access control lists (vfs/acl.c); NULL when none is known
-    void *socket;            // a bound AF_UNIX socket; weak, cleared by it
-    void *pipe;              // the pipe of a fifo while somebody has it open
-    void *priv;              // the filesystem's own
+    union {
+        void *socket; // a socket's: a bound AF_UNIX socket; weak, cleared by it
+        void *pipe;   // a fifo's: its pipe while somebody has it open
+    };
+    void *priv; // the filesystem's own
 };
 
 // A name. Negative when inode is NULL. Children hold their parent.
 struct dentry {
     unsigned refs;
+    unsigned mounts;           // mounts whose mount point it is
     struct dentry *parent;     // itself for a root
     struct inode *inode;       // NULL: negative
     struct list_head children; // struct dentry.sibling
@@ -168,11 +171,11 @@ struct dentry {
     struct list_head hash_link; // in the dentry hash; empty when unhashed (deleted)
     struct list_head lru_link;  // when refs == 0
     uint64_t hash;
-    unsigned mounts; // mounts whose mount point it is
-    bool unhashed;   // removed from its directory: shows as "(deleted)"
-    void *priv;      // the filesystem's own (a fid)
-    uint16_t name_len;
+    void *priv; // the filesystem's own (a fid)
     char *name; // NUL-terminated
+    uint16_t name_len;
+    bool unhashed;    // removed from its directory: shows as "(deleted)"
+    bool name_static; // `name` is not its own; one that ends in ':' shows with the inode's number behind it
 };
 
 // Mount flags, Linux's MS_ values.

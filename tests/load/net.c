@@ -174,6 +174,55 @@ static void flood(void)
     close(s);
 }
 
+// 10,000 connections with both ends here, in two processes because of their descriptors; a byte goes through each.
+static void idle(void)
+{
+    enum { EACH = 5000 };
+    static int a[EACH], b[EACH];
+    int alive = 0, count = 0, go[2], told[2];
+    char c;
+    pipe(go);
+    pipe(told);
+    pid_t child = fork();
+    int l = listener(128);
+    for (int i = 0; i < EACH; i++) {
+        a[i] = socket(AF_INET, SOCK_STREAM, 0);
+        struct sockaddr_in in;
+        socklen_t len = sizeof(in);
+        getsockname(l, (void *)&in, &len);
+        if (connect(a[i], (void *)&in, len) == 0 && (b[i] = accept(l, NULL, NULL)) >= 0)
+            count++;
+    }
+    // Both have theirs before either goes on.
+    if (child == 0) {
+        write(told[1], "x", 1);
+        read(go[0], &c, 1);
+    } else {
+        read(told[0], &c, 1);
+        write(go[1], "x", 1);
+    }
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < EACH; i++)
+            alive += write(a[i], "x", 1) == 1 && read(b[i], &c, 1) == 1;
+    if (child == 0) {
+        write(told[1], count == EACH && alive == 2 * EACH ? "y" : "n", 1);
+        read(go[0], &c, 1);
+        for (int i = 0; i < EACH; i++)
+            setsockopt(a[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+        _exit(0);
+    }
+    read(told[0], &c, 1);
+    printf("%d connections, %d bytes, the other process: %c\n", count, alive, c);
+    fflush(stdout);
+    write(go[1], "x", 1);
+    wait(NULL);
+    for (int i = 0; i < EACH; i++) { // reset: nothing waits
+        setsockopt(a[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+        close(a[i]);
+        close(b[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -183,7 +232,8 @@ int main(int argc, char **argv)
                  {"half-open", half_open},
                  {"buffers", buffers},
                  {"descriptors", descriptors},
-                 {"flood", flood}};
+                 {"flood", flood},
+                 {"idle", idle}};
     char line[16];
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);

@@ -111,6 +111,8 @@ SOCKETS = {
     # What files were made of is kept for others.
     "descriptors": ("a full queue: refused\na chain: long\ncircles\n", 80000, 24000),
     "flood": ("10000 datagrams were taken or lost\n", 80000, 4000),
+    # 10,000 idle connections: at most 2 KiB each.
+    "idle": ("5000 connections, 10000 bytes, the other process: y\n", 20000, 6000),
 }
 
 

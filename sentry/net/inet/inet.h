@@ -36,19 +36,23 @@ struct inet_sock {
     // TCP
     struct unix_sock *data;        // carries the bytes; its peer is the other side's
     struct list_head accept_queue; // inet_sock.accept_link; owned
-    struct list_head accept_link;
-    // Connects that wait for a place in the queue: inet_sock.pending_link, state INET_CONNECTING.
-    struct list_head pending, pending_link;
+    union {
+        struct list_head accept_link;  // connected and not accepted: in the listener's accept_queue
+        struct list_head pending_link; // state INET_CONNECTING: in the listener's `pending`
+    };
+    union {
+        struct list_head pending; // TCP: connects that wait for a place in the queue
+        struct list_head queue;   // others: inet_datagram.link
+    };
     unsigned queue_len, backlog;
     bool connecting; // a connect that did not wait has yet to be told how it ended
     // Urgent data (tcp_data.c): one byte, which comes after `urgent_ahead` unread ones.
     uint8_t urgent, urgent_byte; // enum tcp_urgent
+    uint8_t fins;                // TCP_FIN_*
     uint32_t urgent_ahead;
     struct inet_sock *peer; // the other end; NULL: none, or it is closed
     struct tcp_wait *waits; // what is left of the other end, which waits for this one to close; NULL: nothing
-    uint8_t fins;           // TCP_FIN_*
     // UDP
-    struct list_head queue; // inet_datagram.link
     uint64_t queued_bytes;
     struct inet_groups *groups; // multicast.h; NULL: none
     int32_t *options;           // by place in the table of option.c; NULL: none was ever set

@@ -14,12 +14,11 @@ struct inet_sock *inet_alloc(int family, int type, int protocol)
     if (!s)
         return NULL;
     if (type == LX_SOCK_STREAM) {
-        s->data = unix_alloc(LX_SOCK_STREAM, 0);
+        s->data = unix_alloc_carrier();
         if (!s->data) {
             free(s);
             return NULL;
         }
-        s->data->half_close = true;
     }
     bool ping = protocol == LX_IPPROTO_ICMP || protocol == LX_IPPROTO_ICMPV6;
     socket_init(&s->sk,
@@ -31,8 +30,6 @@ struct inet_sock *inet_alloc(int family, int type, int protocol)
     list_init(&s->accept_queue);
     list_init(&s->accept_link);
     list_init(&s->pending);
-    list_init(&s->pending_link);
-    list_init(&s->queue);
     if (family == LX_AF_INET) { // 0.0.0.0
         s->local.ip[10] = s->local.ip[11] = 0xff;
         s->remote.ip[10] = s->remote.ip[11] = 0xff;

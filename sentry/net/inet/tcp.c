@@ -147,10 +147,9 @@ static int tcp_listen(struct socket *sk, int backlog)
 
 static int disconnect(struct inet_sock *s)
 {
-    struct unix_sock *fresh = unix_alloc(LX_SOCK_STREAM, 0);
+    struct unix_sock *fresh = unix_alloc_carrier();
     if (!fresh)
         return -LX_ENOMEM;
-    fresh->half_close = true;
     if (s->state == INET_CONNECTED) {
         if ((s->fins & (TCP_FIN_SENT | TCP_FIN_RECEIVED)) != (TCP_FIN_SENT | TCP_FIN_RECEIVED))
             reset_peer(s);

@@ -6,7 +6,7 @@
 void unix_copy_name(struct sock_msg *m, const struct unix_sock *from)
 {
     m->name_len = 0;
-    if (from->addr) {
+    if (!from->carrier && from->addr) {
         m->name_len = from->addr->len;
         memcpy(m->name, &from->addr->sun, from->addr->len);
     }
@@ -46,12 +46,12 @@ int64_t unix_stream_send(struct socket *s, struct sock_msg *m)
     if (s->shutdown & SOCK_SHUT_SEND)
         return done ? (int64_t)done : sock_epipe(m->flags);
     while (m->it.count > 0) {
-        if (other->dead && u->half_close) {
+        if (other->dead && u->carrier) {
             // TCP: what is sent to a closed end is lost, and the answer to it ends this direction.
             s->shutdown |= SOCK_SHUT_SEND;
             return (int64_t)(done + m->it.count);
         }
-        if (other->dead || (!u->half_close && (other->sk.shutdown & SOCK_SHUT_RECV)))
+        if (other->dead || (!u->carrier && (other->sk.shutdown & SOCK_SHUT_RECV)))
             return done ? (int64_t)done : sock_epipe(m->flags);
         if (u->charged >= (uint32_t)s->sndbuf) {
             if (m->flags & LX_MSG_DONTWAIT)

@@ -18,15 +18,18 @@ void unix_put(struct unix_sock *u)
 {
     if (!u || --u->refs > 0)
         return;
-    wait_queue_release(&u->room_wait);
-    unix_addr_put(u->addr);
+    if (!u->carrier) {
+        wait_queue_release(&u->room_wait);
+        unix_addr_put(u->addr);
+        tg_put(u->peer_group);
+    }
     socket_done(&u->sk);
     free(u);
 }
 
-struct unix_sock *unix_alloc(int type, int protocol)
+static struct unix_sock *alloc(int type, int protocol, size_t size)
 {
-    struct unix_sock *u = socket_available() ? calloc(1, sizeof(*u)) : NULL;
+    struct unix_sock *u = socket_available() ? calloc(1, size) : NULL;
     if (!u)
         return NULL;
     const struct socket_ops *ops = type == LX_SOCK_STREAM      ? &stream_ops
@@ -35,10 +38,27 @@ struct unix_sock *unix_alloc(int type, int protocol)
     socket_init(&u->sk, ops, LX_AF_UNIX, type, protocol);
     u->refs = 1;
     u->backlog = UNIX_MAX_DGRAM_QLEN;
+    list_init(&u->queue);
+    return u;
+}
+
+struct unix_sock *unix_alloc_carrier(void)
+{
+    struct unix_sock *u = alloc(LX_SOCK_STREAM, 0, offsetof(struct unix_sock, addr));
+    if (u)
+        u->carrier = true;
+    return u;
+}
+
+struct unix_sock *unix_alloc(int type, int protocol)
+{
+    struct unix_sock *u = alloc(type, protocol, sizeof(*u));
+    if (!u)
+        return NULL;
+    u->peercred = (struct lx_ucred){0, UINT32_MAX, UINT32_MAX};
     list_init(&u->name_link);
     list_init(&u->peers_link);
     list_init(&u->senders);
-    list_init(&u->queue);
     list_init(&u->accept_queue);
     list_init(&u->accept_link);
     list_init(&u->inflight_link);
@@ -54,7 +74,8 @@ static bool is_dgram(const struct unix_sock *u)
 void unix_set_peer(struct unix_sock *u, struct unix_sock *peer)
 {
     struct unix_sock *old = u->peer;
-    list_del(&u->peers_link);
+    if (is_dgram(u))
+        list_del(&u->peers_link);
     u->peer = peer ? unix_get(peer) : NULL;
     if (peer && is_dgram(u))
         list_add_tail(&u->peers_link, &peer->senders);
@@ -66,7 +87,7 @@ static void hang_up_peer(struct unix_sock *u)
     struct unix_sock *peer = u->peer;
     if (!peer || is_dgram(u))
         return;
-    peer->sk.shutdown |= u->half_close ? SOCK_SHUT_RECV : SOCK_SHUT_BOTH;
+    peer->sk.shutdown |= u->carrier ? SOCK_SHUT_RECV : SOCK_SHUT_BOTH;
     // What the other side sent and nobody will read is lost: it is told.
     if (!list_empty(&u->queue) && !peer->dead) {
         peer->sk.err = LX_ECONNRESET;
@@ -75,15 +96,9 @@ static void hang_up_peer(struct unix_sock *u)
     wake_up(&peer->sk.wait, EV_IN | EV_RDNORM | EV_OUT | EV_WRNORM | EV_HUP | EV_RDHUP | EV_ERR);
 }
 
-void unix_release_sock(struct unix_sock *u)
+// Who waits for it to accept, or to read, learns that it goes.
+static void turn_away(struct unix_sock *u)
 {
-    u->dead = true;
-    u->sk.file = NULL;
-    u->sk.shutdown = SOCK_SHUT_BOTH;
-    hang_up_peer(u);
-    u->state = UNIX_CLOSED;
-    unix_unname(u);
-    unix_set_peer(u, NULL);
     while (!list_empty(&u->accept_queue)) {
         struct unix_sock *embryo = list_first(&u->accept_queue, struct unix_sock, accept_link);
         list_del(&embryo->accept_link);
@@ -93,7 +108,6 @@ void unix_release_sock(struct unix_sock *u)
             embryo->peer->sk.err = LX_ECONNRESET;
         unix_release_sock(embryo);
     }
-    unix_flush(u);
     // Datagram sockets connected to this one find out when they send; those that wait, now.
     while (!list_empty(&u->senders)) {
         struct unix_sock *sender = list_first(&u->senders, struct unix_sock, peers_link);
@@ -101,6 +115,21 @@ void unix_release_sock(struct unix_sock *u)
         wake_up(&sender->sk.wait, EV_OUT | EV_WRNORM);
     }
     wake_up(&u->room_wait, EV_OUT);
+}
+
+void unix_release_sock(struct unix_sock *u)
+{
+    u->dead = true;
+    u->sk.file = NULL;
+    u->sk.shutdown = SOCK_SHUT_BOTH;
+    hang_up_peer(u);
+    u->state = UNIX_CLOSED;
+    if (!u->carrier)
+        unix_unname(u);
+    unix_set_peer(u, NULL);
+    unix_flush(u);
+    if (!u->carrier)
+        turn_away(u);
     wait_queue_release(&u->sk.wait);
     unix_put(u);
     unix_gc();
@@ -113,16 +142,16 @@ static void unix_release(struct socket *s)
 
 static void remember_cred(struct unix_sock *u)
 {
-    sock_current_cred(&u->sk.peercred);
-    tg_put(u->sk.peer_group);
-    u->sk.peer_group = tg_get(current->tg);
+    sock_current_cred(&u->peercred);
+    tg_put(u->peer_group);
+    u->peer_group = tg_get(current->tg);
 }
 
 static void copy_cred(struct unix_sock *to, const struct unix_sock *from)
 {
-    to->sk.peercred = from->sk.peercred;
-    tg_put(to->sk.peer_group);
-    to->sk.peer_group = from->sk.peer_group ? tg_get(from->sk.peer_group) : NULL;
+    to->peercred = from->peercred;
+    tg_put(to->peer_group);
+    to->peer_group = from->peer_group ? tg_get(from->peer_group) : NULL;
 }
 
 static int unix_listen(struct socket *s, int backlog)
@@ -304,7 +333,7 @@ static uint32_t unix_poll(struct socket *s, struct poll_table *pt)
         events |= EV_HUP;
     if (s->shutdown & SOCK_SHUT_RECV)
         events |= EV_RDHUP | EV_IN | EV_RDNORM;
-    if (!list_empty(&u->queue) || !list_empty(&u->accept_queue))
+    if (!list_empty(&u->queue) || (u->state == UNIX_LISTENING && !list_empty(&u->accept_queue)))
         events |= EV_IN | EV_RDNORM;
     if (!is_dgram(u) && u->state == UNIX_CLOSED)
         events |= EV_HUP;

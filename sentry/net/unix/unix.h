@@ -28,26 +28,30 @@ struct unix_buf {
 
 enum unix_state { UNIX_CLOSED, UNIX_LISTENING, UNIX_CONNECTED };
 
+// One that carries the bytes of TCP has no file, name or queue of its own, and ends before `addr`: there may be very many.
 struct unix_sock {
     struct socket sk;
-    unsigned refs; // its file (or its place in an accept queue), peers, buffers it sent
-    enum unix_state state;
-    bool dead;                     // released
-    bool half_close;               // carries TCP: closing ends one direction only; never changes
+    unsigned refs;      // its file (or its place in an accept queue), peers, buffers it sent
+    uint8_t state;      // enum unix_state
+    bool dead;          // released
+    bool carrier;       // carries TCP: closing ends one direction only; never changes
+    unsigned queue_len; // entries of `queue` or `accept_queue`
+    unsigned backlog;
+    uint32_t charged;       // what it sent and nobody has read
+    struct list_head queue; // unix_buf.link
+    uint64_t queued_bytes;
+    struct unix_sock *peer; // counted
+    // From here on: not there in a carrier.
     struct unix_addr *addr;        // NULL: unbound
     struct path path;              // of a name in the filesystem, counted
     struct list_head name_link;    // abstract names
-    struct unix_sock *peer;        // counted
     struct list_head peers_link;   // datagram: in peer->senders
     struct list_head senders;      // datagram: sockets connected to this one
-    struct list_head queue;        // unix_buf.link
     struct list_head accept_queue; // unix_sock.accept_link: connected, not accepted yet, one reference each
     struct list_head accept_link;
-    unsigned queue_len; // entries of `queue` or `accept_queue`
-    unsigned backlog;
-    uint64_t queued_bytes;
-    uint32_t charged;            // what it sent and nobody has read
-    struct wait_queue room_wait; // senders and connectors waiting for its queue
+    struct wait_queue room_wait;     // senders and connectors waiting for its queue
+    struct lx_ucred peercred;        // pid 0: unknown
+    struct thread_group *peer_group; // counted; for SO_PEERPIDFD; NULL: unknown
     // Garbage collection (gc.c)
     struct list_head inflight_link; // among sockets that are in flight
     unsigned inflight;              // times its file is in queues
@@ -62,6 +66,7 @@ static inline struct unix_sock *unix_sk(struct socket *s)
 struct unix_sock *unix_get(struct unix_sock *u);
 void unix_put(struct unix_sock *u);
 struct unix_sock *unix_alloc(int type, int protocol);            // refs 1; NULL: no memory
+struct unix_sock *unix_alloc_carrier(void);                      // of a stream; the same
 void unix_set_peer(struct unix_sock *u, struct unix_sock *peer); // takes its own reference; NULL: none
 // The socket goes: peers learn of it, its name and queue are freed. Drops the caller's reference.
 void unix_release_sock(struct unix_sock *u);
