@@ -313,7 +313,8 @@ int inet_bind(struct socket *sk, const uint8_t *addr, uint32_t len)
 int inet_getname(struct socket *sk, uint8_t *addr, bool peer)
 {
     struct inet_sock *s = inet_sk(sk);
-    if (peer && s->state != INET_CONNECTED)
+    bool ended = sk->type == LX_SOCK_STREAM && tcp_state(s) == LX_TCP_CLOSE; // also by a reset
+    if (peer && (s->state != INET_CONNECTED || ended))
         return -LX_ENOTCONN;
     return inet_format(s, peer ? &s->remote : &s->local, addr);
 }
