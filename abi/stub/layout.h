@@ -29,15 +29,22 @@
 
 // Hypercalls are call numbers that Linux does not have, so the filter's default notifies them.
 #define STUB_HYPERCALL_BASE 0x53450000u
-#define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0) // fresh image: (stack pointer, address of the vDSO)
-#define STUB_HC_SIGNAL \
-    (STUB_HYPERCALL_BASE + 1) // kick, fault or trapped call: (ucontext, signo, rip, rax, rsp, mask word)
+#define STUB_HC_BOOT (STUB_HYPERCALL_BASE + 0)   // fresh image: (stack pointer, address of the vDSO)
+#define STUB_HC_SIGNAL (STUB_HYPERCALL_BASE + 1) // kick or fault: (ucontext, signo, rip, rax, rsp, mask word)
 #define STUB_HC_DONE \
     (STUB_HYPERCALL_BASE + 2) // operations done: (ucontext, index of the first failure or count, its result)
 #define STUB_HC_CHILD \
     (STUB_HYPERCALL_BASE + 3) // a clone child before any guest code: (ucontext, token of its order)
 #define STUB_HC_ZYGOTE (STUB_HYPERCALL_BASE + 4) // the zygote waits for a launch
-#define STUB_HC_LAST STUB_HC_ZYGOTE
+// A call that the filter turned into SIGSYS, repeated with its own arguments. The number says the rest: the call's number and
+// where in the thread's area its ucontext is. (The Sentry reads the other registers and the mask word when it needs them.)
+#define STUB_HC_CALL (STUB_HYPERCALL_BASE + 8)
+#define STUB_HC_CALL_OF(nr, ucontext) \
+    (STUB_HC_CALL + ((nr) % 1024u) * 4096u + (ucontext) % STUB_AREA_SIZE / 16)
+#define STUB_HC_CALL_NR(hypercall) (((hypercall)-STUB_HC_CALL) / 4096u)
+#define STUB_HC_CALL_UCONTEXT(hypercall) \
+    (((hypercall)-STUB_HC_CALL) % 4096u * 16) // from the start of the area
+#define STUB_HC_LAST (STUB_HC_CALL + 1024u * 4096u - 1)
 
 // The profile of a container answers numbers that Linux does not have before anybody is notified. Where one is around us (--nested) the
 // hypercalls are two calls that such profiles let pass and that x86-64 never had, made from the stub's text: epoll_ctl_old, for
@@ -51,7 +58,7 @@
 #define STUB_DO_RETURN 1             // return through rt_sigreturn from the context (rewritten or not)
 #define STUB_DO_EXIT 2               // this thread ends: exit(0)
 
-#define STUB_OP_MAX 96
+#define STUB_OP_MAX 104
 
 #ifndef __ASSEMBLER__
 // One native call that the Sentry orders. `flags` says what to do with its result.

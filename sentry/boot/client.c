@@ -395,13 +395,11 @@ static void readable(struct host_watch *w, uint32_t events)
 void client_add(int fd)
 {
     struct client *c = nr_clients < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
-    if (!c || host_watch_add(&c->watch, fd, readable)) {
+    if (!c || host_watch_add(&c->watch, fd, EV_IN, readable)) {
         free(c);
         close(fd);
         return;
     }
     list_add_tail(&c->link, &clients);
     nr_clients++;
-    if (host_watch_arm(&c->watch, EV_IN))
-        client_leaves(c);
 }

@@ -195,6 +195,6 @@ int control_wait_for_go(int fd)
 void control_init(int fd)
 {
     control = fd;
-    if (host_watch_add(&watch, fd, readable) || host_watch_arm(&watch, EV_IN))
+    if (host_watch_add(&watch, fd, EV_IN, readable))
         kernel_fatal("the monitor's socket cannot be watched");
 }

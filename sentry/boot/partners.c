@@ -11,6 +11,6 @@ static void zygote_ended(struct host_watch *w, uint32_t events)
 
 int partners_watch(const struct boot_fds *fds)
 {
-    int err = host_watch_add(&zygote, fds->zygote_pidfd, zygote_ended);
-    return err ? err : host_watch_arm(&zygote, EV_IN); // a pidfd is readable when its process has ended
+    // A pidfd is readable when its process has ended.
+    return host_watch_add(&zygote, fds->zygote_pidfd, EV_IN, zygote_ended);
 }

@@ -45,7 +45,8 @@ static uint64_t token(int fd)
     return (uint64_t)watches[fd].generation << 32 | (uint32_t)fd;
 }
 
-int host_watch_add(struct host_watch *w, int fd, void (*ready)(struct host_watch *, uint32_t))
+int host_watch_add(struct host_watch *w, int fd, uint32_t events,
+                   void (*ready)(struct host_watch *, uint32_t))
 {
     if (fd < 0 || fd >= WATCH_FD_MAX)
         return -EBADF;
@@ -63,12 +64,12 @@ int host_watch_add(struct host_watch *w, int fd, void (*ready)(struct host_watch
     if (watches[fd].watch)
         return -EEXIST;
     watches[fd].generation = ++last_generation;
-    struct epoll_event ev = {.events = EPOLLONESHOT, .data.u64 = token(fd)};
+    struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.u64 = token(fd)};
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
         return -errno;
     watches[fd].watch = w;
     w->fd = fd;
-    w->armed = 0;
+    w->armed = events;
     w->ready = ready;
     return 0;
 }

@@ -10,8 +10,9 @@ struct host_watch {
     uint32_t armed;                                       // EV_* bits asked for; kernel lock
     void (*ready)(struct host_watch *w, uint32_t events); // one-shot: arm again from inside or later
 };
-// Registers (nothing armed yet). 0 or -errno of epoll_ctl.
-int host_watch_add(struct host_watch *w, int fd, void (*ready)(struct host_watch *, uint32_t));
+// Registers, armed for `events` (0: not yet). 0 or -errno of epoll_ctl.
+int host_watch_add(struct host_watch *w, int fd, uint32_t events,
+                   void (*ready)(struct host_watch *, uint32_t));
 // Arms one-shot interest. The caller may be any thread under the kernel lock.
 int host_watch_arm(struct host_watch *w, uint32_t events);
 // Afterwards `ready` runs no more (the kernel lock orders the two). Before the descriptor is closed.

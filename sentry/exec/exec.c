@@ -15,7 +15,6 @@
 #include <sys/syscall.h>
 
 #define AT_EMPTY_PATH_FLAG 0x1000u
-#define BOOT_DATA_OFFSET 8192u // in the area of a booting thread: free of operations, far below its stack
 #define STACK_READY (64u * 1024)
 
 enum exec_stage { EXEC_ORDERED, EXEC_NATIVE, EXEC_PROGRAM, EXEC_INTERP };
@@ -125,6 +124,7 @@ int64_t trap_exec(struct call *call, struct exec_image *image)
         exec_image_free(image);
         return -LX_ENOMEM;
     }
+    (void)task_blocked(call->task); // the new program's, and the old one's area may have it
     int r = task_exec_prepare(call->task);
     if (r) {
         exec_drop(&e->base);
@@ -158,13 +158,12 @@ struct boot_data {
     struct prctl_mm_map map;
 };
 
-static int write_boot_data(struct task *t, struct exec_order *e)
+static struct boot_data boot_data(const struct exec_order *e)
 {
     struct boot_data d;
     const struct mm *m = e->base.task->mm;
     memset(&d, 0, sizeof(d));
-    gaddr_t area = area_address(0);
-    d.context[2] = area + sizeof(struct stub_area); // uc_stack
+    d.context[2] = area_address(0) + sizeof(struct stub_area); // uc_stack
     d.context[4] = STUB_AREA_SIZE - sizeof(struct stub_area);
     d.context[0] = 6; // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
     d.context[20] = e->sp;
@@ -183,7 +182,7 @@ static int write_boot_data(struct task *t, struct exec_order *e)
                                   .env_start = m->env_start,
                                   .env_end = m->env_end,
                                   .exe_fd = (uint32_t)-1};
-    return task_copy_out(t, area + BOOT_DATA_OFFSET, &d, sizeof(d));
+    return d;
 }
 
 static int order_file(struct task *t, struct file *f, const struct elf_image *elf, uint64_t base,
@@ -200,18 +199,23 @@ static int order_file(struct task *t, struct file *f, const struct elf_image *el
     return load_ops(elf, base, hm.offset, ops, max);
 }
 
-// Orders the last operations: memory description, descriptor closed, jump.
-static unsigned final_ops(struct stub_op *ops)
+// Orders the last operations: memory description, descriptor closed, jump. Behind the jump, where no operation is ever run, lies
+// what they read, so that one copy brings it all. `at`: where in the array ops[0] will be.
+#define DATA_OPS ((sizeof(struct boot_data) + sizeof(struct stub_op) - 1) / sizeof(struct stub_op))
+#define FINAL_OPS (3 + DATA_OPS)
+static unsigned final_ops(const struct exec_order *e, struct stub_op *ops, unsigned at)
 {
-    gaddr_t data = area_address(0) + BOOT_DATA_OFFSET;
-    unsigned n = 0;
-    ops[n++] = (struct stub_op){.nr = SYS_close, .flags = STUB_OP_MAY_FAIL, .args = {STUB_DONATION_FD}};
-    ops[n++] = (struct stub_op){.nr = SYS_prctl,
-                                .flags = STUB_OP_MAY_FAIL,
-                                .args = {PR_SET_MM, PR_SET_MM_MAP, data + offsetof(struct boot_data, map),
-                                         sizeof(struct prctl_mm_map)}};
-    ops[n++] = (struct stub_op){.flags = STUB_OP_JUMP, .args = {data}};
-    return n;
+    const struct boot_data d = boot_data(e);
+    gaddr_t data = area_address(0) + offsetof(struct stub_area, ops) + (at + 3) * sizeof(*ops);
+    ops[0] = (struct stub_op){.nr = SYS_close, .flags = STUB_OP_MAY_FAIL, .args = {STUB_DONATION_FD}};
+    ops[1] = (struct stub_op){.nr = SYS_prctl,
+                              .flags = STUB_OP_MAY_FAIL,
+                              .args = {PR_SET_MM, PR_SET_MM_MAP, data + offsetof(struct boot_data, map),
+                                       sizeof(struct prctl_mm_map)}};
+    ops[2] = (struct stub_op){.flags = STUB_OP_JUMP, .args = {data}};
+    memset(&ops[3], 0, DATA_OPS * sizeof(*ops));
+    memcpy(&ops[3], &d, sizeof(d));
+    return FINAL_OPS;
 }
 
 static void describe(struct mm *m, const struct exec_image *im, const struct load_layout *l)
@@ -244,7 +248,8 @@ static void order_program(struct exec_order *e)
     if (e->stack_len > STACK_READY)
         ops[n++] = (struct stub_op){.flags = STUB_OP_TOUCH, .args = {e->sp + e->stack_len, e->sp & ~4095ull}};
     int host_fd = -1;
-    int r = order_file(t, im->exe, &im->exe_elf, e->layout.exe_base, ops + n, STUB_OP_MAX - 8 - n, &host_fd);
+    int r = order_file(t, im->exe, &im->exe_elf, e->layout.exe_base, ops + n, STUB_OP_MAX - FINAL_OPS - n,
+                       &host_fd);
     if (r < 0) {
         load_failed(t);
         return;
@@ -252,11 +257,11 @@ static void order_program(struct exec_order *e)
     n += (unsigned)r;
     bool last = !im->interp && e->stack_len <= STACK_READY;
     if (last) {
-        if (write_boot_data(t, e) || task_copy_out(t, e->sp, e->stack, e->stack_len)) {
+        if (task_copy_out(t, e->sp, e->stack, e->stack_len)) {
             load_failed(t);
             return;
         }
-        n += final_ops(ops + n);
+        n += final_ops(e, ops + n, n);
     }
     if (last)
         exec_finish(t, ops, n, host_fd);
@@ -271,12 +276,13 @@ static void order_interp(struct exec_order *e)
     struct stub_op ops[STUB_OP_MAX];
     int n = 0, host_fd = -1;
     if (im->interp)
-        n = order_file(t, im->interp, &im->interp_elf, e->layout.interp_base, ops, STUB_OP_MAX - 8, &host_fd);
-    if (n < 0 || write_boot_data(t, e) || task_copy_out(t, e->sp, e->stack, e->stack_len)) {
+        n = order_file(t, im->interp, &im->interp_elf, e->layout.interp_base, ops, STUB_OP_MAX - FINAL_OPS,
+                       &host_fd);
+    if (n < 0 || task_copy_out(t, e->sp, e->stack, e->stack_len)) {
         load_failed(t);
         return;
     }
-    n += (int)final_ops(ops + n);
+    n += (int)final_ops(e, ops + n, (unsigned)n);
     exec_finish(t, ops, (unsigned)n, host_fd);
 }
 
@@ -341,7 +347,8 @@ void exec_boot_hello(struct task *t, const struct trap_notif *n)
     trap->kick_sent = false;
     trap->fixup = false;
     trap->hypercall_due = false;
-    x->mask_local = x->mask_changed = false; // of the old program's area
+    x->mask_local = x->mask_changed = x->mask_untold = false; // of the old program's area
+    trap->regs_known = true;                                  // there are none
     struct mm *m = e->mm;
     e->mm = NULL;
     m->vdso = n->args[1];

@@ -25,31 +25,27 @@
 #define AT_MINSIGSTKSZ 51
 #endif
 
-static uint64_t random64(void)
-{
-    uint64_t r = 0;
-    if (getrandom(&r, sizeof(r), 0) != sizeof(r))
-        r = 0;
-    return r;
-}
-
 int load_choose(const struct exec_image *im, uint64_t personality, struct load_layout *l)
 {
     const struct elf_image *exe = &im->exe_elf, *ld = &im->interp_elf;
-    bool random = !(personality & LX_ADDR_NO_RANDOMIZE);
+    struct {
+        uint64_t exe, interp, brk;
+    } random = {0};
+    if (!(personality & LX_ADDR_NO_RANDOMIZE) && getrandom(&random, sizeof(random), 0) != sizeof(random))
+        return -LX_EAGAIN;
     memset(l, 0, sizeof(*l));
     if (exe->dynamic) {
-        uint64_t base = PIE_BASE + (random ? (random64() & RANDOM_PAGES) * PAGE : 0);
+        uint64_t base = PIE_BASE + (random.exe & RANDOM_PAGES) * PAGE;
         l->exe_base = (base & ~(exe->align - 1)) - exe->low;
     }
     l->entry = l->exe_base + exe->entry;
     if (im->interp) {
-        uint64_t top = INTERP_TOP - (random ? (random64() & RANDOM_PAGES) * PAGE : 0);
+        uint64_t top = INTERP_TOP - (random.interp & RANDOM_PAGES) * PAGE;
         if (ld->dynamic)
             l->interp_base = ((top - (ld->high - ld->low)) & ~(ld->align - 1)) - ld->low;
         l->entry = l->interp_base + ld->entry;
     }
-    l->start_brk = PAGE_UP(l->exe_base + exe->high) + (random ? random64() % BRK_RANDOM & ~(PAGE - 1) : 0);
+    l->start_brk = PAGE_UP(l->exe_base + exe->high) + (random.brk % BRK_RANDOM & ~(PAGE - 1));
     return 0;
 }
 

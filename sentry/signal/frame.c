@@ -255,6 +255,10 @@ int frame_restore(struct task *t, struct frame_regs *regs)
     uint64_t uc[UC_WORDS];
     if (read_native(t, regs, nf))
         return -LX_EFAULT;
+    if (!t->trap.regs_known) {
+        trap_tell_registers(t, regs->context[UC_RIP], regs->context[UC_RAX], regs->context[UC_RSP]);
+        regs->rip = t->trap.rip, regs->rax = t->trap.rax, regs->rsp = t->trap.rsp;
+    }
     ssize_t got = task_copy_in_part(t, guest_frame, regs->rsp, FRAME_READ_AHEAD);
     if (got < (ssize_t)UC_BYTES)
         return -LX_EFAULT;

@@ -19,17 +19,18 @@ sigset64 task_blocked(struct task *t)
 {
     uint64_t word;
     bool known = t->mask_known && t->call.phase != CALL_IDLE;
-    if (t->mask_local && !known && in_guest(t) && !t->mm_gone &&
+    if (t->mask_local && (t->mask_untold || (!known && in_guest(t))) && !t->mm_gone &&
         task_copy_in(t, &word, MASK_AT(t), sizeof(word)) == 0) {
         t->blocked = word & ~UNBLOCKABLE_SIGNALS;
         t->mask_known = true;
+        t->mask_untold = false;
     }
     return t->blocked;
 }
 
 void mask_told(struct task *t, uint64_t word)
 {
-    t->mask_known = false;
+    t->mask_known = t->mask_untold = false;
     if (t->mask_local)
         t->blocked = word & ~UNBLOCKABLE_SIGNALS;
 }
@@ -42,9 +43,16 @@ static void write_word(struct task *t)
         return; // a guest without the area has no stub left: the next thing that needs it ends the process
 }
 
+void mask_not_told(struct task *t)
+{
+    t->mask_known = false;
+    t->mask_untold = t->mask_local;
+}
+
 void mask_set(struct task *t, sigset64 mask)
 {
     t->blocked = mask;
+    t->mask_untold = false;
     if (!t->mask_local)
         return;
     t->mask_known = true;
@@ -69,6 +77,7 @@ void mask_keep_in_stub(struct task *t)
 void mask_leave_stub(struct task *t)
 {
     if (mask_must_come_home(t)) {
+        (void)task_blocked(t); // while it is still in the stub
         t->mask_local = false;
         t->mask_changed = true;
         // A signal for the process that this thread turns out to block may be for another one.

@@ -127,8 +127,9 @@ int dequeue_for_delivery(struct task *t, struct lx_siginfo *info, struct lx_siga
 void set_blocked(struct task *t, sigset64 mask); // SIGKILL and SIGSTOP are removed; re-targets shared signals
 // The mask of t, wherever it is.
 sigset64 task_blocked(struct task *t);
-// What the trap layer does for it (signal/mask.c): a hypercall has told the word; the open hypercall is about to be answered.
+// What the trap layer does for it (signal/mask.c): a hypercall has told the word, or not; the open hypercall is about to be answered.
 void mask_told(struct task *t, uint64_t word);
+void mask_not_told(struct task *t);
 void mask_leave_stub(struct task *t);
 // From the next return on the stub of t answers rt_sigprocmask.
 void mask_keep_in_stub(struct task *t);

@@ -287,8 +287,8 @@ struct task *task_copy(struct task *parent, uint64_t flags, int exit_signal, int
         for (int i = 0; i < LX_NSIG; i++)
             if (t->sighand->action[i].handler != LX_SIG_IGN)
                 t->sighand->action[i] = (struct lx_sigaction){0};
-    t->blocked = task_blocked(parent);
-    t->mask_local = parent->mask_local; // its area gets the word, too
+    t->blocked = parent->blocked;
+    t->mask_local = t->mask_untold = parent->mask_local; // its area gets the word, too
     if ((flags & (LX_CLONE_VM | LX_CLONE_VFORK)) != LX_CLONE_VM)
         t->altstack = parent->altstack, t->altstack_entered = parent->altstack_entered;
     memcpy(t->comm, parent->comm, sizeof(t->comm));

@@ -97,6 +97,7 @@ struct trap_state {
     uint64_t hypercall_id;       // notification of the open hypercall, 0 when none
     gaddr_t ucontext;            // of the open hypercall; the guest's word
     uint64_t rip, rax, rsp;      // as the hypercall told them; the guest's word
+    bool regs_known;             // false: they are still in the ucontext (trap_know_registers)
     struct stub_order *order;    // work in progress, owned
     struct trace_pending *trace; // --strace: the call whose result is still to come, owned
     bool trace_no_kick; // --strace: the host loses replies when kicked; do without results of native calls
@@ -124,6 +125,7 @@ struct task {
     sigset64 blocked, saved_mask, real_blocked; // `blocked`: read it with task_blocked()
     bool mask_local;   // the stub answers rt_sigprocmask and has the mask (signal/mask.c)
     bool mask_known;   // `blocked` is it all the same for the call under way, whose thread stands still
+    bool mask_untold;  // `mask_local`, and the hypercall that is open has not told it
     bool mask_changed; // `blocked` has to be written into the stub's area
     bool restore_mask; // saved_mask comes back at delivery or at the end of the call
     struct sigpending pending;

@@ -69,7 +69,6 @@ struct syscall_row {
     // Native rows: may the host run the call with these registers? Under --strace the filter has no native rows, and
     // what passes here is answered CONTINUE. NULL for other rows.
     bool (*native)(const uint64_t args[6]);
-    unsigned nargs; // arguments it has
 };
 extern const struct syscall_row syscall_table[];
 extern const unsigned syscall_table_size;

@@ -292,11 +292,9 @@ static int watch_process(struct thread_group *tg, int host_pid)
     tg->host_pidfd = (int)syscall(SYS_pidfd_open, host_pid, 0);
     if (tg->host_pidfd < 0)
         return -errno;
-    int r = host_watch_add(&tg->death_watch, tg->host_pidfd, host_process_gone);
-    if (r == 0) {
+    int r = host_watch_add(&tg->death_watch, tg->host_pidfd, EV_IN, host_process_gone);
+    if (r == 0)
         tg_get(tg); // the watch's
-        r = host_watch_arm(&tg->death_watch, EV_IN);
-    }
     return r;
 }
 

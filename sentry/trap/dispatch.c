@@ -74,6 +74,10 @@ static void finish_trapped(struct call *c, int64_t result)
 {
     struct task *t = c->task;
     struct trap_state *trap = &t->trap;
+    if (!trap_know_registers(t)) {
+        violation(t, "its context is gone");
+        return;
+    }
     trap->fixup = result != CALL_CONTINUE;
     if (!trap->fixup && native_may_wait(c->nr, c->args)) {
         native_call_begin(c);
@@ -292,16 +296,12 @@ static void call_start(struct task *t, const struct trap_notif *n, bool trapped)
 
 void call_trapped(struct task *t, const struct trap_notif *n)
 {
-    struct trap_state *trap = &t->trap;
-    struct trap_notif made = {.id = n->id, .tid = n->tid, .nr = (uint32_t)trap->rax, .ip = trap->rip};
-    const struct syscall_row *row = made.nr < syscall_table_size ? &syscall_table[made.nr] : NULL;
-    struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
-    if (((!row || row->nargs) && frame_arguments(t, made.args)) || traced_step_off(t, &regs) ||
-        (regs.dirty && frame_write_regs(t, &regs))) {
+    struct frame_regs regs = {.rip = t->trap.rip, .rax = t->trap.rax, .rsp = t->trap.rsp};
+    if (traced_step_off(t, &regs) || (regs.dirty && frame_write_regs(t, &regs))) {
         violation(t, "its context is gone");
         return;
     }
-    call_start(t, &made, true);
+    call_start(t, n, true);
 }
 
 // A thread that we do not know: a leftover of a process that is ending, or a forgery. Neither may go on.

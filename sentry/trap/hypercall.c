@@ -94,9 +94,34 @@ void trap_kick_ahead(struct task *t)
     stats_kick();
 }
 
-gaddr_t trap_guest_sp(const struct task *t)
+void trap_tell_registers(struct task *t, uint64_t rip, uint64_t rax, uint64_t rsp)
 {
-    return t->trap.hypercall_id ? t->trap.rsp : 0;
+    struct trap_state *trap = &t->trap;
+    trap->rip = rip;
+    trap->rax = rax;
+    trap->rsp = rsp;
+    trap->regs_known = true;
+    // Only a trapped call begins without its address.
+    if (!t->call.ip)
+        t->call.ip = rip;
+    if (!trap->fixup_ip)
+        trap->fixup_ip = rip;
+}
+
+bool trap_know_registers(struct task *t)
+{
+    uint64_t words[4]; // rax, rcx, rsp, rip
+    if (t->trap.regs_known)
+        return true;
+    if (task_copy_in(t, words, t->trap.ucontext + FRAME_RAX_OFFSET, sizeof(words)))
+        return false;
+    trap_tell_registers(t, words[3], words[0], words[2]);
+    return true;
+}
+
+gaddr_t trap_guest_sp(struct task *t)
+{
+    return t->trap.hypercall_id && trap_know_registers(t) ? t->trap.rsp : 0;
 }
 
 void hypercall_reply_return(struct task *t)
@@ -301,6 +326,10 @@ static void return_or_order(struct task *t)
     struct trap_state *trap = &t->trap;
     if (t->mm_gone)
         return; // another thread's exec ends this one on the host: it takes no signal along
+    if (!trap->sigreturn && !trap_know_registers(t)) {
+        violation(t, "its context is gone");
+        return;
+    }
     struct frame_regs regs = {.rip = trap->rip, .rax = trap->rax, .rsp = trap->rsp};
     if (traced_step_off(t, &regs)) {
         violation(t, "its context is gone");
@@ -408,14 +437,11 @@ void hypercall_return_after_ops(struct task *t)
         hypercall_reply_return(t);
         return;
     }
-    uint64_t words[4]; // rax, rcx, rsp, rip
-    if (task_copy_in(t, words, trap->ucontext + FRAME_RAX_OFFSET, sizeof(words))) {
+    trap->regs_known = false;
+    if (!trap_know_registers(t)) {
         violation(t, "its context is gone");
         return;
     }
-    trap->rax = words[0];
-    trap->rsp = words[2];
-    trap->rip = words[3];
     trap_trace_result(t, (int64_t)trap->rax);
     hypercall_return(t);
 }
@@ -452,9 +478,7 @@ static void on_signal(struct task *t, const struct trap_notif *n)
     trap->stage = STAGE_STUB;
     trap->hypercall_id = n->id;
     trap->ucontext = n->args[0];
-    trap->rip = n->args[2];
-    trap->rax = n->args[3];
-    trap->rsp = n->args[4];
+    trap_tell_registers(t, n->args[2], n->args[3], n->args[4]);
     trap->by_kick = signo == STUB_KICK_SIGNAL;
     mask_told(t, n->args[5]);
     if (trap->rip - STUB_NATIVE_CALL <= 2 && native_call_over(t, &signo)) {
@@ -466,14 +490,45 @@ static void on_signal(struct task *t, const struct trap_notif *n)
         trap->kick_sent = false;
         trap->hypercall_due = false;
         trap_trace_kick(t);
-    } else if (signo == SIGSYS) { // nothing but the filter raises it
-        call_trapped(t, n);
+    } else if (signo == SIGSYS) { // of a nested sandbox: nothing but the filter raises it
+        struct trap_notif made = {.id = n->id, .tid = n->tid, .nr = (uint32_t)trap->rax, .ip = trap->rip};
+        if (frame_arguments(t, made.args))
+            violation(t, "its context is gone");
+        else
+            call_trapped(t, &made);
         return;
     } else if (signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL ||
                signo == SIGTRAP) {
         fault_signal(t, signo);
     }
     hypercall_return(t);
+}
+
+static void on_trapped_call(struct task *t, const struct trap_notif *n)
+{
+    struct trap_state *trap = &t->trap;
+    int signo = SIGSYS;
+    if (trap->stage == STAGE_STUB) {
+        violation(t, "a trapped call inside the stub");
+        return;
+    }
+    trap->stage = STAGE_STUB;
+    trap->hypercall_id = n->id;
+    trap->ucontext = area_address(trap->area) + STUB_HC_CALL_UCONTEXT(n->nr);
+    trap->regs_known = false;
+    trap->by_kick = false;
+    mask_not_told(t);
+    // Whoever watches the call wants to know where it is made.
+    if ((t->ptrace || t->seccomp_mode || trap->stepping || trap_tracing) &&
+        (!trap_know_registers(t) || (trap->rip - STUB_NATIVE_CALL <= 2 && native_call_over(t, &signo)))) {
+        violation(t, "its context is gone");
+        return;
+    }
+    traced_native_call(t);
+    struct trap_notif made = *n;
+    made.nr = STUB_HC_CALL_NR(n->nr);
+    made.ip = trap->regs_known ? trap->rip : 0; // 0: in the registers (trap_know_registers)
+    call_trapped(t, &made);
 }
 
 void hypercall_entry(struct task *t, const struct trap_notif *n)
@@ -514,6 +569,10 @@ void hypercall_entry(struct task *t, const struct trap_notif *n)
         return;
     }
     struct trap_state *trap = &t->trap;
+    if (n->nr >= STUB_HC_CALL) {
+        on_trapped_call(t, n);
+        return;
+    }
     switch (n->nr) {
     case STUB_HC_SIGNAL:
         on_signal(t, n);

@@ -41,7 +41,8 @@ enum stub_then {
 int stub_do(struct task *t, const struct stub_op *ops, unsigned count, int host_fd, enum stub_then then);
 // Answers the open hypercall of a trapped mmap: the stub makes that very call with this descriptor. 0 or -LX_E...
 int stub_map(struct task *t, int host_fd);
-// A call that the guests' filter turned into a signal, told by the stub in the hypercall that is open (dispatch.c).
+// A call that the guests' filter turned into a signal, told by the stub in the hypercall that is open (dispatch.c). n.ip is 0 where the
+// registers are not read yet.
 void call_trapped(struct task *t, const struct trap_notif *n);
 // Answers the open hypercall: back to guest code.
 void hypercall_reply_return(struct task *t);

@@ -39,7 +39,7 @@ def dispatch(rows):
     for row in rows:
         native = f"native_{row.name}" if row.native is not None else "NULL"
         out.append(f"    [{row.number}] = {{\"{row.name}\", {row.handler or 'NULL'}, PATH_{row.path.upper()}, "
-                   f"{native}, {len(row.args)}}},\n")
+                   f"{native}}},\n")
     out.append("};\n")
     return "".join(out)
 

@@ -64,7 +64,7 @@ int host_stream_init(struct host_stream *s, int fd, enum stream_kind kind, struc
     s->fd = fd;
     s->kind = kind;
     s->wait = wait;
-    int err = host_watch_add(&s->watch, fd, stream_ready);
+    int err = host_watch_add(&s->watch, fd, 0, stream_ready);
     s->pollable = err == 0;
     return err == -EPERM ? 0 : err; // no poll operation: always ready
 }

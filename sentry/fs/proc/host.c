@@ -37,8 +37,7 @@ static void lost(struct host_watch *w, uint32_t events)
 int proc_host_connect(int fd)
 {
     connection = fd;
-    int err = host_watch_add(&hang_up, fd, lost);
-    return err ? err : host_watch_arm(&hang_up, EV_HUP);
+    return host_watch_add(&hang_up, fd, EV_HUP, lost);
 }
 
 static int receive(uint32_t serial, int *fd)

@@ -4,6 +4,7 @@
 #include "abi/linux/errno.h"
 #include "sentry/ptrace/ptrace.h"
 #include "sentry/task/task.h"
+#include "sentry/trap/trap.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,11 +202,11 @@ PROC_SHOW(personality)
 
 PROC_SHOW(syscall)
 {
-    const struct task *t = proc_task(p);
+    struct task *t = proc_task(p);
     if (!t)
         return -LX_ESRCH;
     const struct call *c = &t->call;
-    if (c->phase == CALL_IDLE) {
+    if (c->phase == CALL_IDLE || (c->trapped && !trap_know_registers(t))) {
         out_printf(out, "running\n");
         return 0;
     }

@@ -34,9 +34,7 @@ int net_broker_connect(int fd, bool policy)
 {
     connection = fd;
     keeps = policy;
-    int err = host_watch_add(&hang_up, fd, lost);
-    if (!err)
-        err = host_watch_arm(&hang_up, EV_HUP);
+    int err = host_watch_add(&hang_up, fd, EV_HUP, lost);
     return err || !policy ? err : kept_start();
 }
 

@@ -124,6 +124,5 @@ int kept_start(void)
     broker_exchange(&out, 1, &in, 1, -1, &fd);
     if (fd < 0)
         return -LX_EPROTO;
-    int err = host_watch_add(&readiness, fd, fired);
-    return err ? err : host_watch_arm(&readiness, EV_IN);
+    return host_watch_add(&readiness, fd, EV_IN, fired);
 }

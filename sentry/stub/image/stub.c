@@ -242,6 +242,17 @@ static int change_mask(struct stub_area *area, struct stub_ucontext *uc)
     return 1;
 }
 
+// Tells of the call that the filter has turned into SIGSYS.
+static long repeat_call(struct stub_ucontext *uc, const struct stub_area *area)
+{
+#ifdef STUB_NESTED // too few numbers
+    return HYPERCALL_SIGNAL(uc, SIGNAL_SYS, uc->rip, uc->rax, uc->rsp, area->mask);
+#else
+    (void)area;
+    return call6(STUB_HC_CALL_OF(uc->rax, (uint64_t)uc), uc->rdi, uc->rsi, uc->rdx, uc->r10, uc->r8, uc->r9);
+#endif
+}
+
 static void handler(int signo, void *info, struct stub_ucontext *uc)
 {
     (void)info;
@@ -254,7 +265,8 @@ static void handler(int signo, void *info, struct stub_ucontext *uc)
     if (signo == SIGNAL_SYS && uc->rax == NR_rt_sigprocmask && area->mask & STUB_MASK_LOCAL &&
         change_mask(area, uc))
         return;
-    long reply = HYPERCALL_SIGNAL(uc, signo, uc->rip, uc->rax, uc->rsp, area->mask);
+    long reply = signo == SIGNAL_SYS ? repeat_call(uc, area)
+                                     : HYPERCALL_SIGNAL(uc, signo, uc->rip, uc->rax, uc->rsp, area->mask);
     obey(area, uc, reply);
 }
 

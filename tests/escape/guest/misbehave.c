@@ -448,7 +448,28 @@ int main(int argc, char **argv)
         if (argc < 2 || strstr(modes[i].name, argv[1]))
             attempt(modes[i].name, modes[i].function, 0, modes[i].caught);
     char name[64];
-    for (unsigned nr = STUB_HYPERCALL_BASE; nr <= STUB_HC_LAST + 1 && argc < 2; nr++) {
+    static const unsigned hypercalls[] = {
+        STUB_HC_BOOT,
+        STUB_HC_SIGNAL,
+        STUB_HC_DONE,
+        STUB_HC_CHILD,
+        STUB_HC_ZYGOTE,
+        STUB_HC_ZYGOTE + 1,
+        STUB_HC_CALL,
+        STUB_HC_CALL_OF(SYS_read, 8),
+        STUB_HC_CALL_OF(SYS_mmap, 0xf480),
+        STUB_HC_CALL_OF(SYS_clone, 0xfff0),
+        STUB_HC_CALL_OF(SYS_vfork, 0xf480),
+        STUB_HC_CALL_OF(SYS_execve, 0),
+        STUB_HC_CALL_OF(SYS_rt_sigreturn, 0xf480),
+        STUB_HC_CALL_OF(SYS_rt_sigprocmask, 0xf480),
+        STUB_HC_CALL_OF(SYS_exit_group, 0xf480),
+        STUB_HC_CALL_OF(1023, 0xf480),
+        STUB_HC_LAST,
+        STUB_HC_LAST + 1,
+    };
+    for (unsigned i = 0; i < sizeof(hypercalls) / sizeof(hypercalls[0]) && argc < 2; i++) {
+        unsigned nr = hypercalls[i];
         fflush(stdout);
         *ready = 0;
         pid_t pid = fork();

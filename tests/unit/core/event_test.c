@@ -48,7 +48,7 @@ Test(event, a_watch_is_one_shot_and_a_timer_fires)
     struct host_watch w;
     cr_assert_eq(pipe(fds), 0);
     cr_assert_eq(event_init(), 0);
-    cr_assert_eq(host_watch_add(&w, fds[0], ready), 0);
+    cr_assert_eq(host_watch_add(&w, fds[0], 0, ready), 0);
     cr_assert_eq(pthread_create(&thread, NULL, loop, NULL), 0);
     cr_assert_eq(write(fds[1], "a", 1), 1);
     usleep(20000);
@@ -61,8 +61,8 @@ Test(event, a_watch_is_one_shot_and_a_timer_fires)
     cr_assert_eq(arm(&w), 0);
     cr_assert(reaches(&readies, 2));
     host_watch_del(&w);
-    cr_assert_eq(host_watch_add(&w, fds[0], ready), 0, "registered anew");
-    cr_assert_eq(host_watch_add(&(struct host_watch){0}, -1, ready), -EBADF);
+    cr_assert_eq(host_watch_add(&w, fds[0], 0, ready), 0, "registered anew");
+    cr_assert_eq(host_watch_add(&(struct host_watch){0}, -1, EV_IN, ready), -EBADF);
 
     struct ktimer late = {.fire = fire}, early = {.fire = fire};
     uint64_t now = mono_now_ns();
