@@ -228,12 +228,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(void);
-    } loads[] = {{"connects", connects},
-                 {"half-open", half_open},
-                 {"buffers", buffers},
-                 {"descriptors", descriptors},
-                 {"flood", flood},
-                 {"idle", idle}};
+    } loads[] = {{"connects", connects},       {"half-open", half_open}, {"buffers", buffers},
+                 {"descriptors", descriptors}, {"flood", flood},         {"idle", idle}};
     char line[16];
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
