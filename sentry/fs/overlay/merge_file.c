@@ -4,6 +4,14 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
+#include <stdlib.h>
+
+// What f->priv is. A descriptor that a mapping was given must not be closed before f, which the mapping's order holds: a number
+// that is free comes to stand for another file.
+struct merge_file {
+    struct file *below;  // the layer's file, referenced; kernel lock
+    struct file *before; // the lower layer's that `below` has replaced, referenced, or NULL; kernel lock
+};
 
 static int open_top(struct inode *i, uint32_t flags, struct file **out)
 {
@@ -21,29 +29,32 @@ int merge_open(struct inode *i, struct file *f)
         return 0;
     bool writes = (f->mode & FMODE_WRITE) || (f->flags & LX_O_TRUNC);
     int err = writes ? merge_copy_up(i, f->flags & LX_O_TRUNC ? 0 : UINT64_MAX) : 0;
-    struct file *below;
+    struct merge_file *m = err ? NULL : calloc(1, sizeof(*m));
     if (!err)
-        err = open_top(i, f->flags & LX_O_ACCMODE, &below);
-    if (!err)
-        f->priv = below;
+        err = m ? open_top(i, f->flags & LX_O_ACCMODE, &m->below) : -LX_ENOMEM;
+    if (err)
+        free(m);
+    else
+        f->priv = m;
     return err;
 }
 
 // The file to ask, with a reference: the kernel lock may be dropped while it is asked.
 static int take_below(struct file *f, struct file **out)
 {
-    struct file *below = f->priv, *fresh;
-    if (below->inode != merge_top(f->inode) && !(f->mode & FMODE_WRITE)) {
+    struct merge_file *m = f->priv;
+    struct file *below = m->below, *fresh;
+    if (below->inode != merge_top(f->inode) && !(f->mode & FMODE_WRITE) && !m->before) {
         int err = open_top(f->inode, LX_O_RDONLY, &fresh);
         if (err)
             return err;
-        if (f->priv == below) {
-            f->priv = fresh;
-            file_put(below);
+        if (m->below == below && !m->before) {
+            m->below = fresh;
+            m->before = below;
         } else {
             file_put(fresh); // somebody else was faster
         }
-        below = f->priv;
+        below = m->below;
     }
     below->flags = f->flags;
     *out = file_get(below);
@@ -134,7 +145,13 @@ static int op_map(struct file *f, uint64_t offset, uint64_t len, int prot, int f
 
 static void op_release(struct file *f)
 {
-    file_put(f->priv);
+    struct merge_file *m = f->priv;
+    if (!m)
+        return;
+    file_put(m->below);
+    if (m->before)
+        file_put(m->before);
+    free(m);
 }
 
 const struct file_ops merge_file_ops = {.read = op_read,
