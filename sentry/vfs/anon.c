@@ -13,18 +13,7 @@ static int anon_setattr(struct inode *i, const struct iattr *a)
 {
     if (a->valid & ATTR_SIZE)
         return -LX_EINVAL;
-    if (a->valid & ATTR_MODE)
-        i->attr.mode = (i->attr.mode & LX_S_IFMT) | (a->mode & 07777);
-    if (a->valid & ATTR_UID)
-        i->attr.uid = a->uid;
-    if (a->valid & ATTR_GID)
-        i->attr.gid = a->gid;
-    if (a->valid & ATTR_ATIME)
-        i->attr.atime = a->atime;
-    if (a->valid & ATTR_MTIME)
-        i->attr.mtime = a->mtime;
-    if (a->valid & ATTR_CTIME)
-        i->attr.ctime = a->ctime;
+    setattr_copy(i, a);
     return 0;
 }
 

@@ -32,6 +32,21 @@ int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr)
     return 0;
 }
 
+void setattr_copy(struct inode *i, const struct iattr *attr)
+{
+    if (attr->valid & ATTR_MODE)
+        i->attr.mode = (i->attr.mode & LX_S_IFMT) | (attr->mode & 07777);
+    if (attr->valid & ATTR_UID)
+        i->attr.uid = attr->uid;
+    if (attr->valid & ATTR_GID)
+        i->attr.gid = attr->gid;
+    if (attr->valid & ATTR_ATIME)
+        i->attr.atime = attr->atime;
+    if (attr->valid & ATTR_MTIME)
+        i->attr.mtime = attr->mtime;
+    i->attr.ctime = attr->valid & ATTR_CTIME ? attr->ctime : vfs_now();
+}
+
 int vfs_truncate(const struct path *p, struct inode *i, uint64_t size)
 {
     if (LX_S_ISDIR(i->attr.mode))

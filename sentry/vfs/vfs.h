@@ -345,6 +345,8 @@ int vfs_rename_raw(struct dentry *d, struct dentry *to, const char *name, unsign
 
 // Applies already permitted changes: read-only mounts, setattr, ctime. `p->mnt` may be NULL.
 int vfs_setattr(const struct path *p, struct inode *i, const struct iattr *attr);
+// What most filesystems' setattr does with all but the size: takes it into the inode's attributes (setattr_copy of fs/attr.c).
+void setattr_copy(struct inode *i, const struct iattr *attr);
 int vfs_truncate(const struct path *p, struct inode *i, uint64_t size);
 int vfs_statfs(const struct path *p, struct kstatfs *out);
 struct timespec64 vfs_now(void);

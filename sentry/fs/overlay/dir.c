@@ -312,17 +312,7 @@ static int op_setattr(struct inode *i, const struct iattr *a)
     }
     if (err)
         return err;
-    if (a->valid & ATTR_MODE)
-        i->attr.mode = (i->attr.mode & LX_S_IFMT) | (a->mode & 07777);
-    if (a->valid & ATTR_UID)
-        i->attr.uid = a->uid;
-    if (a->valid & ATTR_GID)
-        i->attr.gid = a->gid;
-    if (a->valid & ATTR_ATIME)
-        i->attr.atime = a->atime;
-    if (a->valid & ATTR_MTIME)
-        i->attr.mtime = a->mtime;
-    i->attr.ctime = a->valid & ATTR_CTIME ? a->ctime : vfs_now();
+    setattr_copy(i, a);
     return 0;
 }
 
