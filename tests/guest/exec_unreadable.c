@@ -129,14 +129,14 @@ int main(int argc, char **argv)
     }
     if (argc > 1)
         return 0;
-    char directory[] = "/tmp/unreadable-XXXXXX";
-    if (!mkdtemp(directory) || chmod(directory, 0755))
-        return 1;
-    snprintf(program, sizeof(program), "%s/program", directory);
     if (geteuid() != 0) {
         printf("needs root\n");
         return 0;
     }
+    char directory[] = "/tmp/unreadable-XXXXXX";
+    if (!mkdtemp(directory) || chmod(directory, 0755))
+        return 1;
+    snprintf(program, sizeof(program), "%s/program", directory);
     char copy[200];
     snprintf(copy, sizeof(copy), "cp prog %s && chmod 711 %s", program, program);
     if (system(copy))

@@ -177,4 +177,26 @@ __attribute__((unused)) static void has(const char *path, const char *needle)
     printf("%s has \"%s\": %d\n", path, needle, strstr(slurped, needle) != NULL);
 }
 
+// Writes a text to a file that exists.
+__attribute__((unused)) static void write_text(const char *file, const char *text)
+{
+    int fd = open(file, O_WRONLY);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        printf("write %s to %s: %s\n", text, file, error_name(errno));
+    close(fd);
+}
+
+// Root of a user namespace of its own, so that the test needs no privilege.
+__attribute__((unused)) static void become_root(void)
+{
+    char map[64];
+    unsigned uid = getuid(), gid = getgid();
+    show_value("unshare(CLONE_NEWUSER)", unshare(CLONE_NEWUSER));
+    snprintf(map, sizeof(map), "0 %u 1\n", uid);
+    write_text("/proc/self/uid_map", map);
+    write_text("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof(map), "0 %u 1\n", gid);
+    write_text("/proc/self/gid_map", map);
+}
+
 #endif

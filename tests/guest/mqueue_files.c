@@ -11,26 +11,6 @@
 
 static char dir[64], dir2[64];
 
-static void put(const char *file, const char *value)
-{
-    int fd = open(file, O_WRONLY);
-    if (fd < 0 || write(fd, value, strlen(value)) < 0)
-        printf("write %s to %s: %s\n", value, file, error_name(errno));
-    close(fd);
-}
-
-static void become_root(void)
-{
-    char map[64];
-    unsigned uid = getuid(), gid = getgid();
-    SHOW(unshare(CLONE_NEWUSER));
-    snprintf(map, sizeof(map), "0 %u 1\n", uid);
-    put("/proc/self/uid_map", map);
-    put("/proc/self/setgroups", "deny");
-    snprintf(map, sizeof(map), "0 %u 1\n", gid);
-    put("/proc/self/gid_map", map);
-}
-
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -190,7 +170,7 @@ static void namespaces(void)
         list(dir); // mounted before: still the old one
         SHOW(mount("queues", dir2, "mqueue", 0, NULL));
         list(dir2);
-        put("/proc/sys/fs/mqueue/msg_max", "5");
+        write_text("/proc/sys/fs/mqueue/msg_max", "5");
         show_file("/proc/sys/fs/mqueue/msg_max");
         umount(dir2);
     });
@@ -236,14 +216,14 @@ static void limits(void)
     mqd_t q = make("/a", 11, 100);
     SHOW(q);
     SHOW(make("/a", 10, 8193));
-    put("/proc/sys/fs/mqueue/msg_max", "0");
-    put("/proc/sys/fs/mqueue/msg_max", "65537");
-    put("/proc/sys/fs/mqueue/msgsize_max", "127");
-    put("/proc/sys/fs/mqueue/msg_max", "20");
+    write_text("/proc/sys/fs/mqueue/msg_max", "0");
+    write_text("/proc/sys/fs/mqueue/msg_max", "65537");
+    write_text("/proc/sys/fs/mqueue/msgsize_max", "127");
+    write_text("/proc/sys/fs/mqueue/msg_max", "20");
     OK(q = make("/a", 20, 100));
     mq_close(q);
     mq_unlink("/a");
-    put("/proc/sys/fs/mqueue/queues_max", "2");
+    write_text("/proc/sys/fs/mqueue/queues_max", "2");
     OK(make("/a", 1, 1));
     OK(make("/b", 1, 1));
     OK(make("/c", 1, 1));
@@ -252,8 +232,8 @@ static void limits(void)
     mq_unlink("/b");
     for (int fd = 3; fd < 64; fd++)
         close(fd);
-    put("/proc/sys/fs/mqueue/queues_max", "256");
-    put("/proc/sys/fs/mqueue/msg_default", "4");
+    write_text("/proc/sys/fs/mqueue/queues_max", "256");
+    write_text("/proc/sys/fs/mqueue/msg_default", "4");
     OK(q = mq_open("/d", O_CREAT | O_RDWR, 0600, NULL));
     struct mq_attr a;
     mq_getattr(q, &a);

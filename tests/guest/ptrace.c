@@ -1,6 +1,6 @@
 // ptrace(2): stops, registers, memory, steps, events, permission. The calls that are shown are none that the sandbox lets the
 // host run natively: strace does not see those inside.
-#include "guest.h"
+#include "tracer.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,12 +18,6 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static long trace(long request, pid_t pid, uintptr_t address, uintptr_t data)
-{
-    long r = syscall(SYS_ptrace, request, pid, address, data);
-    return r < 0 ? -errno : r;
-}
 
 static void say(const char *what, long value)
 {
@@ -73,17 +67,6 @@ static long peek(pid_t pid, uintptr_t at)
 }
 
 // A child that asks to be traced and stops itself.
-static pid_t traced(void (*body)(void))
-{
-    pid_t pid = fork();
-    if (pid)
-        return wait_for(pid), pid;
-    trace(PTRACE_TRACEME, 0, 0, 0);
-    raise(SIGSTOP);
-    body();
-    _exit(7);
-}
-
 static volatile sig_atomic_t caught;
 static void handler(int sig)
 {

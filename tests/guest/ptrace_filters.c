@@ -1,6 +1,6 @@
 // ptrace(2): events of seccomp filters, emulated calls, queued signals, filters read back. The calls that are shown are none that
 // the sandbox lets the host run natively.
-#include "guest.h"
+#include "tracer.h"
 #include <linux/filter.h>
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
@@ -19,12 +19,6 @@
         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);         \
     })
 
-static long trace(long request, pid_t pid, uintptr_t address, uintptr_t data)
-{
-    long r = syscall(SYS_ptrace, request, pid, address, data);
-    return r < 0 ? -errno : r;
-}
-
 // How it stopped or ended; the status.
 static int stop(const char *what, pid_t pid)
 {
@@ -37,21 +31,6 @@ static int stop(const char *what, pid_t pid)
     else
         show_status(what, status);
     return status;
-}
-
-static pid_t traced(void (*body)(void))
-{
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid) {
-        waitpid(pid, NULL, __WALL);
-        return pid;
-    }
-    trace(PTRACE_TRACEME, 0, 0, 0);
-    raise(SIGSTOP);
-    body();
-    fflush(stdout);
-    _exit(7);
 }
 
 static struct user_regs_struct regs_of(pid_t pid)

@@ -1,5 +1,5 @@
 // ptrace(2): debug registers. Watchpoints for writes and breakpoints for instructions, what they report, and values that are refused.
-#include "guest.h"
+#include "tracer.h"
 #include <linux/ptrace.h>
 #include <sys/user.h>
 
@@ -9,12 +9,6 @@
 #define WRITE 1ul
 #define TYPE(n, type, length) (((type) | ((length)-1ul) << 2) << (16 + 4 * (n)))
 #define LENGTH_8 3ul // 2 in the register: TYPE takes one more
-
-static long trace(long request, pid_t pid, uintptr_t address, uintptr_t data)
-{
-    long r = syscall(SYS_ptrace, request, pid, address, data);
-    return r < 0 ? -errno : r;
-}
 
 static long debug_of(pid_t pid, int n)
 {
@@ -26,20 +20,6 @@ static long debug_of(pid_t pid, int n)
 static long set_debug(pid_t pid, int n, unsigned long value)
 {
     return trace(PTRACE_POKEUSR, pid, DR((unsigned)n), value);
-}
-
-static pid_t traced(void (*body)(void))
-{
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid) {
-        waitpid(pid, NULL, __WALL);
-        return pid;
-    }
-    trace(PTRACE_TRACEME, 0, 0, 0);
-    raise(SIGSTOP);
-    body();
-    _exit(7);
 }
 
 // Goes on; how it stopped, and which debug registers say why.

@@ -8,27 +8,6 @@
 
 #define KEY 0x5e17a11
 
-static void put(const char *file, const char *text)
-{
-    int fd = open(file, O_WRONLY);
-    if (fd >= 0 && write(fd, text, strlen(text)) < 0)
-        printf("write %s: %s\n", file, error_name(errno));
-    close(fd);
-}
-
-// Root of a user namespace of its own, so that the test needs no privilege.
-static void become_root(void)
-{
-    char map[64];
-    unsigned uid = getuid(), gid = getgid();
-    SHOW(unshare(CLONE_NEWUSER));
-    snprintf(map, sizeof(map), "0 %u 1\n", uid);
-    put("/proc/self/uid_map", map);
-    put("/proc/self/setgroups", "deny");
-    snprintf(map, sizeof(map), "0 %u 1\n", gid);
-    put("/proc/self/gid_map", map);
-}
-
 static int shm, sem, msg;
 
 static void make(void)
