@@ -36,12 +36,11 @@ static int open_below(int proc, const char *path, int access)
     return fd < 0 ? -errno : fd;
 }
 
-// No guest leaves the session of the kernel process, whose number it has.
-static bool is_guest(const struct service *s, int pid)
+// No guest leaves the session of the kernel process, whose number it has. `directory` is that of the process.
+static bool is_guest(const struct service *s, int directory)
 {
-    char path[32], text[512];
-    snprintf(path, sizeof(path), "%d/stat", pid);
-    int fd = pid == s->session ? -1 : open_below(s->proc, path, O_RDONLY), session = 0;
+    char text[512];
+    int fd = open_below(directory, "stat", O_RDONLY), session = 0;
     ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
     if (fd >= 0)
         close(fd);
@@ -65,14 +64,21 @@ static int open_file(const struct service *s, const struct gofer_proc_request *r
     bool thread = request->file == GOFER_PROC_THREAD_STAT;
     if (request->pid <= 1 || request->pid == getpid() || (thread ? request->tid <= 1 : request->tid != 0))
         return -EPERM;
-    if (s->session && !is_guest(s, request->pid))
-        return -ESRCH;
     char path[64];
+    snprintf(path, sizeof(path), "%d", request->pid);
+    // It stays this process's, whoever gets its number after it.
+    int directory = open_below(s->proc, path, O_RDONLY | O_DIRECTORY);
+    if (directory < 0)
+        return directory;
     if (thread)
-        snprintf(path, sizeof(path), "%d/task/%d/stat", request->pid, request->tid);
+        snprintf(path, sizeof(path), "task/%d/stat", request->tid);
     else
-        snprintf(path, sizeof(path), "%d/%s", request->pid, names[request->file]);
-    return open_below(s->proc, path, request->file == GOFER_PROC_MEM ? O_RDWR : O_RDONLY);
+        snprintf(path, sizeof(path), "%s", names[request->file]);
+    bool stranger = s->session && (request->pid == s->session || !is_guest(s, directory));
+    int fd =
+        stranger ? -ESRCH : open_below(directory, path, request->file == GOFER_PROC_MEM ? O_RDWR : O_RDONLY);
+    close(directory);
+    return fd;
 }
 
 static int reply(int connection, const struct gofer_proc_request *request, int result)
