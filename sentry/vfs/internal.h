@@ -51,7 +51,8 @@ void anon_init(void);
 void file_is_writer(struct file *f);
 void file_no_writer(struct file *f);
 
-// Locks one or two directories, always in the same order; unlocking them says that their names have changed.
+// Locks one or two directories of a filesystem, always in the same order, and with two its tree; unlocking them says that their
+// names have changed.
 void dirs_lock(struct inode *a, struct inode *b);
 void dirs_unlock(struct inode *a, struct inode *b);
 int may_create(const struct path *dir);

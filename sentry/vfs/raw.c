@@ -52,10 +52,13 @@ int vfs_make_raw(struct dentry *parent, const char *name, const struct raw_new *
     return err;
 }
 
-// The name of a held dentry as it is cached now: on a shared mount it may have been dropped and found again.
-static int same_again(struct dentry *d, struct dentry **out)
+// The name of a held dentry in its directory, which is locked, as it is cached now: on a shared mount it may have been dropped and
+// found again, and until the lock was there somebody may have moved it.
+static int same_again(struct dentry *d, struct dentry *parent, struct dentry **out)
 {
-    int err = dentry_lookup(d->parent, d->name, d->name_len, out);
+    if (d->parent != parent)
+        return -LX_ESTALE;
+    int err = dentry_lookup(parent, d->name, d->name_len, out);
     if (err || (*out)->inode == d->inode)
         return err;
     dentry_put(*out);
@@ -70,7 +73,7 @@ int vfs_remove_raw(struct dentry *victim)
     vfs_mutex_lock(&dir->lock);
     int err = check_dir(dir);
     if (!err)
-        err = same_again(victim, &d);
+        err = same_again(victim, parent, &d);
     if (!err && d->mounts)
         err = -LX_EBUSY;
     if (!err) {
@@ -99,9 +102,12 @@ int vfs_rename_raw(struct dentry *victim, struct dentry *to, const char *name, u
     if (!err)
         err = check_dir(nd);
     if (!err)
-        err = same_again(victim, &o);
+        err = same_again(victim, from, &o);
     if (!err)
         err = dentry_lookup(to, name, strlen(name), &n);
+    // Who calls has another tree before his eyes, and this one may have changed below it (ovl_rename).
+    if (!err && (dentry_is_ancestor(o, to) || dentry_is_ancestor(n, from)))
+        err = -LX_ESTALE;
     if (!err && (o->mounts || n->mounts))
         err = -LX_EBUSY;
     if (!err && !(flags & LX_RENAME_EXCHANGE) && n->inode)

@@ -19,6 +19,7 @@ void dirs_lock(struct inode *a, struct inode *b)
         vfs_mutex_lock(&a->lock);
         return;
     }
+    vfs_mutex_lock(&a->sb->rename_lock);
     vfs_mutex_lock(a < b ? &a->lock : &b->lock);
     vfs_mutex_lock(a < b ? &b->lock : &a->lock);
 }
@@ -30,6 +31,7 @@ void dirs_unlock(struct inode *a, struct inode *b)
     if (a != b) {
         b->dir_seq++;
         vfs_mutex_unlock(&b->lock);
+        vfs_mutex_unlock(&a->sb->rename_lock);
     }
 }
 
@@ -151,8 +153,6 @@ int vfs_renameat(int olddirfd, const char *oldname, int newdirfd, const char *ne
     if ((flags & LX_RENAME_WHITEOUT) ||
         (flags & (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE)) == (LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE))
         return -LX_EINVAL;
-    static struct vfs_mutex
-        rename_lock; // one rename between directories at a time: the tree holds still meanwhile
     struct side o = {.dentry = NULL}, n = {.dentry = NULL};
     int err = path_parent(olddirfd, oldname, 0, &o.dir, o.last, &o.type, &o.slash);
     if (err)
@@ -170,14 +170,9 @@ int vfs_renameat(int olddirfd, const char *oldname, int newdirfd, const char *ne
         err = flags & LX_RENAME_NOREPLACE ? -LX_EEXIST : -LX_EBUSY;
     if (err == 0) {
         struct inode *od = inode_get(o.dir.dentry->inode), *nd = inode_get(n.dir.dentry->inode);
-        bool across = od != nd;
-        if (across)
-            vfs_mutex_lock(&rename_lock);
         dirs_lock(od, nd);
         err = rename_locked(&o, &n, flags);
         dirs_unlock(od, nd);
-        if (across)
-            vfs_mutex_unlock(&rename_lock);
         inode_put(od);
         inode_put(nd);
     }

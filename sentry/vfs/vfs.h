@@ -133,6 +133,8 @@ struct super_block {
     uint32_t
         mount_flags;  // MNT_* that its mounts have for good: what shows other mounts keeps their restrictions
     unsigned writers; // files open for writing
+    struct vfs_mutex
+        rename_lock; // one rename between directories at a time: the tree holds still meanwhile. Before theirs
     void *priv;
 };
 

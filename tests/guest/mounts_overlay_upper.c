@@ -283,6 +283,21 @@ static void lists(void)
     SHOW(umount("m"));
 }
 
+// What the merge still takes for two directories beside each other lies in one another in the upper layer by now.
+static void moved_below(void)
+{
+    mkdir("u/a", 0755), mkdir("u/b", 0755);
+    if (SHOW(mount("over", "m", "overlay", 0, "lowerdir=l1,upperdir=u,workdir=w")))
+        return;
+    SHOW(access("m/a", F_OK));
+    SHOW(access("m/b", F_OK));
+    SHOW(rename("u/b", "u/a/b"));
+    SHOW(rename("m/a", "m/b/a"));
+    SHOW(syscall(SYS_renameat2, AT_FDCWD, "m/a", AT_FDCWD, "m/b/a", RENAME_NOREPLACE));
+    SHOW(umount("m"));
+    list("u/a/b");
+}
+
 static void set_map(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY);
@@ -352,6 +367,8 @@ int main(void)
              everything("userxattr,lowerdir=l1,upperdir=u,workdir=w", "user.overlay."));
     mkdir("acls", 0755);
     IN_CHILD("lists", chdir("acls"), make_layers(), lists());
+    mkdir("moved", 0755);
+    IN_CHILD("moved below", chdir("moved"), make_layers(), moved_below());
     mkdir("closed", 0755), write_file("closed/root-only", "secret"), chmod("closed/root-only", 0600);
     mkdir("closed/shut", 0700), write_file("closed/shut/in", "secret");
     IN_CHILD("user namespace", in_a_user_namespace());
