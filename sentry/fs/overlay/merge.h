@@ -62,7 +62,8 @@ static inline bool merge_is_whiteout(const struct inode *i)
 {
     return (i->attr.mode & 0170000u) == 0020000u && i->attr.rdev == 0;
 }
-// What the file is in the topmost layer that has it.
+// What the file is in the topmost layer that has it: borrowed. Until that is the upper one a copy-up takes its place, so who may
+// drop the kernel lock holds a reference.
 static inline struct dentry *merge_top_dentry(const struct inode *i)
 {
     return merge_node(i)->parts[0].dentry;

@@ -15,9 +15,8 @@ static int begin(struct inode *dir)
 
 static void end(struct inode *dir)
 {
-    struct kstat st;
-    if (merge_in_upper(dir) && !vfs_getattr(merge_top(dir), &st))
-        merge_take_attr(dir, &st);
+    if (merge_in_upper(dir))
+        (void)merge_getattr(dir);
 }
 
 // The name in the upper directory, a whiteout too: a reference, or NULL and 0 where it has none.
@@ -189,11 +188,9 @@ static int put_whiteout(struct inode *dir, const char *name, const struct dentry
 static void gone(struct inode *i, const struct inode *dir, const char *name)
 {
     struct merge_node *node = merge_node(i);
-    struct kstat st;
     if (node->parent == dir && strcmp(node->name, name) == 0)
         node->orphan = true;
-    if (merge_in_upper(i) && !vfs_getattr(merge_top(i), &st))
-        merge_take_attr(i, &st);
+    end(i);
     if (LX_S_ISDIR(i->attr.mode) || !merge_in_upper(i))
         i->attr.nlink = 0;
 }

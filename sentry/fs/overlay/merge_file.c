@@ -61,13 +61,6 @@ static int take_below(struct file *f, struct file **out)
     return 0;
 }
 
-static void changed(struct file *f)
-{
-    struct kstat st;
-    if (!vfs_getattr(merge_top(f->inode), &st))
-        merge_take_attr(f->inode, &st);
-}
-
 static int64_t op_read(struct file *f, struct iov_iter *it, int64_t *pos)
 {
     struct file *below;
@@ -88,7 +81,7 @@ static int64_t op_write(struct file *f, struct iov_iter *it, int64_t *pos)
     n = below->ops->write ? below->ops->write(below, it, pos) : -LX_EIO;
     file_put(below);
     if (n > 0)
-        changed(f);
+        (void)merge_getattr(f->inode);
     return n;
 }
 
@@ -126,7 +119,7 @@ static int64_t op_fallocate(struct file *f, int mode, int64_t offset, int64_t le
         return r;
     r = below->ops->fallocate ? below->ops->fallocate(below, mode, offset, len) : -LX_EOPNOTSUPP;
     file_put(below);
-    changed(f);
+    (void)merge_getattr(f->inode);
     return r;
 }
 

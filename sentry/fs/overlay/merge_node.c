@@ -235,10 +235,12 @@ int merge_revalidate(struct inode *dir, struct dentry *d)
 
 int merge_getattr(struct inode *i)
 {
+    struct dentry *top = dentry_get(merge_top_dentry(i));
     struct kstat st;
-    int err = vfs_getattr(merge_top(i), &st);
+    int err = vfs_getattr(top->inode, &st);
     if (!err)
         merge_take_attr(i, &st);
+    dentry_put(top);
     return err;
 }
 
@@ -285,8 +287,11 @@ int merge_permission(struct inode *i, int mask)
 
 static int64_t op_readlink(struct inode *i, char *buf, size_t size)
 {
-    struct inode *below = merge_top(i);
-    return below->ops->readlink ? below->ops->readlink(below, buf, size) : -LX_EINVAL;
+    struct dentry *top = dentry_get(merge_top_dentry(i));
+    struct inode *below = top->inode;
+    int64_t n = below->ops->readlink ? below->ops->readlink(below, buf, size) : -LX_EINVAL;
+    dentry_put(top);
+    return n;
 }
 
 static const struct inode_ops file_inode_ops = {.open = merge_open, MERGE_COMMON_OPS};

@@ -32,12 +32,15 @@ static int real_name(const struct merge_super *s, const char *name, char real[LX
 
 int64_t merge_getxattr(struct inode *i, const char *name, void *value, size_t size)
 {
-    struct inode *below = merge_top(i);
     char real[LX_XATTR_NAME_MAX + 1];
     int err = real_name(merge_super(i), name, real);
     if (err)
         return err;
-    return below->ops->getxattr ? below->ops->getxattr(below, real, value, size) : -LX_EOPNOTSUPP;
+    struct dentry *top = dentry_get(merge_top_dentry(i));
+    struct inode *below = top->inode;
+    int64_t n = below->ops->getxattr ? below->ops->getxattr(below, real, value, size) : -LX_EOPNOTSUPP;
+    dentry_put(top);
+    return n;
 }
 
 // Calls `each` for every name that the layer has. 0, what `each` returned, or -errno.
@@ -86,7 +89,9 @@ static int list_name(void *context, const char *name)
 int64_t merge_listxattr(struct inode *i, char *list, size_t size)
 {
     struct names k = {.s = merge_super(i), .list = list, .size = size};
-    int err = for_each_name(merge_top(i), list_name, &k);
+    struct dentry *top = dentry_get(merge_top_dentry(i));
+    int err = for_each_name(top->inode, list_name, &k);
+    dentry_put(top);
     return err ? err : (int64_t)k.used;
 }
 
