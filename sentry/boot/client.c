@@ -46,10 +46,15 @@ int clients_init(const struct sentry_config *config, const struct fs_struct *fs)
     return root_fs ? 0 : -ENOMEM;
 }
 
+static void send_answer(struct client *c, uint32_t kind, int value, const char *text, size_t length)
+{
+    if (!c->gone && control_send(c->watch.fd, kind, value, text, length, MSG_DONTWAIT))
+        log_debug("an answer to a command is lost");
+}
+
 static void answer(struct client *c, uint32_t kind, int value, const char *text)
 {
-    if (!c->gone && control_send(c->watch.fd, kind, value, text, strlen(text), MSG_DONTWAIT))
-        log_debug("an answer to a command is lost");
+    send_answer(c, kind, value, text, strlen(text));
 }
 
 static void disconnect(struct client *c)
@@ -170,9 +175,7 @@ static struct client *asks_for_stacks; // while it is answered; kernel lock
 
 static void answer_stacks(const char *text, size_t length)
 {
-    if (!asks_for_stacks->gone &&
-        control_send(asks_for_stacks->watch.fd, CONTROL_TEXT, 0, text, length, MSG_DONTWAIT))
-        log_debug("an answer to a command is lost");
+    send_answer(asks_for_stacks, CONTROL_TEXT, 0, text, length);
 }
 
 static void show_stacks(struct client *c)

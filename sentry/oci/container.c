@@ -473,6 +473,7 @@ static int open_child(pid_t child, pid_t parent)
     return -1;
 }
 
+// How many there are; -E2BIG, -errno.
 static int list_children(pid_t pid, pid_t *pids, unsigned max)
 {
     char path[64], *text, *rest = NULL;
@@ -506,19 +507,17 @@ int container_family(const struct container *c, pid_t *pids, unsigned max)
     return (int)count;
 }
 
+#define CHILDREN_MAX 64 // far more than a monitor has
+
 unsigned container_children(const struct container *c, int *pidfds, unsigned max)
 {
-    char path[64], *text, *rest = NULL;
-    size_t length;
+    pid_t pids[CHILDREN_MAX];
     unsigned count = 0;
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)c->pid, (int)c->pid);
-    if (c->pid <= 0 || read_file_at(AT_FDCWD, path, 4096, &text, &length))
-        return 0;
-    for (char *word = strtok_r(text, " ", &rest); word && count < max; word = strtok_r(NULL, " ", &rest)) {
-        pidfds[count] = open_child((pid_t)atoi(word), c->pid);
+    int listed = c->pid > 0 ? list_children(c->pid, pids, CHILDREN_MAX) : 0;
+    for (int i = 0; i < listed && count < max; i++) {
+        pidfds[count] = open_child(pids[i], c->pid);
         count += pidfds[count] >= 0;
     }
-    free(text);
     // The parent's number, too, was the monitor's all the time if it still is.
     if (process_start_time(c->pid) == c->pid_start)
         return count;

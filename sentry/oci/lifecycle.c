@@ -62,15 +62,15 @@ static void warn(void *context, const char *text)
 // From created to running, where it is not, and the poststart hooks. The container is locked.
 static int begin(struct container *c, const struct oci_config *config, struct oci_error *error)
 {
-    int failed = 0;
     if (c->status != CONTAINER_RUNNING) {
-        failed = client_request(c, CONTROL_START, 0, "start", error);
+        int failed = client_request(c, CONTROL_START, 0, "start", error);
+        if (failed)
+            return failed;
         c->status = CONTAINER_RUNNING;
-        if (!failed)
-            failed = container_save(c, error);
+        failed = container_save(c, error);
+        if (failed)
+            return failed;
     }
-    if (failed)
-        return failed;
     struct oci_state state;
     container_state(c, CONTAINER_RUNNING, &state);
     const struct oci_hook_run run = {.state = &state, .warn = warn};

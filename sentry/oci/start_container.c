@@ -187,11 +187,10 @@ static int move_family(const struct container *c, struct family *moved, struct o
 
 // The kernel process waits at its jail's door: no guest is there, nothing is started any more, and next to no memory is in use, which
 // would be accounted to the groups that they come from. Most are moved before: if one of them ends then, its reason comes below.
-
 static int build_while_joining(struct container *c, const struct oci_config *config, int sync,
                                struct oci_error *error)
 {
-    struct family family = {0};
+    struct family family = {.pids = {c->pid}, .count = 1};
     int failed = tell_monitor(sync, SYNC_BEGIN, error);
     if (!failed)
         failed = tell_monitor(sync, SYNC_GO, error);
