@@ -163,16 +163,21 @@ static int op_tmpfile(struct inode *dir, struct dentry *anon, uint32_t mode, uin
 
 // --- names that go
 
+static int make_whiteout(struct merge_super *s, char temporary[24], struct dentry **out)
+{
+    const struct raw_new whiteout = {
+        .mode = LX_S_IFCHR, .uid = merge_mounter_fsuid(s), .gid = merge_mounter_fsgid(s)};
+    merge_temporary_name(s, temporary);
+    return vfs_make_raw(s->work, temporary, &whiteout, out);
+}
+
 static int put_whiteout(struct inode *dir, const char *name, const struct dentry *instead)
 {
     struct merge_super *s = merge_super(dir);
-    const struct raw_new whiteout = {
-        .mode = LX_S_IFCHR, .uid = merge_mounter_fsuid(s), .gid = merge_mounter_fsgid(s)};
     bool exchange = instead && LX_S_ISDIR(instead->inode->attr.mode);
     char temporary[24];
     struct dentry *made;
-    merge_temporary_name(s, temporary);
-    int err = vfs_make_raw(s->work, temporary, &whiteout, &made);
+    int err = make_whiteout(s, temporary, &made);
     if (err)
         return err;
     err = vfs_rename_raw(made, merge_top_dentry(dir), name, exchange ? LX_RENAME_EXCHANGE : 0);
@@ -265,11 +270,34 @@ static int prepare_rename(struct inode *od, struct dentry *o, struct inode *nd, 
     return err == -LX_EIO ? -LX_EXDEV : err;
 }
 
+// The same in the upper layer. `below`: a lower one has the old name; what hides it is made before anything changes.
+static int rename_upper(struct inode *od, const struct dentry *o, struct inode *nd, const struct dentry *n,
+                        bool exchange, bool below)
+{
+    struct dentry *upper = NULL, *whiteout = NULL;
+    char temporary[24];
+    int err = below ? make_whiteout(merge_super(od), temporary, &whiteout) : 0;
+    if (!err && !exchange)
+        err = make_room(nd, n->name, o->inode);
+    if (!err)
+        err = in_upper(od, o->name, &upper);
+    if (!err && !upper)
+        err = -LX_ESTALE;
+    if (!err)
+        err = vfs_rename_raw(upper, merge_top_dentry(nd), n->name, exchange ? LX_RENAME_EXCHANGE : 0);
+    if (!err && whiteout)
+        err = vfs_rename_raw(whiteout, merge_top_dentry(od), o->name, 0);
+    if (err && whiteout)
+        (void)vfs_remove_raw(whiteout);
+    dentry_put(upper);
+    dentry_put(whiteout);
+    return err;
+}
+
 static int op_rename(struct inode *od, struct dentry *o, struct inode *nd, struct dentry *n, unsigned flags)
 {
     bool exchange = flags & LX_RENAME_EXCHANGE;
     struct inode *replaced = exchange ? NULL : n->inode;
-    struct dentry *upper = NULL;
     if (cannot_move(o->inode) || (exchange && cannot_move(n->inode)))
         return -LX_EXDEV;
     int err = replaced && LX_S_ISDIR(replaced->attr.mode) ? merge_check_empty(replaced) : 0;
@@ -278,19 +306,9 @@ static int op_rename(struct inode *od, struct dentry *o, struct inode *nd, struc
     int below = err ? err : exchange ? 0 : merge_lower_has(od, o->name);
     if (below < 0)
         return below;
-    if (!exchange)
-        err = make_room(nd, n->name, o->inode);
-    if (!err)
-        err = in_upper(od, o->name, &upper);
-    if (!err && !upper)
-        err = -LX_ESTALE;
-    if (!err)
-        err = vfs_rename_raw(upper, merge_top_dentry(nd), n->name, exchange ? LX_RENAME_EXCHANGE : 0);
-    dentry_put(upper);
+    err = rename_upper(od, o, nd, n, exchange, below);
     if (err)
         return err;
-    if (below)
-        err = put_whiteout(od, o->name, NULL);
     if (replaced)
         gone(replaced, nd, n->name);
     merge_set_place(o->inode, nd, n->name);
@@ -299,7 +317,7 @@ static int op_rename(struct inode *od, struct dentry *o, struct inode *nd, struc
     (void)merge_getattr(o->inode);
     end(od);
     end(nd);
-    return err;
+    return 0;
 }
 
 const struct inode_ops merge_dir_ops = {

@@ -58,3 +58,30 @@ Test(merge, no_rename_makes_a_directory_lie_in_itself)
     cr_assert_eq(do_rename("/m/b/x", "/m/a", LX_RENAME_EXCHANGE), -LX_ESTALE);
     cr_assert_str_eq(list_dir("/u/a/b", 1000), "x");
 }
+
+// There is no room for the whiteout: nothing has happened.
+Test(merge, a_rename_that_cannot_hide_the_old_name_changes_nothing)
+{
+    char name[32];
+    cr_assert_eq(SYS(mount, PATH2("t"), PATH1("/l"), PATH3("tmpfs"), 0, str_at(DATA_AT, "nr_inodes=20")), 0);
+    for (const char **d = (const char *[]){"/l/l", "/l/u", "/l/w", "/l/m", NULL}; *d; d++)
+        cr_assert_eq(do_mkdir(*d, 0755), 0);
+    put_file("/l/l/f", "lower");
+    str_at(DATA_AT, "lowerdir=/l/l,upperdir=/l/u,workdir=/l/w");
+    cr_assert_eq(SYS(mount, PATH2("o"), PATH1("/l/m"), PATH3("overlay"), 0, DATA), 0);
+    put_file("/l/m/f", "upper");
+    for (int i = 0, err = 0; !err; i++) {
+        snprintf(name, sizeof(name), "/l/fill%d", i);
+        err = (int)do_mkdir(name, 0755);
+        cr_assert(!err || err == -LX_ENOSPC);
+    }
+    cr_assert_eq(do_rename("/l/m/f", "/l/m/g", 0), -LX_ENOSPC);
+    dentry_shrink(0);
+    cr_assert_str_eq(get_file("/l/m/f"), "upper");
+    cr_assert_str_eq(list_dir("/l/u", 1000), "f");
+    cr_assert_str_eq(list_dir("/l/w/work", 1000), "");
+    SYS(rmdir, PATH1("/l/fill0"));
+    cr_assert_eq(do_rename("/l/m/f", "/l/m/g", 0), 0);
+    cr_assert_str_eq(list_dir("/l/m", 1000), "g");
+    cr_assert_str_eq(list_dir("/l/u", 1000), "f g");
+}
