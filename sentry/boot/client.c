@@ -8,6 +8,7 @@
 #include "sentry/core/event.h"
 #include "sentry/core/log.h"
 #include "sentry/exec/exec.h"
+#include "sentry/fs/proc/out_text.h"
 #include "sentry/task/task.h"
 #include "sentry/trap/pause.h"
 #include "sentry/trap/stacks.h"
@@ -30,6 +31,9 @@ struct client {
     struct tty *terminal;    // of that process; a reference
     bool gone;               // the connection has ended: what it started is killed when it is there
     bool holds;              // it waits for client_held()
+    bool tells;              // not all of `text` was taken yet; no request is read meanwhile
+    struct out_text text;    // an answer
+    size_t sent;             // of it
     unsigned nr_kept;
     int kept[CONTROL_PRESERVE_MAX]; // descriptors for the process that it is about to start
 };
@@ -46,15 +50,38 @@ int clients_init(const struct sentry_config *config, const struct fs_struct *fs)
     return root_fs ? 0 : -ENOMEM;
 }
 
-static void send_answer(struct client *c, uint32_t kind, int value, const char *text, size_t length)
+static void answer(struct client *c, uint32_t kind, int value, const char *text)
 {
-    if (!c->gone && control_send(c->watch.fd, kind, value, text, length, MSG_DONTWAIT))
+    if (!c->gone && control_send(c->watch.fd, kind, value, text, strlen(text), MSG_DONTWAIT))
         log_debug("an answer to a command is lost");
 }
 
-static void answer(struct client *c, uint32_t kind, int value, const char *text)
+// Sends as much of the text as there is room for, and its end. The rest follows when the command has read.
+static void pass_text(struct client *c)
 {
-    send_answer(c, kind, value, text, strlen(text));
+    int err = 0;
+    while (!err && c->sent < c->text.len) {
+        size_t n = c->text.len - c->sent;
+        n = n < CONTROL_TEXT_MAX ? n : CONTROL_TEXT_MAX;
+        err = control_send(c->watch.fd, CONTROL_TEXT, 0, c->text.data + c->sent, n, MSG_DONTWAIT);
+        c->sent += err ? 0 : n;
+    }
+    if (!err)
+        err = control_send(c->watch.fd, CONTROL_TEXT_END, 0, "", 0, MSG_DONTWAIT);
+    c->tells = err == -EAGAIN;
+    if (c->tells)
+        return;
+    out_free(&c->text);
+    c->sent = 0;
+}
+
+// False: there was no memory for all of it, and the command is told nothing.
+static bool begin_text(struct client *c)
+{
+    if (c->text.failed)
+        return false;
+    pass_text(c);
+    return true;
 }
 
 static void disconnect(struct client *c)
@@ -86,6 +113,7 @@ static void client_free(struct client *c)
 {
     disconnect(c);
     drop_kept(c);
+    out_free(&c->text);
     launch_release_terminal(c->terminal);
     tg_put(c->tg);
     list_del(&c->link);
@@ -155,35 +183,34 @@ static int kill_all(struct client *c, int sig)
     }
 }
 
-static void list_processes(struct client *c)
+static bool list_processes(struct client *c)
 {
     list_for_each(tg, &all_groups, struct thread_group, all_link)
     {
-        char line[160], comm[TASK_COMM_LEN * 4 + 1];
+        char comm[TASK_COMM_LEN * 4 + 1];
         const struct task *t = group_thread(tg) ? group_thread(tg) : tg->leader;
-        if (!t || c->gone)
+        if (!t)
             continue;
-        snprintf(line, sizeof(line), "%d %d %u %s\n", tg->pid, tg->parent ? tg->parent->pid : 0,
-                 t->cred ? t->cred->uid : 0,
-                 log_escape(comm, sizeof(comm), t->comm, strnlen(t->comm, TASK_COMM_LEN)));
-        answer(c, CONTROL_TEXT, 0, line);
+        out_printf(&c->text, "%d %d %u %s\n", tg->pid, tg->parent ? tg->parent->pid : 0,
+                   t->cred ? t->cred->uid : 0,
+                   log_escape(comm, sizeof(comm), t->comm, strnlen(t->comm, TASK_COMM_LEN)));
     }
-    answer(c, CONTROL_TEXT_END, 0, "");
+    return begin_text(c);
 }
 
-static struct client *asks_for_stacks; // while it is answered; kernel lock
+static struct client *asks_for_stacks; // while the text is made; kernel lock
 
-static void answer_stacks(const char *text, size_t length)
+static void add_stack(const char *text, size_t length)
 {
-    send_answer(asks_for_stacks, CONTROL_TEXT, 0, text, length);
+    out_add(&asks_for_stacks->text, text, length);
 }
 
-static void show_stacks(struct client *c)
+static bool show_stacks(struct client *c)
 {
     asks_for_stacks = c;
-    stacks_write(answer_stacks);
+    stacks_write(add_stack);
     asks_for_stacks = NULL;
-    answer(c, CONTROL_TEXT_END, 0, "");
+    return begin_text(c);
 }
 
 // The streams that came with the request take their places; those that are one open file outside are one here.
@@ -343,11 +370,9 @@ static bool take(struct client *c, const struct control_record *r, const int *fd
             max_tasks = (unsigned)r->value;
         break;
     case CONTROL_LIST:
-        list_processes(c);
-        return true;
+        return list_processes(c);
     case CONTROL_STACKS:
-        show_stacks(c);
-        return true;
+        return show_stacks(c);
     case CONTROL_EXEC:
         err = begin_exec(c, r->value, fds, nr_fds);
         if (!err)
@@ -369,16 +394,26 @@ static bool take(struct client *c, const struct control_record *r, const int *fd
     return true;
 }
 
-static void readable(struct host_watch *w, uint32_t events)
+static void arm(struct client *c)
+{
+    (void)host_watch_arm(&c->watch, c->tells ? EV_OUT : EV_IN);
+}
+
+static void ready(struct host_watch *w, uint32_t events)
 {
     (void)events;
     struct client *c = container_of(w, struct client, watch);
+    if (c->tells) {
+        pass_text(c);
+        arm(c);
+        return;
+    }
     struct control_record r;
     int fds[CONTROL_FDS_MAX];
     unsigned nr_fds;
     int n = control_receive(w->fd, &r, fds, &nr_fds);
     if (n == -EAGAIN || n == -EINTR) {
-        (void)host_watch_arm(w, EV_IN);
+        arm(c);
         return;
     }
     // What a request does may end this client.
@@ -388,7 +423,7 @@ static void readable(struct host_watch *w, uint32_t events)
         if (still != c || c->gone)
             continue;
         if (goes_on)
-            (void)host_watch_arm(w, EV_IN);
+            arm(c);
         else
             client_leaves(c);
         return;
@@ -398,7 +433,7 @@ static void readable(struct host_watch *w, uint32_t events)
 void client_add(int fd)
 {
     struct client *c = nr_clients < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
-    if (!c || host_watch_add(&c->watch, fd, EV_IN, readable)) {
+    if (!c || host_watch_add(&c->watch, fd, EV_IN, ready)) {
         free(c);
         close(fd);
         return;

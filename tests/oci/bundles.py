@@ -457,6 +457,18 @@ def messages_name_the_container():
 
 
 @test()
+def long_answers_come_whole():
+    # More than a socket holds at a time.
+    SENTRY.create("crowd", shell("for i in $(seq 400); do sleep 100 & done; wait"))
+    want(SENTRY("start", "crowd").status == 0, "start")
+    eventually(lambda: len(SENTRY("ps", "--guest", "crowd").out.splitlines()) == 402, "401 processes below a title")
+    done = oci.command(SENTRY.program, "debug", "--root", SENTRY.root, "--stacks", "crowd")
+    want(done.status == 0 and len(done.out.splitlines()) == 401, done)
+    SENTRY("delete", "--force", "crowd")
+    os.waitpid(SENTRY.pid("crowd"), 0)
+
+
+@test()
 def annotations_that_the_operator_allows():
     config = shell("echo kept > /kept; cat /kept", annotations={"org.sentry.overlay": "memory"})
     name = "annotated"
