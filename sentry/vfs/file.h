@@ -17,6 +17,10 @@ struct dir_context {
                  unsigned type);
     int64_t pos; // where to go on
 };
+static inline bool dir_is_dot(const char *name, size_t len) // or ".."
+{
+    return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
 
 // What mmap of a file needs: a host descriptor that holds the bytes.
 struct host_map {

@@ -123,7 +123,7 @@ struct first_entry {
 static bool note_entry(struct dir_context *ctx, const char *name, size_t len, int64_t next_pos, uint64_t ino,
                        unsigned type)
 {
-    if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'))) {
+    if (dir_is_dot(name, len)) {
         ctx->pos = next_pos;
         return true;
     }

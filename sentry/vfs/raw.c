@@ -1,4 +1,4 @@
-// Changes of names that a filesystem makes in the one below it. Nobody is asked for permission, mounts are not looked at.
+// What a filesystem does with the names of the one below it. Nobody is asked for permission, mounts are not looked at.
 #include "sentry/vfs/internal.h"
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
@@ -125,5 +125,22 @@ int vfs_rename_raw(struct dentry *victim, struct dentry *to, const char *name, u
     dentry_put(n);
     dentry_put(from);
     inode_put(gone);
+    return err;
+}
+
+int vfs_iterate_raw(const struct path *dir, struct dir_context *ctx)
+{
+    struct file *f;
+    int err = vfs_open_raw(dir, LX_O_RDONLY | LX_O_DIRECTORY, &f);
+    if (err)
+        return err;
+    if (!f->ops || !f->ops->iterate)
+        err = -LX_ENOTDIR;
+    for (int64_t before = -1; !err && ctx->pos != before;) {
+        before = ctx->pos;
+        err = f->ops->iterate(f, ctx);
+        f->pos = ctx->pos;
+    }
+    file_put(f);
     return err;
 }

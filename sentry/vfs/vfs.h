@@ -299,6 +299,9 @@ int vfs_open(int dirfd, const char *name, uint32_t o_flags, uint32_t mode, unsig
              struct file **out);
 // Opens a place without asking for permission: what a filesystem does with the one below it. O_RDONLY and the like only.
 int vfs_open_raw(const struct path *p, uint32_t o_flags, struct file **out);
+// Emits what a directory holds until emit returns false. 0 or -errno; may drop the kernel lock.
+struct dir_context;
+int vfs_iterate_raw(const struct path *dir, struct dir_context *ctx);
 // Opens an already resolved place (exec, proc fd reopen).
 int vfs_open_path(const struct path *p, uint32_t o_flags, struct file **out);
 // Reads from a file into our own memory at an offset; may drop the kernel lock. Bytes or -errno.

@@ -2,7 +2,6 @@
 // come after all of those.
 #include "sentry/fs/overlay/node.h"
 #include "abi/linux/errno.h"
-#include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +32,6 @@ struct collect {
     struct dir_context ctx;
     struct ovl_listing *l;
     size_t text_used;
-    int64_t seen; // position behind the last name
     int err;
 };
 
@@ -57,8 +55,7 @@ static bool collect(struct dir_context *ctx, const char *name, size_t len, int64
 {
     struct collect *k = (struct collect *)(void *)ctx;
     struct ovl_listing *l = k->l;
-    k->seen = next_pos;
-    if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
+    if (dir_is_dot(name, len))
         return true;
     void *names = grow(l->names, &l->max_names, l->count + 1, sizeof(*l->names));
     if (names)
@@ -81,23 +78,8 @@ static int load(struct inode *dir, struct ovl_listing *l)
     struct ovl_node *node = ovl_node(dir);
     struct path below = {node->super->lower, node->lower};
     struct collect k = {.ctx = {.emit = collect}, .l = l};
-    struct file *f;
-    int err = vfs_open_raw(&below, LX_O_RDONLY | LX_O_DIRECTORY, &f);
-    if (err)
-        return err;
-    if (!f->ops || !f->ops->iterate)
-        err = -LX_ENOTDIR;
-    while (err == 0) {
-        int64_t before = k.ctx.pos;
-        err = f->ops->iterate(f, &k.ctx);
-        if (err == 0)
-            err = k.err;
-        if (k.ctx.pos == before)
-            break;
-        f->pos = k.ctx.pos;
-    }
-    file_put(f);
-    return err;
+    int err = vfs_iterate_raw(&below, &k.ctx);
+    return err ? err : k.err;
 }
 
 int ovl_list(struct inode *dir, const struct ovl_listing **out)

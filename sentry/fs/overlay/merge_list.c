@@ -1,7 +1,6 @@
 // Reading directories of a merge. An open directory keeps its names from the first read on, and makes them anew at its beginning.
 #include "sentry/fs/overlay/merge.h"
 #include "abi/linux/errno.h"
-#include "abi/linux/fcntl.h"
 #include "abi/linux/stat.h"
 #include "sentry/fs/tmpfs/dir.h"
 #include <stdlib.h>
@@ -42,8 +41,7 @@ static bool collect(struct dir_context *ctx, const char *name, size_t len, int64
 {
     struct collect *k = (struct collect *)(void *)ctx;
     struct listing *l = k->l;
-    if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.') ||
-        mem_dir_find(&l->seen, name, len))
+    if (dir_is_dot(name, len) || mem_dir_find(&l->seen, name, len))
         return true;
     if (l->count == l->max) {
         unsigned max = l->max ? l->max * 2 : 64;
@@ -89,27 +87,12 @@ static int add_part(struct listing *l, const struct inode *dir, unsigned part)
     struct collect k = {.ctx = {.emit = collect}, .l = l, .dir = dir, .part = part};
     struct path p = merge_path(dir, part);
     unsigned first = l->count;
-    struct file *f;
     int err = merge_mounter_may(merge_super(dir), p.dentry->inode, MAY_READ);
     if (err)
         return err;
     path_get(&p); // a copy-up moves the parts
-    err = vfs_open_raw(&p, LX_O_RDONLY | LX_O_DIRECTORY, &f);
-    if (err) {
-        path_put(&p);
-        return err;
-    }
-    if (!f->ops || !f->ops->iterate)
-        err = -LX_ENOTDIR;
-    while (!err) {
-        int64_t before = k.ctx.pos;
-        err = f->ops->iterate(f, &k.ctx);
-        err = err ? err : k.err;
-        if (k.ctx.pos == before)
-            break;
-        f->pos = k.ctx.pos;
-    }
-    file_put(f);
+    err = vfs_iterate_raw(&p, &k.ctx);
+    err = err ? err : k.err;
     if (!err)
         err = mark_whiteouts(l, p.dentry, first);
     path_put(&p);
@@ -165,7 +148,7 @@ static bool note_name(struct dir_context *ctx, const char *name, size_t len, int
                       unsigned type)
 {
     struct clearing *c = (struct clearing *)(void *)ctx;
-    if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
+    if (dir_is_dot(name, len))
         return true;
     if (c->count == CLEAR_MAX || !(c->names[c->count] = strndup(name, len)))
         return false;
@@ -196,20 +179,7 @@ int merge_clear(const struct merge_super *s, struct dentry *dir)
     const struct path p = {s->layers[0].mnt, dir};
     for (;;) {
         struct clearing c = {.ctx.emit = note_name};
-        struct file *f;
-        int err = vfs_open_raw(&p, LX_O_RDONLY | LX_O_DIRECTORY, &f);
-        if (err)
-            return err;
-        if (!f->ops || !f->ops->iterate)
-            err = -LX_ENOTDIR;
-        while (!err && c.count < CLEAR_MAX) {
-            int64_t before = c.ctx.pos;
-            err = f->ops->iterate(f, &c.ctx);
-            if (c.ctx.pos == before)
-                break;
-            f->pos = c.ctx.pos;
-        }
-        file_put(f);
+        int err = vfs_iterate_raw(&p, &c.ctx);
         int gone = clear_names(dir, &c);
         if (err || gone <= 0)
             return err ? err : gone;
