@@ -11,11 +11,16 @@ _image = False
 
 
 def use_image():
-    """The busybox root with the pair in /opt."""
+    """The busybox root with the pair in /opt. Why there can be none."""
     global _image
+    if oci.harness.PRESET != "release":
+        return "programs with sanitizers need libraries that the image has not"
+    reason = missing("dockerd", "docker", "containerd", "runc")
+    if reason:
+        return reason
     engines.use_docker()
     if _image:
-        return
+        return None
     context = oci.harness.fresh_directory(WORK / "nested")
     for name in ("sentry", "gofer"):
         shutil.copy2(oci.SENTRY.program if name == "sentry" else oci.harness.SENTRY.with_name("gofer"), context / name)
@@ -23,6 +28,7 @@ def use_image():
     done = oci.command("docker", "build", "-q", "-t", "t/nested", context, env=dict(engines.DOCKER_ENV, DOCKER_BUILDKIT="0"), timeout=120)
     want(done.status == 0, done)
     _image = True
+    return None
 
 
 def inside(*words, options=(), **more):
@@ -34,12 +40,9 @@ WAIVED = ("waived by --nested", "invariant 3 in part", "invariant 5 in part", "i
 
 @test()
 def nested_in_a_container():
-    reason = missing("dockerd", "docker", "containerd", "runc")
-    if oci.harness.PRESET != "release":
-        reason = "programs with sanitizers need libraries that the image has not"
+    reason = use_image()
     if reason:
         return reason
-    use_image()
     done = inside("sentry", "--", "true")
     want(done.status == 125 and "user namespaces" in done.err, "without --nested", done)
     done = inside("sentry", "check")
@@ -94,12 +97,9 @@ def start(name):
 @test()
 def nested_processes_are_held():
     """What --nested does not waive, seen from outside of the container (SECURITY.md)."""
-    reason = missing("dockerd", "docker", "containerd", "runc")
-    if oci.harness.PRESET != "release":
-        reason = "programs with sanitizers need libraries that the image has not"
+    reason = use_image()
     if reason:
         return reason
-    use_image()
     for victim in ("sentry --nested", "sentry-kernel", "gofer --files", "gofer --proc", "zygote"):
         listing = start("held")
         ours = {pid: text for pid, text in listing.items() if not text.startswith(("sh -c sentry", "sleep 0.2"))}

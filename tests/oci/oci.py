@@ -192,6 +192,10 @@ def take_orphans(take):
 def main_of(tests, words, setup):
     core = "--core" in words
     names = [word for word in words if not word.startswith("--")]
+    unknown = [name for name in names if name not in tests]
+    if unknown:
+        harness.report("FAIL", " ".join(unknown), "no such test")
+        return False
     ok = True
     setup()
     for name, (function, is_core) in tests.items():
