@@ -89,8 +89,11 @@ static int receive(int connection, struct received *r)
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    // Room for one descriptor and not, with the padding, for two: the kernel drops what is more.
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
     ssize_t got;
     do
         got = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
@@ -102,7 +105,7 @@ static int receive(int connection, struct received *r)
     }
     if (got <= 0)
         return 0;
-    return got == sizeof(r->request) && !(message.msg_flags & MSG_TRUNC) ? 1 : -1;
+    return got == sizeof(r->request) && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ? 1 : -1;
 }
 
 // `size` bytes of `routes` follow.
@@ -142,7 +145,7 @@ static int serve(int connection)
         if (got == 0 || (got < 0 && errno == ECONNRESET)) // the latter when it ends with an answer unread
             return 0;
         if (got < 0) {
-            fprintf(stderr, "gofer: request of a wrong size refused, closing the connection\n");
+            fprintf(stderr, "gofer: what is no request refused, closing the connection\n");
             return GOFER_EXIT_FAILED;
         }
         bool make = r.request.op == GOFER_NET_SOCKET, route = r.request.op == GOFER_NET_ROUTE;

@@ -486,6 +486,10 @@ def test_broker():
         checks["nothing is kept"] = len(os.listdir("/proc/%d/fd" % broker.process.pid)) == 5
         broker.channel.send(b"no request")
         checks["another size ends it"] = broker.channel.recv(64) == b""
+        broker.end()
+        broker = Broker()
+        socket.send_fds(broker.channel, [struct.pack("<IIiiI28s", 7, Broker.LISTEN, 0, 0, 0, b"")], [other.fileno()] * 2)
+        checks["two descriptors end it"] = broker.channel.recv(64) == b""
     broker.end()
     for name, good in checks.items():
         harness.report("PASS" if good else "FAIL", "broker of the network: " + name)

@@ -48,8 +48,9 @@ static int receive(uint32_t serial, int *fd)
         struct cmsghdr head;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
+    // Room for one descriptor and not, with the padding, for two: the kernel drops what is more.
     struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
     struct pollfd ready = {.fd = connection, .events = POLLIN};
     int n;
     *fd = -1;

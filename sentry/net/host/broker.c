@@ -68,8 +68,11 @@ static int send_request(struct iovec *parts, size_t nr_parts, int fd)
 static ssize_t receive_reply(struct iovec *parts, size_t nr_parts, int *fd)
 {
     union fd_control control;
-    struct msghdr message = {
-        .msg_iov = parts, .msg_iovlen = nr_parts, .msg_control = &control, .msg_controllen = sizeof(control)};
+    // Room for one descriptor and not, with the padding, for two: the kernel drops what is more.
+    struct msghdr message = {.msg_iov = parts,
+                             .msg_iovlen = nr_parts,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
     struct pollfd ready = {.fd = connection, .events = POLLIN};
     int n;
     *fd = -1;
