@@ -142,7 +142,7 @@ static int serve(int connection)
     for (;;) {
         struct received r;
         int got = receive(connection, &r);
-        if (got == 0 || (got < 0 && errno == ECONNRESET)) // the latter when it ends with an answer unread
+        if (got == 0)
             return 0;
         if (got < 0) {
             fprintf(stderr, "gofer: what is no request refused, closing the connection\n");
