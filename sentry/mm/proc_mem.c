@@ -50,13 +50,13 @@ bool proc_mem_no_query;
 // How many bytes from `at` on, at most `n`, lie in a row in mappings that allow it. False: the host cannot be asked so.
 static bool query_allowed(int maps, gaddr_t at, size_t n, bool write, size_t *good)
 {
-    const uint64_t wanted = MAPPING_READABLE | (write ? MAPPING_WRITABLE : 0);
+    const uint64_t wanted = write ? MAPPING_WRITABLE : MAPPING_READABLE;
     *good = 0;
     while (*good < n) {
         struct procmap_query q = {.size = sizeof(q), .address = at + *good};
         if (ioctl(maps, PROCMAP_QUERY, &q) < 0)
             return errno != ENOTTY;
-        if ((q.what & wanted) != wanted || q.end <= at + *good)
+        if (!(q.what & wanted) || q.end <= at + *good)
             return true;
         *good = q.end - at < n ? q.end - at : n;
     }
@@ -84,7 +84,7 @@ static size_t read_allowed(int maps, gaddr_t at, size_t n, bool write)
                 return good;
             if (to <= at + good)
                 continue;
-            if (from > at + good || mode[0] != 'r' || (write && mode[1] != 'w'))
+            if (from > at + good || (write ? mode[1] != 'w' : mode[0] != 'r'))
                 return good;
             good = to - at < n ? to - at : n;
             if (good == n)

@@ -53,6 +53,8 @@ static void protection(void)
     SHOW(read(fd, map + page, 10));
     SHOW(mprotect(map + page, page, PROT_NONE));
     SHOW(read(fd, map + 2 * page - 5, 10));
+    SHOW(mprotect(map + page, page, PROT_WRITE));
+    SHOW(read(fd, map + 2 * page - 5, 10));
     close(fd);
     munmap(map, 4 * page);
 }
