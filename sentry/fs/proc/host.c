@@ -61,6 +61,8 @@ static int receive(uint32_t serial, int *fd)
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
             memcpy(fd, CMSG_DATA(c), sizeof(int));
+    if (reply.serial == serial && reply.error == 0 && *fd < 0 && message.msg_flags & MSG_CTRUNC)
+        return -LX_ENFILE; // our table is full: the kernel has dropped it
     bool wrong = reply.serial != serial || (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) ||
                  (reply.error == 0) != (*fd >= 0) || reply.error < 0 || reply.error > 4095;
     if (wrong && *fd >= 0)
