@@ -26,7 +26,7 @@ struct mq_limits {
 #define MQ_MSGSIZE_HARD_MAX 16777216 // bytes of a message
 #define MQ_QUEUES_TOTAL_MAX 32768u   // queues of the sandbox, whatever the limits say
 #define MQ_BYTES_TOTAL_MAX \
-    (128u << 20) // messages of the sandbox, with their heads and those of waiting senders
+    (128u << 20) // messages of the sandbox, with their heads, those of waiting senders, and the queues' heaps
 
 // The queues of one IPC namespace.
 struct mq_ns {
@@ -49,6 +49,8 @@ struct mq_message {
 // A message with room for `size` bytes. NULL: no memory.
 struct mq_message *mq_message_alloc(uint32_t size, uint32_t prio);
 void mq_message_free(struct mq_message *m); // may be NULL
+
+uint64_t mq_total_bytes(void); // what MQ_BYTES_TOTAL_MAX bounds
 
 // A call that waits; in the call's state.
 struct mq_waiter {
@@ -74,7 +76,7 @@ struct mq_notification {
 struct mqueue {
     struct inode *inode;      // whose priv it is
     int64_t maxmsg, msgsize;  // never change
-    struct mq_message **heap; // the first is next
+    struct mq_message **heap; // the first is next; NULL where there is none
     unsigned count, room;
     uint64_t next_seq, bytes;            // bytes: of the messages' texts
     struct list_head senders, receivers; // mq_waiter.link

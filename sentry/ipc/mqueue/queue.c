@@ -12,8 +12,13 @@
 #define MESSAGE_HEAD 48
 #define PRIORITY_HEAD 48
 
-static uint64_t total_bytes;  // of all messages, kernel lock
+static uint64_t total_bytes;  // of all messages and of the heaps they lie in, kernel lock
 static unsigned total_queues; // kernel lock
+
+uint64_t mq_total_bytes(void)
+{
+    return total_bytes;
+}
 
 static uint64_t cost(uint32_t size)
 {
@@ -97,6 +102,21 @@ int mq_create(struct mq_ns *ns, const struct lx_mq_attr *attr, struct inode *ino
     return 0;
 }
 
+// Makes the heap one for so many messages. 0 or -LX_ENOMEM, never for none.
+static int set_room(struct mqueue *q, unsigned room)
+{
+    uint64_t others = total_bytes - q->room * sizeof(*q->heap), bytes = room * sizeof(*q->heap);
+    struct mq_message **heap = NULL;
+    if (room == 0)
+        free(q->heap);
+    else if (others + bytes > MQ_BYTES_TOTAL_MAX || !(heap = realloc(q->heap, bytes)))
+        return -LX_ENOMEM;
+    total_bytes = others + bytes;
+    q->heap = heap;
+    q->room = room;
+    return 0;
+}
+
 // Nobody has it open, so nobody waits and nobody is to be told: closing it took that back.
 void mq_destroy(struct mqueue *q)
 {
@@ -104,7 +124,7 @@ void mq_destroy(struct mqueue *q)
         mq_notify_clear(q, q->notify.owner);
     for (unsigned i = 0; i < q->count; i++)
         mq_message_free(q->heap[i]);
-    free(q->heap);
+    set_room(q, 0);
     wait_queue_release(&q->wait);
     user_add_mq_bytes(q->uid, -(int64_t)q->charged);
     total_queues--;
@@ -120,14 +140,8 @@ static bool before(const struct mq_message *a, const struct mq_message *b)
 
 static int push(struct mqueue *q, struct mq_message *m)
 {
-    if (q->count == q->room) {
-        unsigned room = q->room ? q->room * 2 : 8;
-        struct mq_message **bigger = realloc(q->heap, room * sizeof(struct mq_message *));
-        if (!bigger)
-            return -LX_ENOMEM;
-        q->heap = bigger;
-        q->room = room;
-    }
+    if (q->count == q->room && set_room(q, q->room ? q->room * 2 : 8))
+        return -LX_ENOMEM;
     m->seq = q->next_seq++;
     unsigned at = q->count++;
     for (; at > 0 && before(m, q->heap[(at - 1) / 2]); at = (at - 1) / 2)
@@ -235,6 +249,8 @@ struct mq_message *mq_take(struct mqueue *q)
     struct mq_message *m = pop(q);
     struct mq_waiter *w = list_empty(&q->senders) ? NULL : list_first(&q->senders, struct mq_waiter, link);
     if (!w) {
+        if (q->count == 0)
+            (void)set_room(q, 0);
         wake_up(&q->wait, EV_IN | EV_RDNORM | EV_OUT | EV_WRNORM);
     } else {
         push(q, w->msg); // there is room: one was taken
