@@ -1,6 +1,7 @@
 // variants: dynamic static
 // mq_notify(2): signals, threads, nobody; once, for one process, until it closes the queue, ends or runs another program.
 #include "guest.h"
+#include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <mqueue.h>
 #include <poll.h>
@@ -268,6 +269,28 @@ static void cookies(void)
     close(other);
 }
 
+// What notices took of the room of all netlink sockets is given back when they are read, and when their socket goes.
+static void many_cookies(void)
+{
+    unsigned char cookie[32] = {17};
+    struct ifaddrs *all = NULL;
+    int came = 0;
+    for (int i = 0; i < 300; i++) {
+        int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
+        ask_cookie(nl, cookie);
+        mq_send(q, "x", 1, 0);
+        came += recv(nl, cookie, sizeof(cookie), MSG_DONTWAIT) == sizeof(cookie);
+        mq_receive(q, text, sizeof(text), NULL);
+        ask_cookie(nl, cookie);
+        close(nl);
+        mq_notify(q, NULL);
+    }
+    printf("%d cookies came\n", came);
+    SHOW(getifaddrs(&all));
+    printf("addresses: %s\n", all ? "some" : "none");
+    freeifaddrs(all);
+}
+
 static void errors(void)
 {
     SHOW(ask(3, SIGUSR1, 0));
@@ -311,6 +334,7 @@ int main(int argc, char **argv)
     ends(argv[0]);
     cookies();
     threads();
+    many_cookies();
     mq_unlink(name);
     return 0;
 }

@@ -36,7 +36,7 @@ struct nl_sock {
 // See notice.h.
 struct nl_notice {
     struct list_head link; // nl_sock.notices
-    struct nl_sock *sock;  // NULL: gone
+    struct nl_sock *sock;  // NULL: gone, and the packet with it
     struct nl_packet *packet;
 };
 
@@ -46,6 +46,22 @@ static uint64_t all_queued_bytes;
 static struct nl_sock *nl_sk(struct socket *s)
 {
     return container_of(s, struct nl_sock, sk);
+}
+
+// A packet of n bytes, counted for the socket, in no queue. NULL: no memory, or no room with `most` for the socket.
+static struct nl_packet *make_packet(struct nl_sock *s, const void *bytes, size_t n, uint64_t most)
+{
+    struct nl_packet *p = NULL;
+    if (s->queued_bytes + n + sizeof(*p) <= most && all_queued_bytes + n + sizeof(*p) <= QUEUED_MAX)
+        p = malloc(sizeof(*p) + n);
+    if (!p)
+        return NULL;
+    list_init(&p->link);
+    p->len = (uint32_t)n;
+    memcpy(p->data, bytes, n);
+    s->queued_bytes += p->len + sizeof(*p);
+    all_queued_bytes += p->len + sizeof(*p);
+    return p;
 }
 
 static void drop_packet(struct nl_sock *s, struct nl_packet *p)
@@ -66,6 +82,7 @@ static void nl_release(struct socket *sk)
     while (!list_empty(&s->notices)) {
         struct nl_notice *notice = list_first(&s->notices, struct nl_notice, link);
         list_del(&notice->link);
+        drop_packet(s, notice->packet);
         notice->sock = NULL;
     }
     socket_done(sk);
@@ -153,16 +170,10 @@ static int nl_getname(struct socket *sk, uint8_t *addr, bool peer)
 // One packet for the reader. False: no room.
 static bool queue_packet(struct nl_sock *s, const uint8_t *bytes, size_t n, uint64_t most)
 {
-    struct nl_packet *p = NULL;
-    if (s->queued_bytes + n + sizeof(*p) <= most && all_queued_bytes + n + sizeof(*p) <= QUEUED_MAX)
-        p = malloc(sizeof(*p) + n);
+    struct nl_packet *p = make_packet(s, bytes, n, most);
     if (!p)
         return false;
-    p->len = (uint32_t)n;
-    memcpy(p->data, bytes, n);
     list_add_tail(&p->link, &s->queue);
-    s->queued_bytes += p->len + sizeof(*p);
-    all_queued_bytes += p->len + sizeof(*p);
     return true;
 }
 
@@ -414,16 +425,11 @@ int64_t netlink_notice_alloc(struct file *f, const void *data, size_t n, struct 
     if (s->queued_bytes > (uint64_t)sk->rcvbuf)
         return block_on(&sk->wait, EV_OUT);
     struct nl_notice *notice = malloc(sizeof(*notice));
-    struct nl_packet *p = malloc(sizeof(*p) + n);
-    if (!notice || !p) {
+    struct nl_packet *p = notice ? make_packet(s, data, n, UINT64_MAX) : NULL;
+    if (!p) {
         free(notice);
-        free(p);
         return -LX_ENOMEM;
     }
-    list_init(&p->link);
-    p->len = (uint32_t)n;
-    memcpy(p->data, data, n);
-    s->queued_bytes += n + sizeof(*p);
     *notice = (struct nl_notice){.sock = s, .packet = p};
     list_add_tail(&notice->link, &s->notices);
     *out = notice;
@@ -436,10 +442,8 @@ void netlink_notice_send(struct nl_notice *notice, uint8_t last)
     struct nl_packet *p = notice->packet;
     list_del(&notice->link);
     free(notice);
-    if (!s) {
-        free(p);
+    if (!s)
         return;
-    }
     p->data[p->len - 1] = last;
     list_add_tail(&p->link, &s->queue);
     wake_up(&s->sk.wait, EV_IN | EV_RDNORM);
@@ -452,7 +456,5 @@ void netlink_notice_drop(struct nl_notice *notice)
     list_del(&notice->link);
     if (notice->sock)
         drop_packet(notice->sock, notice->packet);
-    else
-        free(notice->packet);
     free(notice);
 }
