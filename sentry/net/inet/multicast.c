@@ -39,13 +39,15 @@ static struct inet_membership *find(const struct inet_groups *g, const uint8_t g
     return NULL;
 }
 
+bool multicast_is_heard(const struct inet_addr *to)
+{
+    list_for_each(g, &all_groups_of, struct inet_groups, link) if (find(g, to->ip, NULL)) return true;
+    return false;
+}
+
 bool multicast_allows(const struct inet_sock *s, const struct inet_addr *to, const struct inet_addr *from)
 {
-    bool heard = false;
-    list_for_each(g, &all_groups_of, struct inet_groups, link) heard = heard || find(g, to->ip, NULL);
     const struct inet_membership *m = find(s->groups, to->ip, NULL);
-    if (!heard)
-        return false;
     if (!m)
         return inet_option(s, LX_IPPROTO_IP, LX_IP_MULTICAST_ALL);
     return m->any_source || find(s->groups, to->ip, from->ip);
@@ -185,8 +187,9 @@ static int change_any(struct inet_sock *s, const void *value, uint32_t len, bool
     if (!address_at(s, bytes + LX_GROUP_REQ_ADDRESS, m.group) ||
         (source && !address_at(s, bytes + LX_GROUP_REQ_SOURCE, m.source)))
         return source ? -LX_EADDRNOTAVAIL : -LX_EINVAL;
-    const struct inet_addr *a = (const struct inet_addr *)m.group;
-    if (!multicast_is_v4(a) && !multicast_is_v6(a))
+    struct inet_addr group = {.port = 0};
+    memcpy(group.ip, m.group, sizeof(group.ip));
+    if (!multicast_is_v4(&group) && !multicast_is_v6(&group))
         return -LX_EINVAL;
     return index == LO ? change(s, &m, joining) : -LX_ENODEV;
 }

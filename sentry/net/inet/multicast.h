@@ -25,7 +25,9 @@ bool multicast_is_v4(const struct inet_addr *a); // 224.0.0.0/4
 bool multicast_is_v6(const struct inet_addr *a); // ff00::/8
 // The source of what `s` sends to a group of IPv4. 0 or -LX_ENETUNREACH.
 int multicast_source(const struct inet_sock *s, uint8_t ip[16]);
-// Does `s` get what `from` sends to a group? (ip_mc_sf_allow, and whether the interface listens to the group at all)
+// Has any socket joined the group, so that the interface listens to it? Looks at all that have joined one.
+bool multicast_is_heard(const struct inet_addr *to);
+// Does `s` get what `from` sends to a group that is heard? (ip_mc_sf_allow)
 bool multicast_allows(const struct inet_sock *s, const struct inet_addr *to, const struct inet_addr *from);
 void multicast_leave_all(struct inet_sock *s);
 

@@ -93,11 +93,17 @@ void udp_set_header(const struct inet_sock *s, struct inet_datagram *d, const st
     d->class = (uint8_t)(given->has_class ? given->class : class);
 }
 
+static bool has_room(const struct inet_sock *s, const struct inet_datagram *d)
+{
+    uint64_t charge = d->len + UNIX_BUF_OVERHEAD;
+    return !(s->sk.shutdown & SOCK_SHUT_RECV) && s->queued_bytes + charge <= (uint64_t)s->sk.rcvbuf &&
+           bytes_queued + charge <= UDP_BYTES_MAX;
+}
+
 void udp_deliver(struct inet_sock *to, struct inet_datagram *d)
 {
     uint64_t charge = d->len + UNIX_BUF_OVERHEAD;
-    if (!to || (to->sk.shutdown & SOCK_SHUT_RECV) || to->queued_bytes + charge > (uint64_t)to->sk.rcvbuf ||
-        bytes_queued + charge > UDP_BYTES_MAX) {
+    if (!to || !has_room(to, d)) {
         free(d);
         return;
     }
@@ -110,11 +116,12 @@ void udp_deliver(struct inet_sock *to, struct inet_datagram *d)
 // A copy for each socket that hears the group, or a broadcast (__udp4_lib_mcast_deliver). Takes over the datagram.
 static void deliver_to_group(int protocol, struct inet_datagram *d)
 {
-    for (struct inet_sock *to = NULL; (to = inet_next(protocol, d->to.port, to));) {
+    bool group = multicast_is_v4(&d->to), heard = !group || multicast_is_heard(&d->to);
+    for (struct inet_sock *to = NULL; heard && (to = inet_next(protocol, d->to.port, to));) {
         bool others = to->state == INET_CONNECTED &&
                       (to->remote.port != d->from.port || memcmp(to->remote.ip, d->from.ip, 16) != 0);
-        if (others || !inet_is_at(to, &d->to) ||
-            (multicast_is_v4(&d->to) && !multicast_allows(to, &d->to, &d->from)))
+        if (others || !inet_is_at(to, &d->to) || !has_room(to, d) ||
+            (group && !multicast_allows(to, &d->to, &d->from)))
             continue;
         struct inet_datagram *copy = malloc(sizeof(*copy) + d->len);
         if (!copy)
