@@ -117,7 +117,8 @@ static int64_t ping_send(struct socket *sk, struct sock_msg *m)
         return -LX_ENOMEM;
     d->len = (uint32_t)n;
     err = iter_copy_from(&m->it, d->data, n) == (ssize_t)n ? 0 : -LX_EFAULT;
-    memcpy(&h, d->data, sizeof(h));
+    if (!err)
+        memcpy(&h, d->data, sizeof(h));
     if (!err && (h.type != (sk->family == LX_AF_INET6 ? ECHO_REQUEST_V6 : ECHO_REQUEST) || h.code))
         err = -LX_EINVAL;
     if (!err)
@@ -128,6 +129,7 @@ static int64_t ping_send(struct socket *sk, struct sock_msg *m)
         free(d);
         return err;
     }
+    d->to = to;
     udp_set_header(s, d, &given);
     answer(s, d, &to);
     // Groups and broadcasts are not answered (net.ipv4.icmp_echo_ignore_broadcasts).
