@@ -4,6 +4,7 @@
 #include "abi/linux/errno.h"
 #include "abi/linux/fcntl.h"
 #include "abi/linux/inet.h"
+#include "sentry/core/kernel.h"
 #include "sentry/fs/hostfile/stream.h"
 #include "sentry/net/host/header.h"
 #include "sentry/task/task.h"
@@ -33,6 +34,13 @@ static struct kept_sock *kept_sk(struct socket *s)
 static struct kept_call call_of(const struct kept_sock *s, enum gofer_kept_op op)
 {
     return (struct kept_call){.request = {.op = op, .handle = s->watch.handle}};
+}
+
+// What a Gofer that is out of step said ends the sandbox.
+static void expect(bool good)
+{
+    if (!good)
+        kernel_fatal("the Gofer of the network is out of step");
 }
 
 // A short request, under the kernel lock.
@@ -142,6 +150,7 @@ static int take_error(struct socket *sk)
     int error = 0;
     uint32_t size = sizeof(error);
     int err = get_option(kept_sk(sk), SOL_SOCKET, SO_ERROR, &error, &size);
+    expect(error >= 0 && error < 4096);
     return err ? err : -error;
 }
 
@@ -210,8 +219,10 @@ static int64_t send_piece(struct kept_sock *s, struct sock_msg *m, const struct 
     c.request.header = *header;
     c.data = bytes;
     int64_t n = ask_long(s, &c, m->name, m->name_len);
-    if (n == 0)
+    if (n == 0) {
         n = c.reply.value;
+        expect(n >= 0 && n <= (int64_t)want);
+    }
     if (n < (int64_t)want) { // what was not sent is sent again
         m->it = before;
         if (n > 0)
@@ -254,6 +265,8 @@ static int64_t kept_send(struct socket *sk, struct sock_msg *m)
 static int64_t receive_piece(struct kept_sock *s, struct sock_msg *m)
 {
     size_t room = m->it.count < GOFER_KEPT_DATA_MAX ? m->it.count : GOFER_KEPT_DATA_MAX;
+    const bool stream = s->sk.type == LX_SOCK_STREAM;
+    const bool thrown = stream && (m->flags & LX_MSG_TRUNC); // such bytes of a stream do not come along
     struct kept_call c = call_of(s, GOFER_KEPT_RECV);
     uint8_t *bytes = malloc(room ? room : 1);
     if (!bytes)
@@ -264,13 +277,18 @@ static int64_t receive_piece(struct kept_sock *s, struct sock_msg *m)
     int64_t n = ask_long(s, &c, NULL, 0);
     if (n == 0) {
         n = c.reply.value;
+        const int64_t most = (int64_t)room, there = n < most ? n : most;
+        expect(n >= 0 && (n <= most || (!stream && (m->flags & LX_MSG_TRUNC))));
+        expect(c.reply.size == (thrown ? 0 : there));
+        if (thrown)
+            iter_advance(&m->it, (size_t)n);
         if (c.reply.size && iter_copy_to(&m->it, bytes, c.reply.size) != (ssize_t)c.reply.size)
             n = -LX_EFAULT;
         if (c.reply.level & MSG_TRUNC)
             m->out_flags |= LX_MSG_TRUNC;
         m->header = c.reply.header;
         m->stamp = vfs_now();
-        if (s->sk.type != LX_SOCK_STREAM && c.reply.length) {
+        if (!stream && c.reply.length) {
             memcpy(m->name, c.reply.address, c.reply.length);
             m->name_len = c.reply.length;
         }
