@@ -258,6 +258,11 @@ thread.start()
 with socket.create_connection(listener.getsockname()) as c:
     c.sendall(b"x" * 3000000)
 thread.join()
+with socket.create_connection(listener.getsockname()) as c, listener.accept()[0] as peer:
+    c.sendall(b"x" * 1000)
+    while len(peer.recv(1000, socket.MSG_PEEK)) < 1000:
+        pass
+    print("thrown away", [len(peer.recv(100, socket.MSG_TRUNC | flags)) for flags in (0, socket.MSG_WAITALL)], len(peer.recv(1000)))
 a, b = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
 a.bind(("127.0.0.1", 0))
 b.sendto(b"datagram", a.getsockname())
@@ -349,7 +354,7 @@ def the_network_of_the_host():
         thread.start()
         (WORK / "network.py").write_text(NETWORK)
         result = sandbox("python3", "network.py", port, options=["--network", "host"])
-        expected = b"answer to from inside True\nreceived 3000000\ndatagram\nrefused\nrefused\n"
+        expected = b"answer to from inside True\nreceived 3000000\nthrown away [100, 100] 800\ndatagram\nrefused\nrefused\n"
         want(result.output == expected, result.output)
         threading.Thread(target=answer, daemon=True).start()
         result = sandbox("python3", "network.py", port, options=["--network=host", "--allow-connect=127.0.0.0/8",

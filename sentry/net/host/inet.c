@@ -280,8 +280,10 @@ static int64_t host_recv(struct socket *sk, struct sock_msg *m)
         ssize_t n = recvmsg(s->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT);
         int err = errno;
         size_t got = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
-        bool fault =
-            got && !(stream && (m->flags & LX_MSG_TRUNC)) && iter_copy_to(&m->it, bytes, got) != (ssize_t)got;
+        bool thrown = stream && (m->flags & LX_MSG_TRUNC); // such bytes of a stream go nowhere
+        if (thrown)
+            iter_advance(&m->it, got);
+        bool fault = got && !thrown && iter_copy_to(&m->it, bytes, got) != (ssize_t)got;
         free(bytes);
         if (fault)
             return done ? (int64_t)done : -LX_EFAULT;
