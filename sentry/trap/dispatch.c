@@ -167,6 +167,8 @@ static void call_run(struct call *c)
     c->phase = CALL_RUNNING;
     current = t;
     bool early = clone_pending(t);
+    if (c->first && c->trapped && (t->ptrace || t->seccomp_mode))
+        (void)trap_know_registers(t); // a watcher that has come while it waited, as in on_trapped_call()
     if (!early && c->first && t->ptrace && traced_call_entry(c)) {
         current = NULL;
         call_abandon(c);
