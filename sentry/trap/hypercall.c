@@ -119,11 +119,6 @@ bool trap_know_registers(struct task *t)
     return true;
 }
 
-gaddr_t trap_guest_sp(struct task *t)
-{
-    return t->trap.hypercall_id && trap_know_registers(t) ? t->trap.rsp : 0;
-}
-
 void hypercall_reply_return(struct task *t)
 {
     mask_leave_stub(t);
@@ -507,7 +502,6 @@ static void on_signal(struct task *t, const struct trap_notif *n)
 static void on_trapped_call(struct task *t, const struct trap_notif *n)
 {
     struct trap_state *trap = &t->trap;
-    int signo = SIGSYS;
     if (trap->stage == STAGE_STUB) {
         violation(t, "a trapped call inside the stub");
         return;
@@ -519,8 +513,7 @@ static void on_trapped_call(struct task *t, const struct trap_notif *n)
     trap->by_kick = false;
     mask_not_told(t);
     // Whoever watches the call wants to know where it is made.
-    if ((t->ptrace || t->seccomp_mode || trap->stepping || trap_tracing) &&
-        (!trap_know_registers(t) || (trap->rip - STUB_NATIVE_CALL <= 2 && native_call_over(t, &signo)))) {
+    if ((t->ptrace || t->seccomp_mode || trap->stepping || trap_tracing) && !trap_know_registers(t)) {
         violation(t, "its context is gone");
         return;
     }

@@ -36,8 +36,6 @@ void trap_trace_kick(struct task *t);
 void trap_kick(struct task *t);
 // The same also while it sits in the stub, where the signal waits: it comes before the next instruction of the guest's.
 void trap_kick_ahead(struct task *t);
-// The guest's stack pointer when it is known (inside a hypercall), else 0.
-gaddr_t trap_guest_sp(struct task *t);
 // Reads RIP, RAX and RSP of the open hypercall into the trap state, and where a trapped call came from into the call, unless they
 // are there. False: the guest has no such memory.
 bool trap_know_registers(struct task *t);
