@@ -5,18 +5,24 @@
 
 #define BUCKETS 256u
 
-static struct list_head by_port[BUCKETS], by_age = LIST_INIT(by_age);
+static struct list_head by_port[BUCKETS], by_ports[BUCKETS], by_age = LIST_INIT(by_age);
 static unsigned count;
 
 static void expire(struct ktimer *timer);
 static struct ktimer timer = {.fire = expire};
 
-static struct list_head *bucket(uint16_t port)
+static struct list_head *bucket(struct list_head *table, unsigned port)
 {
-    if (!by_port[0].next)
+    if (!table[0].next)
         for (unsigned i = 0; i < BUCKETS; i++)
-            list_init(&by_port[i]);
-    return &by_port[port % BUCKETS];
+            list_init(&table[i]);
+    return &table[port % BUCKETS];
+}
+
+// Those of a server have its port in common, and differ in the other.
+static struct list_head *both_ports(const struct inet_addr *local, const struct inet_addr *remote)
+{
+    return bucket(by_ports, local->port + remote->port);
 }
 
 static void drop(struct tcp_wait *w)
@@ -24,6 +30,7 @@ static void drop(struct tcp_wait *w)
     if (w->other)
         w->other->waits = NULL;
     list_del(&w->link);
+    list_del(&w->ports_link);
     list_del(&w->age_link);
     count--;
     free(w);
@@ -64,7 +71,8 @@ static void wait_for(const struct inet_sock *s, struct inet_sock *other)
                            .reuseaddr = s->sk.reuseaddr,
                            .reuseport = s->sk.reuseport};
     list_init(&w->age_link);
-    list_add_tail(&w->link, bucket(w->local.port));
+    list_add_tail(&w->link, bucket(by_port, w->local.port));
+    list_add_tail(&w->ports_link, both_ports(&w->local, &w->remote));
     count++;
     if (other)
         other->waits = w;
@@ -108,7 +116,7 @@ void tcp_closed(struct inet_sock *s, bool reset)
 
 void tcp_wait_forget(const struct inet_addr *local, const struct inet_addr *remote)
 {
-    list_for_each(w, bucket(local->port), struct tcp_wait, link)
+    list_for_each(w, both_ports(local, remote), struct tcp_wait, ports_link)
     {
         if (memcmp(&w->local, local, sizeof(*local)) == 0 &&
             memcmp(&w->remote, remote, sizeof(*remote)) == 0) {
@@ -120,7 +128,7 @@ void tcp_wait_forget(const struct inet_addr *local, const struct inet_addr *remo
 
 bool tcp_wait_blocks(const struct inet_sock *s)
 {
-    list_for_each(w, bucket(s->local.port), struct tcp_wait, link)
+    list_for_each(w, bucket(by_port, s->local.port), struct tcp_wait, link)
     {
         if (w->local.port != s->local.port || !inet_overlap(&s->local, s->v6only, &w->local, false))
             continue;

@@ -13,8 +13,9 @@
 
 // What is left of a connection that this side has closed first: its addresses.
 struct tcp_wait {
-    struct list_head link;     // by local port
-    struct list_head age_link; // the oldest first
+    struct list_head link;       // by local port
+    struct list_head ports_link; // by both ports
+    struct list_head age_link;   // the oldest first
     struct inet_addr local, remote;
     struct inet_sock *other; // FIN_WAIT2: who has not closed yet; NULL: TIME_WAIT
     uint64_t expires_ns;
