@@ -256,8 +256,7 @@ static int queued(int fd, struct exchange *x)
 
 static int close_it(struct kept *k, int fd)
 {
-    free(k->peers);
-    k->peers = NULL;
+    kept_forget_peers(k);
     k->used = false;
     // The broker waits for nobody: a linger with a time would make close(2) wait, on a socket that does not block, too.
     struct linger linger = {0};

@@ -32,8 +32,9 @@ int kept_serve(int connection);
 // --- what the policy says of a socket (net_kept_policy.c). Addresses are changed to what they stand for. 0 or -errno.
 int kept_may_bind(const struct kept *k, int fd, const union net_address *address, uint32_t length);
 int kept_may_connect(const struct kept *k, union net_address *address, uint32_t length);
-// Afterwards it is known whether the socket serves.
+// Afterwards it is known whether the socket serves; one that does not has no peers.
 void kept_note_bound(struct kept *k, int fd);
+void kept_forget_peers(struct kept *k);
 // A listener is bound, and a rule names where.
 int kept_may_listen(const struct kept *k, int fd);
 // Is a datagram of this sender for the guest? Who may be answered is remembered.

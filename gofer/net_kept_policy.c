@@ -35,11 +35,19 @@ int kept_may_bind(const struct kept *k, int fd, const union net_address *address
     return net_policy_allows_own(k->protocol, &flat, is_dual(k, fd)) ? 0 : -EACCES;
 }
 
+void kept_forget_peers(struct kept *k)
+{
+    free(k->peers);
+    k->peers = NULL;
+}
+
 void kept_note_bound(struct kept *k, int fd)
 {
     struct flat_address flat;
     k->served = k->protocol == GOFER_NET_UDP && own_address(fd, &flat) && flat.port &&
                 net_policy_allows_own(k->protocol, &flat, is_dual(k, fd));
+    if (!k->served)
+        kept_forget_peers(k);
 }
 
 int kept_may_listen(const struct kept *k, int fd)

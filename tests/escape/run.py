@@ -271,8 +271,8 @@ class Keeper:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel.settimeout(5)
         policy = os.memfd_create("policy", 0)
-        for direction, protocols, address, port in rules:
-            os.write(policy, struct.pack("<BBBB16sHH", direction, protocols, 4, 32, socket.inet_aton(address), port, port))
+        for direction, protocols, address, *ports in rules:
+            os.write(policy, struct.pack("<BBBB16sHH", direction, protocols, 4, 32, socket.inet_aton(address), ports[0], ports[-1]))
         os.lseek(policy, 0, os.SEEK_SET)
         words = ["unshare", "-m", program("mutants" if mutation else "real", "gofer"), "--net", "--connection-fd",
                  theirs.fileno(), "--policy-fd", policy]
@@ -388,6 +388,23 @@ def keeper_name(keeper, handle):
     return struct.unpack_from(">H", keeper.channel.recv(70000), 26)[0]
 
 
+def answers_after_disconnecting():
+    """The errno of an answer to who was heard at a port that a rule names: while the socket has it, and when it has given it back."""
+    keeper = Keeper([(1, 2, "127.0.0.1", 1, 65535)])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(("127.0.0.1", 0))
+        served = keeper.socket(socket.SOCK_DGRAM)
+        keeper.ask(keeper.BIND, served, address=inet_address(0))
+        client.sendto(b"question", ("127.0.0.1", keeper_name(keeper, served)))
+        keeper.ask(keeper.RECV, served, size=100)
+        to = inet_address(client.getsockname()[1])
+        errors = [keeper.error(keeper.SEND, served, address=to, data=b"answer")]
+        keeper.ask(keeper.CONNECT, served, address=bytes(16))
+        errors.append(keeper.error(keeper.SEND, served, address=to, data=b"unasked"))
+    keeper.end()
+    return errors
+
+
 @contextlib.contextmanager
 def policy_targets():
     """Ports with a listener and a datagram socket: one the policy allows, one it does not; and one with nothing."""
@@ -432,6 +449,7 @@ def test_policy():
         with socket.socket() as ours:
             checks["a descriptor ends it and gets no number"] = keeper.ask(keeper.NAME, stream, fd=ours.fileno()) is None
         keeper.end()
+        checks["who was heard at a port is not answered from another"] = answers_after_disconnecting() == ["ok", "EACCES"]
         sentry("mutants")
         keeper = Keeper(rules, "network-policy")
         reached = hostile_requests(keeper, allowed, forbidden, closed)
