@@ -261,8 +261,9 @@ static int close_it(struct kept *k, int fd)
     // The broker waits for nobody: a linger with a time would make close(2) wait, on a socket that does not block, too.
     struct linger linger = {0};
     socklen_t length = sizeof(linger);
+    // A time beyond all bounds reads as a negative one.
     if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 && linger.l_onoff &&
-        linger.l_linger > 0) {
+        linger.l_linger != 0) {
         linger.l_onoff = 0;
         if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
             shutdown(fd, SHUT_RDWR);

@@ -405,6 +405,22 @@ def answers_after_disconnecting():
     return errors
 
 
+def closes_at_once(keeper, port, seconds):
+    """Does it answer at once when a connection with unsent bytes is closed that is to linger?"""
+    stream = keeper.socket(socket.SOCK_STREAM)
+    keeper.ask(keeper.CONNECT, stream, address=inet_address(port))
+    while keeper.error(keeper.SEND, stream, data=bytes(60000)) == "ok":
+        pass
+    if keeper.error(keeper.SETOPT, stream, level=socket.SOL_SOCKET, value=socket.SO_LINGER, data=struct.pack("ii", 1, seconds)) != "ok":
+        return False
+    begin = time.monotonic()
+    try:
+        keeper.ask(keeper.CLOSE, stream)
+    except TimeoutError:
+        return False
+    return time.monotonic() - begin < 4
+
+
 @contextlib.contextmanager
 def policy_targets():
     """Ports with a listener and a datagram socket: one the policy allows, one it does not; and one with nothing."""
@@ -446,6 +462,8 @@ def test_policy():
             harness.report("FAIL", "policy of the network", "reached", reached)
         listener.setblocking(False)
         checks["nothing came to who is not allowed"] = not any(map(something_came, (listener.accept, lambda: unheard.recv(9), lambda: heard.recv(9))))
+        for seconds in (8, -1):
+            checks["it waits for no linger of %d s" % seconds] = closes_at_once(keeper, allowed, seconds)
         with socket.socket() as ours:
             checks["a descriptor ends it and gets no number"] = keeper.ask(keeper.NAME, stream, fd=ours.fileno()) is None
         keeper.end()
