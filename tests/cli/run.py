@@ -374,6 +374,38 @@ def internet_programs_on_the_network_of_the_host():
             want(result.output == native.output and result.status == 0, name, rules, result.output[-800:])
 
 
+LINGER = """
+import os, socket, struct, sys, threading, time
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+client.setblocking(False)
+try:
+    while client.send(bytes(65536)):
+        pass
+except BlockingIOError:
+    pass
+linger = struct.pack("ii", 1, int(sys.argv[1]))
+client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+print("set", client.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == linger)
+closing = threading.Thread(target=client.close)
+closing.start()
+begin = time.monotonic()
+while time.monotonic() < begin + 0.5:
+    os.stat("/usr")
+print("goes on", time.monotonic() < begin + 4, flush=True)
+listener.accept()[0].close()
+closing.join()
+"""
+
+
+@test
+def a_linger_stops_nobody():
+    (WORK / "linger.py").write_text(LINGER)
+    for rules in ([], ["--allow-connect", "*", "--allow-bind", "*"]):
+        result = sandbox("python3", "linger.py", 8, options=["--network=host", *rules], timeout=30)
+        want(result.output == b"set True\ngoes on True\n" and result.status == 0, rules, result.output)
+
+
 INTERFACES = """
 import array, fcntl, socket, struct, subprocess
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
