@@ -11,6 +11,7 @@
 #include "sentry/net/host/broker.h"
 #include "sentry/net/host/header.h"
 #include "sentry/net/host/kept.h"
+#include "sentry/net/host/pieces.h"
 #include "sentry/task/task.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,7 +23,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK 65536u
 #define PASSED_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_OOB | MSG_MORE)
 
 struct host_inet {
@@ -87,10 +87,10 @@ static void release(struct socket *sk)
     free(s);
 }
 
-static int64_t wait_for(struct host_inet *s, uint32_t events, uint64_t timeo, uint64_t done)
+static int64_t wait_for(struct socket *sk, uint32_t events, uint64_t timeo, uint64_t done)
 {
-    int64_t r = sock_block(&s->sk.wait, events, timeo, done);
-    host_stream_arm(&s->stream);
+    int64_t r = sock_block(&sk->wait, events, timeo, done);
+    host_stream_arm(&host_sk(sk)->stream);
     return r;
 }
 
@@ -144,7 +144,7 @@ static int64_t host_connect(struct socket *sk, const uint8_t *addr, uint32_t len
             return err;
     }
     if (!host_stream_ready(&s->stream, EV_OUT)) {
-        int64_t r = wait_for(s, EV_OUT, sk->sndtimeo, 0);
+        int64_t r = wait_for(sk, EV_OUT, sk->sndtimeo, 0);
         return r == -LX_EAGAIN ? -LX_EINPROGRESS : r; // its time is over; it goes on
     }
     s->connecting = false;
@@ -163,7 +163,7 @@ static int64_t host_accept(struct socket *sk, struct socket **out, bool nonblock
     if (fd < 0 && errno != EAGAIN)
         return -errno;
     if (fd < 0)
-        return nonblock ? -LX_EAGAIN : wait_for(s, EV_IN, sk->rcvtimeo, 0);
+        return nonblock ? -LX_EAGAIN : wait_for(sk, EV_IN, sk->rcvtimeo, 0);
     int err = wrap(fd, sk->family, sk->type, sk->protocol, out);
     if (!err)
         host_inherit(*out, sk);
@@ -184,17 +184,12 @@ static int host_getname(struct socket *sk, uint8_t *addr, bool peer)
     return (int)size;
 }
 
-// One host sendmsg of at most CHUNK bytes (a datagram whole). Bytes or -errno.
-static int64_t send_piece(struct host_inet *s, struct sock_msg *m, const struct net_header *header,
-                          uint8_t *bytes, size_t room)
+static int64_t send_piece(struct socket *sk, const struct sock_msg *m, const struct net_header *header,
+                          uint8_t *bytes, size_t size)
 {
     _Alignas(struct cmsghdr) uint8_t control[NET_HEADER_ROOM];
-    size_t want = m->it.count < room ? m->it.count : room;
-    struct iov_iter before = m->it;
-    if (want && iter_copy_from(&m->it, bytes, want) != (ssize_t)want)
-        return -LX_EFAULT;
-    struct iovec part = {bytes, want};
-    struct msghdr message = {.msg_name = m->name_len ? m->name : NULL,
+    struct iovec part = {bytes, size};
+    struct msghdr message = {.msg_name = m->name_len ? (void *)(uintptr_t)m->name : NULL,
                              .msg_namelen = m->name_len,
                              .msg_iov = &part,
                              .msg_iovlen = 1};
@@ -202,15 +197,40 @@ static int64_t send_piece(struct host_inet *s, struct sock_msg *m, const struct 
         message.msg_control = control;
         message.msg_controllen = net_header_write(header, control);
     }
-    ssize_t n = sendmsg(s->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
-    int err = errno;
-    if (n < (ssize_t)want) { // what was not sent is sent again
-        m->it = before;
-        if (n > 0)
-            iter_advance(&m->it, (size_t)n);
-    }
-    return n < 0 ? -err : n;
+    ssize_t n = sendmsg(host_sk(sk)->stream.fd, &message,
+                        (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : n;
 }
+
+static int64_t receive_piece(struct socket *sk, struct sock_msg *m, uint8_t *bytes, size_t room)
+{
+    const bool stream = sk->type == LX_SOCK_STREAM;
+    struct sockaddr_in6 from;
+    struct iovec part = {bytes, room};
+    _Alignas(struct cmsghdr) uint8_t control[NET_HEADER_ROOM];
+    struct msghdr message = {.msg_name = &from,
+                             .msg_namelen = sizeof(from),
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = stream ? NULL : control,
+                             .msg_controllen = stream ? 0 : sizeof(control)};
+    ssize_t n = recvmsg(host_sk(sk)->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT);
+    if (n < 0)
+        return -errno;
+    if (!stream && message.msg_namelen && message.msg_namelen <= sizeof(from)) {
+        memcpy(m->name, &from, message.msg_namelen);
+        m->name_len = message.msg_namelen;
+    }
+    if (!stream) {
+        net_header_read(&message, &m->header);
+        m->stamp = vfs_now();
+    }
+    if (message.msg_flags & MSG_TRUNC)
+        m->out_flags |= LX_MSG_TRUNC;
+    return n;
+}
+
+static const struct host_mover host_mover = {send_piece, receive_piece, wait_for};
 
 static bool may_send_to(const struct host_inet *s, const struct sock_msg *m)
 {
@@ -226,88 +246,16 @@ static bool may_send_to(const struct host_inet *s, const struct sock_msg *m)
 
 static int64_t host_send(struct socket *sk, struct sock_msg *m)
 {
-    struct host_inet *s = host_sk(sk);
-    bool stream = sk->type == LX_SOCK_STREAM;
     const struct net_header header = host_header_of(&m->scm, sk->family);
     scm_destroy(&m->scm);
-    if (!may_send_to(s, m))
-        return stream ? -LX_EISCONN : -LX_EAFNOSUPPORT;
-    if (!stream && m->it.count > CHUNK)
-        return -LX_EMSGSIZE;
-    uint64_t done = stream ? sock_progress() : 0;
-    iter_advance(&m->it, done);
-    size_t room = m->it.count < CHUNK ? m->it.count : CHUNK;
-    uint8_t *bytes = malloc(room ? room : 1);
-    if (!bytes)
-        return done ? (int64_t)done : -LX_ENOMEM;
-    int64_t n = 0;
-    do {
-        n = send_piece(s, m, &header, bytes, room);
-        if (n > 0)
-            done += (uint64_t)n;
-    } while (stream && n > 0 && m->it.count);
-    free(bytes);
-    if (n == -EAGAIN && !(m->flags & LX_MSG_DONTWAIT))
-        return wait_for(s, EV_OUT, sk->sndtimeo, done);
-    if (n < 0 && !done)
-        return n == -EPIPE ? sock_epipe(m->flags) : n;
-    return (int64_t)done;
+    if (!may_send_to(host_sk(sk), m))
+        return sk->type == LX_SOCK_STREAM ? -LX_EISCONN : -LX_EAFNOSUPPORT;
+    return host_send_pieces(sk, m, &header, &host_mover);
 }
 
 static int64_t host_recv(struct socket *sk, struct sock_msg *m)
 {
-    struct host_inet *s = host_sk(sk);
-    bool stream = sk->type == LX_SOCK_STREAM;
-    bool whole = stream && (m->flags & LX_MSG_WAITALL) && !(m->flags & LX_MSG_PEEK);
-    uint64_t done = whole ? sock_progress() : 0;
-    if (m->flags & LX_MSG_ERRQUEUE)
-        return -LX_EAGAIN;
-    iter_advance(&m->it, done);
-    for (;;) {
-        size_t room = m->it.count < CHUNK ? m->it.count : CHUNK;
-        uint8_t *bytes = malloc(room ? room : 1);
-        if (!bytes)
-            return done ? (int64_t)done : -LX_ENOMEM;
-        struct sockaddr_in6 from;
-        struct iovec part = {bytes, room};
-        _Alignas(struct cmsghdr) uint8_t control[NET_HEADER_ROOM];
-        struct msghdr message = {.msg_name = &from,
-                                 .msg_namelen = sizeof(from),
-                                 .msg_iov = &part,
-                                 .msg_iovlen = 1,
-                                 .msg_control = stream ? NULL : control,
-                                 .msg_controllen = stream ? 0 : sizeof(control)};
-        ssize_t n = recvmsg(s->stream.fd, &message, (int)(m->flags & PASSED_FLAGS) | MSG_DONTWAIT);
-        int err = errno;
-        size_t got = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
-        bool thrown = stream && (m->flags & LX_MSG_TRUNC); // such bytes of a stream go nowhere
-        if (thrown)
-            iter_advance(&m->it, got);
-        bool fault = got && !thrown && iter_copy_to(&m->it, bytes, got) != (ssize_t)got;
-        free(bytes);
-        if (fault)
-            return done ? (int64_t)done : -LX_EFAULT;
-        if (n < 0 && err == EAGAIN) {
-            if (m->flags & LX_MSG_DONTWAIT)
-                return done ? (int64_t)done : -LX_EAGAIN;
-            return wait_for(s, EV_IN, sk->rcvtimeo, done);
-        }
-        if (n < 0)
-            return done ? (int64_t)done : -err;
-        if (!stream && message.msg_namelen && message.msg_namelen <= sizeof(from)) {
-            memcpy(m->name, &from, message.msg_namelen);
-            m->name_len = message.msg_namelen;
-        }
-        if (!stream) {
-            net_header_read(&message, &m->header);
-            m->stamp = vfs_now();
-        }
-        if (message.msg_flags & MSG_TRUNC)
-            m->out_flags |= LX_MSG_TRUNC;
-        done += (uint64_t)n;
-        if (!whole || n == 0 || !m->it.count)
-            return (int64_t)done;
-    }
+    return host_receive_pieces(sk, m, &host_mover);
 }
 
 static int host_shutdown(struct socket *sk, int how)

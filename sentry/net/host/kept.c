@@ -7,6 +7,7 @@
 #include "sentry/core/kernel.h"
 #include "sentry/fs/hostfile/stream.h"
 #include "sentry/net/host/header.h"
+#include "sentry/net/host/pieces.h"
 #include "sentry/task/task.h"
 #include <netinet/in.h>
 #include <poll.h>
@@ -106,12 +107,12 @@ static void release(struct socket *sk)
     free(s);
 }
 
-static int64_t wait_for(struct kept_sock *s, uint32_t events, uint64_t timeo, uint64_t done)
+static int64_t wait_for(struct socket *sk, uint32_t events, uint64_t timeo, uint64_t done)
 {
-    int64_t r = sock_block(&s->sk.wait, events, timeo, done);
-    uint32_t want = wanted_events(&s->sk.wait);
+    int64_t r = sock_block(&sk->wait, events, timeo, done);
+    uint32_t want = wanted_events(&sk->wait);
     if (want)
-        (void)kept_poll(s->watch.handle, 0, want, false);
+        (void)kept_poll(kept_sk(sk)->watch.handle, 0, want, false);
     return r;
 }
 
@@ -168,7 +169,7 @@ static int64_t kept_connect(struct socket *sk, const uint8_t *addr, uint32_t len
             return err;
     }
     if (!kept_poll(s->watch.handle, EV_OUT, 0, false)) {
-        int64_t r = wait_for(s, EV_OUT, sk->sndtimeo, 0);
+        int64_t r = wait_for(sk, EV_OUT, sk->sndtimeo, 0);
         return r == -LX_EAGAIN ? -LX_EINPROGRESS : r; // its time is over; it goes on
     }
     s->connecting = false;
@@ -186,7 +187,7 @@ static int64_t kept_accept(struct socket *sk, struct socket **out, bool nonblock
     struct kept_call c = call_of(s, GOFER_KEPT_ACCEPT);
     int err = kept_ask(&c, false);
     if (err == -LX_EAGAIN)
-        return nonblock ? -LX_EAGAIN : wait_for(s, EV_IN, sk->rcvtimeo, 0);
+        return nonblock ? -LX_EAGAIN : wait_for(sk, EV_IN, sk->rcvtimeo, 0);
     if (!err)
         err = wrap((uint32_t)c.reply.value, sk->family, sk->type, sk->protocol, out);
     if (!err)
@@ -205,115 +206,60 @@ static int kept_getname(struct socket *sk, uint8_t *addr, bool peer)
     return (int)c.reply.length;
 }
 
-// One request of at most GOFER_KEPT_DATA_MAX bytes (a datagram whole). Bytes or -errno.
-static int64_t send_piece(struct kept_sock *s, struct sock_msg *m, const struct net_header *header,
-                          uint8_t *bytes, size_t room)
+static int64_t send_piece(struct socket *sk, const struct sock_msg *m, const struct net_header *header,
+                          uint8_t *bytes, size_t size)
 {
-    size_t want = m->it.count < room ? m->it.count : room;
-    struct iov_iter before = m->it;
-    if (want && iter_copy_from(&m->it, bytes, want) != (ssize_t)want)
-        return -LX_EFAULT;
-    struct kept_call c = call_of(s, GOFER_KEPT_SEND);
+    struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_SEND);
     c.request.value = (int32_t)(m->flags & PASSED_FLAGS);
-    c.request.size = (uint32_t)want;
+    c.request.size = (uint32_t)size;
     c.request.header = *header;
     c.data = bytes;
-    int64_t n = ask_long(s, &c, m->name, m->name_len);
-    if (n == 0) {
-        n = c.reply.value;
-        expect(n >= 0 && n <= (int64_t)want);
-    }
-    if (n < (int64_t)want) { // what was not sent is sent again
-        m->it = before;
-        if (n > 0)
-            iter_advance(&m->it, (size_t)n);
-    }
-    return n;
+    int err = ask_long(kept_sk(sk), &c, m->name, m->name_len);
+    if (err)
+        return err;
+    expect(c.reply.value >= 0 && c.reply.value <= (int64_t)size);
+    return c.reply.value;
 }
 
-static int64_t kept_send(struct socket *sk, struct sock_msg *m)
+static int64_t receive_piece(struct socket *sk, struct sock_msg *m, uint8_t *bytes, size_t room)
 {
-    struct kept_sock *s = kept_sk(sk);
-    bool stream = sk->type == LX_SOCK_STREAM;
-    const struct net_header header = host_header_of(&m->scm, sk->family);
-    scm_destroy(&m->scm);
-    if (stream && m->name_len)
-        return -LX_EISCONN;
-    if (!stream && m->it.count > GOFER_KEPT_DATA_MAX)
-        return -LX_EMSGSIZE;
-    uint64_t done = stream ? sock_progress() : 0;
-    iter_advance(&m->it, done);
-    size_t room = m->it.count < GOFER_KEPT_DATA_MAX ? m->it.count : GOFER_KEPT_DATA_MAX;
-    uint8_t *bytes = malloc(room ? room : 1);
-    if (!bytes)
-        return done ? (int64_t)done : -LX_ENOMEM;
-    int64_t n = 0;
-    do {
-        n = send_piece(s, m, &header, bytes, room);
-        if (n > 0)
-            done += (uint64_t)n;
-    } while (stream && n > 0 && m->it.count && !current->exiting);
-    free(bytes);
-    if (n == -LX_EAGAIN && !(m->flags & LX_MSG_DONTWAIT))
-        return wait_for(s, EV_OUT, sk->sndtimeo, done);
-    if (n < 0 && !done)
-        return n == -LX_EPIPE ? sock_epipe(m->flags) : n;
-    return (int64_t)done;
-}
-
-// One request. What recvmsg(2) returned, or -errno; -LX_EFAULT: the guest has no memory there.
-static int64_t receive_piece(struct kept_sock *s, struct sock_msg *m)
-{
-    size_t room = m->it.count < GOFER_KEPT_DATA_MAX ? m->it.count : GOFER_KEPT_DATA_MAX;
-    const bool stream = s->sk.type == LX_SOCK_STREAM;
-    const bool thrown = stream && (m->flags & LX_MSG_TRUNC); // such bytes of a stream do not come along
-    struct kept_call c = call_of(s, GOFER_KEPT_RECV);
-    uint8_t *bytes = malloc(room ? room : 1);
-    if (!bytes)
-        return -LX_ENOMEM;
+    const bool stream = sk->type == LX_SOCK_STREAM;
+    struct kept_call c = call_of(kept_sk(sk), GOFER_KEPT_RECV);
     c.request.value = (int32_t)(m->flags & PASSED_FLAGS);
     c.request.size = (uint32_t)room;
     c.room = bytes;
-    int64_t n = ask_long(s, &c, NULL, 0);
-    if (n == 0) {
-        n = c.reply.value;
-        const int64_t most = (int64_t)room, there = n < most ? n : most;
-        expect(n >= 0 && (n <= most || (!stream && (m->flags & LX_MSG_TRUNC))));
-        expect(c.reply.size == (thrown ? 0 : there));
-        if (thrown)
-            iter_advance(&m->it, (size_t)n);
-        if (c.reply.size && iter_copy_to(&m->it, bytes, c.reply.size) != (ssize_t)c.reply.size)
-            n = -LX_EFAULT;
-        if (c.reply.level & MSG_TRUNC)
-            m->out_flags |= LX_MSG_TRUNC;
-        m->header = c.reply.header;
-        m->stamp = vfs_now();
-        if (!stream && c.reply.length) {
-            memcpy(m->name, c.reply.address, c.reply.length);
-            m->name_len = c.reply.length;
-        }
+    int err = ask_long(kept_sk(sk), &c, NULL, 0);
+    if (err)
+        return err;
+    const int64_t n = c.reply.value, most = (int64_t)room, there = n < most ? n : most;
+    expect(n >= 0 && (n <= most || (!stream && (m->flags & LX_MSG_TRUNC))));
+    expect(c.reply.size == (host_throws_away(sk, m) ? 0 : there));
+    if (c.reply.level & MSG_TRUNC)
+        m->out_flags |= LX_MSG_TRUNC;
+    m->header = c.reply.header;
+    m->stamp = vfs_now();
+    if (!stream && c.reply.length) {
+        memcpy(m->name, c.reply.address, c.reply.length);
+        m->name_len = c.reply.length;
     }
-    free(bytes);
     return n;
+}
+
+static const struct host_mover kept_mover = {send_piece, receive_piece, wait_for};
+_Static_assert(HOST_PIECE <= GOFER_KEPT_DATA_MAX, "a request takes a piece");
+
+static int64_t kept_send(struct socket *sk, struct sock_msg *m)
+{
+    const struct net_header header = host_header_of(&m->scm, sk->family);
+    scm_destroy(&m->scm);
+    if (sk->type == LX_SOCK_STREAM && m->name_len)
+        return -LX_EISCONN;
+    return host_send_pieces(sk, m, &header, &kept_mover);
 }
 
 static int64_t kept_recv(struct socket *sk, struct sock_msg *m)
 {
-    struct kept_sock *s = kept_sk(sk);
-    bool whole = sk->type == LX_SOCK_STREAM && (m->flags & LX_MSG_WAITALL) && !(m->flags & LX_MSG_PEEK);
-    uint64_t done = whole ? sock_progress() : 0;
-    int64_t n;
-    if (m->flags & LX_MSG_ERRQUEUE)
-        return -LX_EAGAIN;
-    iter_advance(&m->it, done);
-    do {
-        n = receive_piece(s, m);
-        if (n > 0)
-            done += (uint64_t)n;
-    } while (whole && n > 0 && m->it.count && !current->exiting);
-    if (n == -LX_EAGAIN && !(m->flags & LX_MSG_DONTWAIT))
-        return wait_for(s, EV_IN, sk->rcvtimeo, done);
-    return n < 0 && !done ? n : (int64_t)done;
+    return host_receive_pieces(sk, m, &kept_mover);
 }
 
 static int kept_shutdown(struct socket *sk, int how)
