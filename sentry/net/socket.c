@@ -33,6 +33,18 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
     s->sndtimeo = KTIMER_NEVER;
 }
 
+void socket_inherit(struct socket *s, const struct socket *listener)
+{
+    s->reuseaddr = listener->reuseaddr;
+    s->reuseport = listener->reuseport;
+    s->keepalive = listener->keepalive;
+    s->oobinline = listener->oobinline;
+    s->linger = listener->linger;
+    s->sndbuf = listener->sndbuf;
+    s->rcvbuf = listener->rcvbuf;
+    s->rcvlowat = listener->rcvlowat;
+}
+
 void socket_done(struct socket *s)
 {
     sockets--;

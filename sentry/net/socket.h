@@ -78,6 +78,8 @@ bool socket_available(void);
 void socket_init(struct socket *s, const struct socket_ops *ops, int family, int type, int protocol);
 // Releases what socket_init() and the options hold; the family frees the memory.
 void socket_done(struct socket *s);
+// An accepted socket has the options of its listener.
+void socket_inherit(struct socket *s, const struct socket *listener);
 // Gives a socket its file. NULL: no memory (the socket stays the caller's).
 struct file *socket_file(struct socket *s, bool nonblock);
 // The socket behind a file; NULL when it is none.

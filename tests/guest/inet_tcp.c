@@ -237,17 +237,24 @@ static void ends(void)
     bind_both("the server closed first, the client not yet");
     close(client_fd);
     bind_both("both closed");
-    // The same with SO_REUSEADDR for the listener, which the connection inherits.
+    // The same with SO_REUSEADDR for the listener, which the connection inherits, and others with it.
+    int lowat = 7, inline_data = 0;
     address.sin_port = 0;
     listener_fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(listener_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    socklen_t n = sizeof(address);
+    setsockopt(listener_fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+    setsockopt(listener_fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat));
+    lowat = 0;
+    socklen_t n = sizeof(address), size = sizeof(int);
     bind(listener_fd, (void *)&address, sizeof(address));
     listen(listener_fd, 5);
     getsockname(listener_fd, (void *)&address, &n);
     client_fd = socket(AF_INET, SOCK_STREAM, 0);
     connect(client_fd, (void *)&address, sizeof(address));
     server_fd = accept(listener_fd, NULL, NULL);
+    getsockopt(server_fd, SOL_SOCKET, SO_OOBINLINE, &inline_data, &size);
+    getsockopt(server_fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, &size);
+    printf("inherited: %d, %d\n", inline_data, lowat);
     close(server_fd);
     close(listener_fd);
     close(client_fd);

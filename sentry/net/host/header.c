@@ -7,18 +7,6 @@ bool host_address_short(const struct socket *s, uint32_t len)
     return len < (s->family == LX_AF_INET6 ? LX_SIN6_LEN_RFC2133 : sizeof(struct lx_sockaddr_in));
 }
 
-void host_inherit(struct socket *s, const struct socket *listener)
-{
-    s->reuseaddr = listener->reuseaddr;
-    s->reuseport = listener->reuseport;
-    s->keepalive = listener->keepalive;
-    s->oobinline = listener->oobinline;
-    s->linger = listener->linger;
-    s->sndbuf = listener->sndbuf;
-    s->rcvbuf = listener->rcvbuf;
-    s->rcvlowat = listener->rcvlowat;
-}
-
 bool host_option_value(const struct socket *s, int name, void *value, uint32_t *size)
 {
     int32_t number;

@@ -4,8 +4,6 @@
 
 // Is an address too short for the socket's family? The host says so only of addresses that come that far.
 bool host_address_short(const struct socket *s, uint32_t len);
-// An accepted socket has the options of its listener.
-void host_inherit(struct socket *s, const struct socket *listener);
 // The host's value of an option that the guest has set: true, and what to give to setsockopt(2), *size bytes. False: none of the host's.
 bool host_option_value(const struct socket *s, int name, void *value, uint32_t *size);
 // What a send of the guest asks for, by a socket of a family. Before scm_destroy().

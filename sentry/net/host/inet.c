@@ -166,7 +166,7 @@ static int64_t host_accept(struct socket *sk, struct socket **out, bool nonblock
         return nonblock ? -LX_EAGAIN : wait_for(sk, EV_IN, sk->rcvtimeo, 0);
     int err = wrap(fd, sk->family, sk->type, sk->protocol, out);
     if (!err)
-        host_inherit(*out, sk);
+        socket_inherit(*out, sk);
     return err;
 }
 

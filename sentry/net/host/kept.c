@@ -191,7 +191,7 @@ static int64_t kept_accept(struct socket *sk, struct socket **out, bool nonblock
     if (!err)
         err = wrap((uint32_t)c.reply.value, sk->family, sk->type, sk->protocol, out);
     if (!err)
-        host_inherit(*out, sk);
+        socket_inherit(*out, sk);
     return err;
 }
 

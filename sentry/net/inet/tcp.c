@@ -91,12 +91,7 @@ static int establish(struct inet_sock *s)
     embryo->local = s->remote;
     embryo->remote = s->local;
     embryo->v6only = listener->v6only;
-    embryo->sk.reuseaddr = listener->sk.reuseaddr;
-    embryo->sk.reuseport = listener->sk.reuseport;
-    embryo->sk.keepalive = listener->sk.keepalive;
-    embryo->sk.linger = listener->sk.linger;
-    embryo->sk.sndbuf = listener->sk.sndbuf;
-    embryo->sk.rcvbuf = listener->sk.rcvbuf;
+    socket_inherit(&embryo->sk, &listener->sk);
     inet_copy_options(embryo, listener);
     inet_register(embryo);
     join(s, embryo);
