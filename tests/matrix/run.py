@@ -7,7 +7,8 @@ usage: run.py [--native] [--core] [--user] [--fallbacks] [NAME...]
   --user       run as an ordinary user (needs root)
   --fallbacks  with every feature that can be disabled disabled
 A script marked `# optional` runs only when it is named; `# packages: NAME...` is what ./dev installs for it.
-A script runs in a directory of its own that holds nothing but itself. `# timeout: N` in it sets its limit in seconds.
+A script runs in a directory of its own that holds nothing but itself and the files of parts/ that its `# parts: NAME...` names.
+`# timeout: N` in it sets its limit in seconds.
 A Python script stays outside and gets the words that start a program, none or the sandbox's.
 """
 import argparse
@@ -39,13 +40,16 @@ def run_one(path):
     text = path.read_text()
     match = re.search(r"^# timeout: (\d+)", text, re.M)
     limit = int(match.group(1)) if match else 60
+    match = re.search(r"^# parts: (.+)", text, re.M)
+    parts = [SCRIPTS / "parts" / part for part in match.group(1).split()] if match else []
     work = base / ("matrix-" + name)
 
     def run(prefix, limit):
         harness.fresh_directory(work, user)
-        shutil.copy2(path, work / name)
-        if user is not None:
-            os.chown(work / name, user, user)
+        for file in [path] + parts:
+            shutil.copy2(file, work / file.name)
+            if user is not None:
+                os.chown(work / file.name, user, user)
         words = ["/usr/bin/python3", name] + prefix if name.endswith(".py") else prefix + ["bash", name]
         before = harness.contents(work)
         result = harness.run(words, work, limit, user)
