@@ -14,16 +14,17 @@ static struct msg_queue *queue_of(int id)
 
 static int make(int32_t key, int flags, uint64_t unused)
 {
+    struct sysv_ns *ns = sysv_current();
     struct msg_queue *q = calloc(1, sizeof(*q));
     if (!q)
         return -LX_ENOMEM;
-    int id = ipc_add(&sysv_current()->msg, &q->perm, key, flags, (unsigned)sysv_current()->limits.msgmni);
+    int id = ipc_add(&ns->msg, &q->perm, key, flags, (unsigned)ns->limits.msgmni);
     if (id < 0) {
         free(q);
         return id;
     }
-    q->ns = sysv_current();
-    q->qbytes = (uint64_t)sysv_current()->limits.msgmnb;
+    q->ns = ns;
+    q->qbytes = (uint64_t)ns->limits.msgmnb;
     list_init(&q->messages);
     wait_queue_init(&q->senders);
     wait_queue_init(&q->receivers);
@@ -122,26 +123,26 @@ int64_t sys_msgrcv(struct call *c)
 
 static int64_t put_info(gaddr_t out, bool use)
 {
-    struct lx_msginfo info = {
-        .msgpool = (int32_t)(sysv_current()->limits.msgmni * sysv_current()->limits.msgmnb / 1024),
-        .msgmap = (int32_t)sysv_current()->limits.msgmnb,
-        .msgmax = (int32_t)sysv_current()->limits.msgmax,
-        .msgmnb = (int32_t)sysv_current()->limits.msgmnb,
-        .msgmni = (int32_t)sysv_current()->limits.msgmni,
-        .msgssz = 16,
-        .msgtql = (int32_t)sysv_current()->limits.msgmnb,
-        .msgseg = 0xffff};
+    const struct sysv_ns *ns = sysv_current();
+    struct lx_msginfo info = {.msgpool = (int32_t)(ns->limits.msgmni * ns->limits.msgmnb / 1024),
+                              .msgmap = (int32_t)ns->limits.msgmnb,
+                              .msgmax = (int32_t)ns->limits.msgmax,
+                              .msgmnb = (int32_t)ns->limits.msgmnb,
+                              .msgmni = (int32_t)ns->limits.msgmni,
+                              .msgssz = 16,
+                              .msgtql = (int32_t)ns->limits.msgmnb,
+                              .msgseg = 0xffff};
     if (use) {
-        info.msgpool = (int32_t)sysv_current()->msg.used;
+        info.msgpool = (int32_t)ns->msg.used;
         info.msgmap = 0;
         info.msgtql = 0;
-        for (unsigned i = 0; i < sysv_current()->msg.size; i++) {
-            const struct msg_queue *q = (struct msg_queue *)(void *)sysv_current()->msg.slots[i];
+        for (unsigned i = 0; i < ns->msg.size; i++) {
+            const struct msg_queue *q = (struct msg_queue *)(void *)ns->msg.slots[i];
             info.msgmap += q ? (int32_t)q->qnum : 0;
             info.msgtql += q ? (int32_t)q->cbytes : 0;
         }
     }
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->msg);
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&ns->msg);
 }
 
 static int64_t put_stat(struct msg_queue *q, gaddr_t out, int64_t ret)

@@ -20,22 +20,22 @@ static int check_count(const struct ipc_perm *p, uint64_t nsems)
 
 static int make(int32_t key, int flags, uint64_t nsems)
 {
+    struct sysv_ns *ns = sysv_current();
     if (nsems == 0)
         return -LX_EINVAL;
-    if ((int64_t)(sysv_current()->sems + nsems) > sysv_current()->limits.semmns ||
-        sem_total + nsems > SYSV_SEMS_MAX)
+    if ((int64_t)(ns->sems + nsems) > ns->limits.semmns || sem_total + nsems > SYSV_SEMS_MAX)
         return -LX_ENOSPC;
     struct sem_set *s = calloc(1, sizeof(*s) + nsems * sizeof(s->sems[0]));
     if (!s)
         return -LX_ENOMEM;
-    int id = ipc_add(&sysv_current()->sem, &s->perm, key, flags, (unsigned)sysv_current()->limits.semmni);
+    int id = ipc_add(&ns->sem, &s->perm, key, flags, (unsigned)ns->limits.semmni);
     if (id < 0) {
         free(s);
         return id;
     }
     s->nsems = (unsigned)nsems;
-    s->ns = sysv_current();
-    s->ns->sems += s->nsems;
+    s->ns = ns;
+    ns->sems += s->nsems;
     sem_total += s->nsems;
     wait_queue_init(&s->wait);
     list_init(&s->waiting);
@@ -45,10 +45,11 @@ static int make(int32_t key, int flags, uint64_t nsems)
 
 int64_t sys_semget(struct call *c)
 {
+    struct sysv_ns *ns = sysv_current();
     int nsems = arg_int(c, 1);
-    if (nsems < 0 || nsems > sysv_current()->limits.semmsl)
+    if (nsems < 0 || nsems > ns->limits.semmsl)
         return -LX_EINVAL;
-    return ipc_get(&sysv_current()->sem, arg_int(c, 0), arg_int(c, 2), (uint64_t)nsems, check_count, make);
+    return ipc_get(&ns->sem, arg_int(c, 0), arg_int(c, 2), (uint64_t)nsems, check_count, make);
 }
 
 struct semop_state {
@@ -147,17 +148,18 @@ int64_t sys_semtimedop(struct call *c)
 
 static int64_t put_info(gaddr_t out, bool use)
 {
-    const struct lx_seminfo info = {.semmap = (int32_t)sysv_current()->limits.semmns,
-                                    .semmni = (int32_t)sysv_current()->limits.semmni,
-                                    .semmns = (int32_t)sysv_current()->limits.semmns,
-                                    .semmnu = (int32_t)sysv_current()->limits.semmns,
-                                    .semmsl = (int32_t)sysv_current()->limits.semmsl,
-                                    .semopm = (int32_t)sysv_current()->limits.semopm,
-                                    .semume = (int32_t)sysv_current()->limits.semopm,
-                                    .semusz = use ? (int32_t)sysv_current()->sem.used : 20,
+    const struct sysv_ns *ns = sysv_current();
+    const struct lx_seminfo info = {.semmap = (int32_t)ns->limits.semmns,
+                                    .semmni = (int32_t)ns->limits.semmni,
+                                    .semmns = (int32_t)ns->limits.semmns,
+                                    .semmnu = (int32_t)ns->limits.semmns,
+                                    .semmsl = (int32_t)ns->limits.semmsl,
+                                    .semopm = (int32_t)ns->limits.semopm,
+                                    .semume = (int32_t)ns->limits.semopm,
+                                    .semusz = use ? (int32_t)ns->sem.used : 20,
                                     .semvmx = LX_SEMVMX,
-                                    .semaem = use ? (int32_t)sysv_current()->sems : LX_SEMVMX};
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->sem);
+                                    .semaem = use ? (int32_t)ns->sems : LX_SEMVMX};
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&ns->sem);
 }
 
 static int64_t put_stat(struct sem_set *s, gaddr_t out, int64_t ret)

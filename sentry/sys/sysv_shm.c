@@ -24,9 +24,9 @@ static int check_size(const struct ipc_perm *p, uint64_t size)
 
 static int make(int32_t key, int flags, uint64_t size)
 {
-    if (size < 1 || size > sysv_current()->limits.shmmax)
+    struct sysv_ns *ns = sysv_current();
+    if (size < 1 || size > ns->limits.shmmax)
         return -LX_EINVAL;
-    const struct sysv_ns *ns = sysv_current();
     uint64_t pages = size / PAGE + (size % PAGE != 0);
     if (pages > INT64_MAX / PAGE || ns->shm_pages + pages < ns->shm_pages ||
         ns->shm_pages + pages > ns->limits.shmall)
@@ -47,7 +47,7 @@ static int make(int32_t key, int flags, uint64_t size)
     struct inode *i = s->file->inode;
     int id = i->ops->setattr(i, &attr);
     if (id == 0)
-        id = ipc_add(&sysv_current()->shm, &s->perm, key, flags, (unsigned)sysv_current()->limits.shmmni);
+        id = ipc_add(&ns->shm, &s->perm, key, flags, (unsigned)ns->limits.shmmni);
     if (id < 0) {
         file_put(s->file);
         free(s);
@@ -56,8 +56,8 @@ static int make(int32_t key, int flags, uint64_t size)
     s->size = size;
     s->cpid = current->tg->pid;
     i->attr.ino = (uint64_t)id; // as /proc/PID/maps shows it
-    s->ns = sysv_current();
-    s->ns->shm_pages += pages;
+    s->ns = ns;
+    ns->shm_pages += pages;
     return id;
 }
 
@@ -175,22 +175,23 @@ int64_t sys_shmdt(struct call *c)
 
 static int64_t put_info(gaddr_t out)
 {
-    const struct lx_shminfo info = {.shmmax = sysv_current()->limits.shmmax,
+    const struct sysv_ns *ns = sysv_current();
+    const struct lx_shminfo info = {.shmmax = ns->limits.shmmax,
                                     .shmmin = 1,
-                                    .shmmni = (uint64_t)sysv_current()->limits.shmmni,
-                                    .shmseg = (uint64_t)sysv_current()->limits.shmmni,
-                                    .shmall = sysv_current()->limits.shmall};
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->shm);
+                                    .shmmni = (uint64_t)ns->limits.shmmni,
+                                    .shmseg = (uint64_t)ns->limits.shmmni,
+                                    .shmall = ns->limits.shmall};
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&ns->shm);
 }
 
 static int64_t put_use(gaddr_t out)
 {
-    struct lx_shm_info info = {.used_ids = (int32_t)sysv_current()->shm.used,
-                               .tot = sysv_current()->shm_pages};
-    for (unsigned i = 0; i < sysv_current()->shm.size; i++)
-        if (sysv_current()->shm.slots[i])
-            info.rss += shm_resident((struct shm_segment *)(void *)sysv_current()->shm.slots[i]);
-    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&sysv_current()->shm);
+    const struct sysv_ns *ns = sysv_current();
+    struct lx_shm_info info = {.used_ids = (int32_t)ns->shm.used, .tot = ns->shm_pages};
+    for (unsigned i = 0; i < ns->shm.size; i++)
+        if (ns->shm.slots[i])
+            info.rss += shm_resident((struct shm_segment *)(void *)ns->shm.slots[i]);
+    return put_user(info, out) ? -LX_EFAULT : ipc_highest(&ns->shm);
 }
 
 static int64_t put_stat(struct shm_segment *s, gaddr_t out, int64_t ret)
